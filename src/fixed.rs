@@ -1,0 +1,1 @@
+//! What an int8 number means: requantise, round, saturate.
