@@ -2,6 +2,7 @@
 
 pub mod build;
 mod error;
+pub mod float;
 pub mod graph;
 pub mod recipe;
 pub mod train;
