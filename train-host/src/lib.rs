@@ -2,6 +2,7 @@
 
 pub mod build;
 mod error;
+pub mod export;
 pub mod graph;
 pub mod recipe;
 pub mod train;
