@@ -63,6 +63,21 @@ impl Drop for Folder {
     }
 }
 
+/// Writes one file whole or not at all: beside its place, then moved there.
+///
+/// # Errors
+/// Names the file that cannot be written.
+pub fn write_beside(path: &Path, content: &[u8]) -> Result<()> {
+    let mut name = path.file_name().ok_or_else(|| Error::file(path, "is no file name"))?.to_owned();
+    name.push(format!(".writing-{}", std::process::id()));
+    let beside = path.with_file_name(name);
+    let written = fs::write(&beside, content).and_then(|()| fs::rename(&beside, path));
+    written.map_err(|e| {
+        let _ = fs::remove_file(&beside); // there may be none
+        Error::file(path, e)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
