@@ -1,0 +1,3 @@
+//! Training: everything that changes weights.
+
+pub mod augment;
