@@ -157,7 +157,12 @@ impl Op {
         match self {
             Op::Conv2d(conv) => {
                 let (g, s) = (conv.groups, conv.span);
-                if g == 0 || conv.units == 0 || conv.units % g != 0 || x.c % g != 0 || s < x.c / g || s > x.c
+                if g == 0
+                    || conv.units == 0
+                    || !conv.units.is_multiple_of(g)
+                    || !x.c.is_multiple_of(g)
+                    || s < x.c / g
+                    || s > x.c
                 {
                     return Err(Fault::Groups);
                 }
@@ -199,7 +204,7 @@ impl Op {
                 channels(x.h, x.w, c)
             }
             Op::ChannelShuffle { groups } => {
-                if *groups == 0 || x.c % *groups != 0 {
+                if *groups == 0 || !x.c.is_multiple_of(*groups) {
                     Err(Fault::Groups)
                 } else {
                     Ok(x)

@@ -48,7 +48,7 @@ impl Numbers {
 
     /// An int8; in one of three seeds mostly the extremes.
     pub(crate) fn int8(&mut self) -> i8 {
-        let extremes = self.0 % 3 == 0;
+        let extremes = self.0.is_multiple_of(3);
         let x = self.next();
         if extremes && x & 3 != 0 { [i8::MIN, i8::MAX][(x >> 4 & 1) as usize] } else { (x >> 8) as i8 }
     }
