@@ -3,8 +3,8 @@
 import hashlib
 
 import numpy as np
-from author import Model, float32
 
+from author import Model, float32
 from interpret import MICRO
 
 SEED = 1989

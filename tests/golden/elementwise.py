@@ -1,8 +1,8 @@
 """Cases of the operators that work on single values: ADD, SUB, MUL, the activations, PRELU, SOFTMAX, QUANTIZE."""
 
 import numpy as np
-from author import ACTIVATIONS, float32, schema
 
+from author import ACTIVATIONS, float32, schema
 from case import Case, fit
 from interpret import LITERT, MICRO
 

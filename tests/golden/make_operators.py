@@ -14,11 +14,11 @@ import json
 import pathlib
 import sys
 
-import elementwise
 import numpy as np
+
+import elementwise
 import spatial
 import weighted
-
 from case import SEED
 from interpret import LITERT, MICRO, RUNNERS
 
@@ -69,7 +69,7 @@ def difference(packed, inputs, outputs):
     except RuntimeError as refusal:
         print(f"{LITERT} refuses: {refusal}", file=sys.stderr)
         return None
-    pairs = [(a.astype(int), b.astype(int)) for x, y in zip(outputs, other) for a, b in zip(x, y)]
+    pairs = [(a.astype(int), b.astype(int)) for x, y in zip(outputs, other, strict=True) for a, b in zip(x, y, strict=True)]
     return sum(int((a != b).sum()) for a, b in pairs), max(int(np.abs(a - b).max()) for a, b in pairs)
 
 

@@ -347,7 +347,7 @@ def main():
     header = {**HEADER, "precision": "float64", "versions": {"torch": torch.__version__}}
     if args.check:
         kept = json.loads(args.out.read_text())
-        wrong = [e["name"] for e, k in zip(entries, kept["nets"]) if not same(json.loads(json.dumps(e)), k)]
+        wrong = [e["name"] for e, k in zip(entries, kept["nets"], strict=False) if not same(json.loads(json.dumps(e)), k)]
         if wrong or len(entries) != len(kept["nets"]):
             where = ", ".join(wrong) or "the number of nets"
             sys.exit(f"{args.out} differs from what this script makes, in {where}; run it without --check")

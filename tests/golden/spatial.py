@@ -1,8 +1,10 @@
 """Cases of pooling, MEAN, and of the operators that only move values: padding, slicing, joining, resizing, reordering."""
 
-import numpy as np
-from author import ACTIVATIONS, PADDINGS, schema
+import functools
 
+import numpy as np
+
+from author import ACTIVATIONS, PADDINGS, schema
 from case import Case, fit, window
 
 
@@ -65,7 +67,7 @@ def moved(operator, name, inputs, outputs, samples=2, zero=None):
 def pad(shape, pads, value=None, zero=None, tag=""):
     """`pads` are (before, after) of height, width and channels. PADV2 where `value`, an int8, is given."""
     operator = "PAD" if value is None else "PADV2"
-    full, after = [1, *shape], [1, *(n + b + a for n, (b, a) in zip(shape, pads))]
+    full, after = [1, *shape], [1, *(n + b + a for n, (b, a) in zip(shape, pads, strict=True))]
     case, (x,), (y,) = moved(operator, join(operator.lower(), text(shape), text(after[1:]), tag), [full], [after], zero=zero)
     paddings = case.model.parameter("paddings", [(0, 0), *pads])
     inputs, attributes = [x, paddings], {"pads": [list(p) for p in pads]}
@@ -180,8 +182,7 @@ def resize(shape, size, align_corners=False, half_pixel_centers=False):
 
 def cases():
     for operator in ("AVERAGE_POOL_2D", "MAX_POOL_2D"):
-        def p(*a, **k):
-            return pool(operator, *a, **k)
+        p = functools.partial(pool, operator)
         yield p((4, 4, 3), (2, 2), (2, 2), "VALID")
         yield p((5, 5, 2), (2, 2), (2, 2), "SAME", zero=-128)
         yield p((5, 7, 1), (3, 3), (2, 2), "SAME", zero=127)

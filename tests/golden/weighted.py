@@ -1,8 +1,8 @@
 """Cases of the operators with weights: CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED."""
 
 import numpy as np
-from author import ACTIVATIONS, PADDINGS, float32, schema
 
+from author import ACTIVATIONS, PADDINGS, float32, schema
 from case import Case, fit, patches, window
 
 # Real values an output spreads over (one standard deviation) so that the fused activation has something to cut on both sides.
