@@ -3,6 +3,8 @@
 pub mod build;
 mod error;
 pub mod graph;
+pub mod plan;
+pub mod quantise;
 pub mod recipe;
 pub mod train;
 
