@@ -5,6 +5,8 @@ pub mod data;
 mod error;
 pub mod export;
 pub mod graph;
+pub mod plan;
+pub mod quantise;
 pub mod recipe;
 pub mod train;
 
