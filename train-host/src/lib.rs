@@ -4,6 +4,7 @@ pub mod build;
 mod error;
 pub mod graph;
 pub mod recipe;
+pub mod report;
 pub mod train;
 
 pub use error::{Error, Result};
