@@ -8,6 +8,7 @@ pub mod graph;
 pub mod plan;
 pub mod quantise;
 pub mod recipe;
+pub mod report;
 pub mod train;
 
 pub use error::{Error, Result};
