@@ -126,7 +126,7 @@ pub const EXP_INTEGER_BITS: u32 = 5;
 /// `a` from `i32::MIN` (-32) to 0. `exp(0)` is `i32::MAX`, the greatest value below 1.
 ///
 /// # Rounding
-/// As [`multiply_high`] in each product; within a few units of 2^-31.
+/// As [`multiply_high`] in each product. The polynomial stays within 3e-7 of the real exponential.
 pub const fn exp_on_negatives(a: i32) -> i32 {
     const FRACTION: u32 = 31 - EXP_INTEGER_BITS;
     const QUARTER: i32 = 1 << (FRACTION - 2);
@@ -229,4 +229,98 @@ pub const fn tanh_table(multiplier: i32, shift: i32, radius: i32, zero: i8) -> [
         i += 1;
     }
     table
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::ir::Requant;
+    use proptest::prelude::*;
+    use std::prelude::v1::*;
+
+    /// The definition of [`requantise`] in exact fractions.
+    pub(crate) fn requantise_exactly(acc: i64, q: Requant) -> i64 {
+        let (left, right) = (q.shift.max(0), (-q.shift).max(0));
+        let product = (i128::from(acc) << left) * i128::from(q.multiplier);
+        let doubled_high = (2 * product + (1 << 31)).div_euclid(1 << 32); // half up
+        nearest_away(doubled_high, 1 << right) as i64
+    }
+
+    /// `n / d` to nearest, ties away from zero.
+    fn nearest_away(n: i128, d: i128) -> i128 {
+        n.signum() * ((2 * n.abs() + d) / (2 * d))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 4096, failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn requantise_is_two_exact_roundings(
+            acc in prop_oneof![any::<i32>(), -70_000..70_000i32],
+            mantissa in prop_oneof![Just(0), Just(1 << 30), Just(i32::MAX), (1 << 30)..=i32::MAX],
+            shift in -31..=30i32,
+        ) {
+            let acc = acc >> shift.max(0); // so that acc * 2^shift fits, as the contract asks
+            let q = Requant::new(mantissa, shift);
+            prop_assert_eq!(i64::from(requantise(acc, mantissa, shift)), requantise_exactly(acc.into(), q));
+        }
+
+        #[test]
+        fn powers_of_two_round_and_saturate(x in any::<i32>(), exponent in 0..=31u32) {
+            let divided = nearest_away(x.into(), 1 << exponent);
+            prop_assert_eq!(i128::from(divide_by_power(x, exponent)), divided);
+            let multiplied = (i128::from(x) << exponent).clamp(i32::MIN.into(), i32::MAX.into());
+            prop_assert_eq!(i128::from(multiply_by_power(x, exponent)), multiplied);
+        }
+
+        #[test]
+        fn a_mean_rounds_to_nearest_away_from_zero(sum in -(1 << 24)..(1 << 24), count in 1..=1u32 << 16) {
+            prop_assert_eq!(i128::from(mean(sum, count)), nearest_away(sum.into(), count.into()));
+        }
+
+        #[test]
+        fn transcendentals_are_near_the_real_ones(a in any::<i32>()) {
+            let real = |raw: i32, fraction: i32| f64::from(raw) * 2f64.powi(-fraction);
+            let negative = if a > 0 { a.wrapping_neg() } else { a };
+            let exp = real(exp_on_negatives(negative), 31);
+            prop_assert!((exp - real(negative, 26).exp())  .abs() < 3e-7, "exp {}", exp);
+            let t = real(tanh(a), 31);
+            prop_assert!((t - real(a, 27).tanh()).abs() < 4e-7, "tanh {}", t);
+            let positive = a & i32::MAX;
+            let inverse = real(one_over_one_plus(positive), 31);
+            prop_assert!((inverse - 1.0 / (1.0 + real(positive, 31))).abs() < 4e-9, "1 / (1 + x) {}", inverse);
+        }
+    }
+
+    #[test]
+    fn the_product_that_does_not_fit_saturates() {
+        assert_eq!(multiply_high(i32::MIN, i32::MIN), i32::MAX);
+        assert_eq!(multiply_high(i32::MIN, i32::MAX), i32::MIN + 1);
+        assert_eq!(multiply_high(1 << 30, 1), 1); // 0.5 up
+        assert_eq!(multiply_high(-1 << 30, 1), 0); // -0.5 up
+        assert_eq!(mean(5, 0), 0);
+    }
+
+    #[test]
+    fn the_radius_is_the_real_formula_rounded_down() {
+        for shift in 0..=31 {
+            for bits in 1..=10 {
+                let real = f64::from((1 << bits) - 1) * 2f64.powi(31 - bits as i32 - shift);
+                assert_eq!(f64::from(input_radius(bits, shift)), real.floor());
+            }
+        }
+    }
+
+    #[test]
+    fn a_tanh_table_is_near_tanh_and_saturates() {
+        // Input scale 1/32: times 2^27 is 2^22, a mantissa of 2^30 and a shift of 23.
+        let table = tanh_table(1 << 30, 23, input_radius(4, 23), 10);
+        for (i, &y) in table.iter().enumerate() {
+            let real = (i as f64 - 128.0 - 10.0) / 32.0;
+            let want = (real.tanh() * 128.0).round().clamp(-128.0, 127.0);
+            assert!((f64::from(y) - want).abs() <= 1.0, "tanh {real} gave {y}");
+        }
+        let steep = tanh_table(1 << 30, 28, input_radius(4, 28), 0); // scale 1
+        assert_eq!((steep[0], steep[128], steep[255]), (-128, 0, 127));
+    }
 }

@@ -53,7 +53,7 @@ fn word(bytes: [i8; 4]) -> u32 {
 
 /// Bytes 0 and 2, each extended by its sign to a halfword.
 fn sxtb16(x: u32) -> u32 {
-    u32::from(x as i8 as i16 as u16) | u32::from((x >> 16) as i8 as i16 as u16) << 16
+    u32::from(i16::from(x as i8) as u16) | u32::from(i16::from((x >> 16) as i8) as u16) << 16
 }
 
 /// `acc` plus the products of the low and of the high halfwords.

@@ -29,3 +29,42 @@ pub(crate) fn tanh(table: &[i8], y: &mut [i8]) {
         *y = table[usize::from(*y as u8 ^ 0x80)];
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixed::{input_radius, tanh_table};
+    use crate::kernels::oracle::{Numbers, finish, hold, on_every_isa};
+    use proptest::prelude::*;
+    use std::prelude::v1::*;
+
+    fn equals_the_oracle<I: Isa>(isa: I) {
+        hold(256, any::<u64>(), |seed| {
+            let mut numbers = Numbers(seed);
+            let all: Vec<i8> = (i8::MIN..=i8::MAX).collect();
+            let (zero, requant) = (numbers.int8(), numbers.requant());
+            let store = Store { zero: numbers.int8(), clamp: numbers.clamp() };
+            let mut got = all.clone();
+            relu(isa, &[requant], zero, store, &mut got);
+            for (&x, &y) in all.iter().zip(&got) {
+                prop_assert_eq!(y, finish(i64::from(x) - i64::from(zero), requant, store));
+            }
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn on_every_isa_relu_equals_the_oracle() {
+        on_every_isa!(equals_the_oracle);
+    }
+
+    #[test]
+    fn tanh_looks_every_input_up() {
+        let table = tanh_table(1 << 30, 23, input_radius(4, 23), 10);
+        let mut y: Vec<i8> = (i8::MIN..=i8::MAX).rev().collect();
+        tanh(&table, &mut y);
+        assert!(y.iter().rev().eq(&table));
+        tanh(&table[1..], &mut y);
+        assert!(y.iter().rev().eq(&table), "a short table changes nothing");
+    }
+}

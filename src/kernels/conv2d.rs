@@ -173,3 +173,89 @@ impl Job<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::{Op, Packing, Scratch, Shape};
+    use crate::kernels::oracle::{Numbers, element, finish, hold, on_every_isa, outputs, taps, windows};
+    use proptest::prelude::*;
+    use std::prelude::v1::*;
+
+    fn oracle(conv: &Conv2d, w: &[i8], bias: &[i32], data: &IntData<'_>, x: Input<'_>, y: &mut Output<'_>) {
+        let (store, shape) = (y.store(data.clamp), y.shape);
+        let [units, groups, span, c] = [conv.units, conv.groups, conv.span, x.shape.c].map(usize::from);
+        for (i, (oy, ox, n)) in outputs(shape).enumerate() {
+            let group = n / (units / groups);
+            let mut acc = i64::from(bias[if conv.bias == Bias::Unit { i } else { n }]);
+            for (tap, (ky, kx)) in taps(&conv.window).enumerate() {
+                for j in 0..span {
+                    let channel = (group * (c / groups) + j) % c;
+                    if let Some(q) = element(&x, &conv.window, (oy, ox), (ky, kx), channel) {
+                        let weight = w[(n * conv.window.taps() + tap) * span + j];
+                        acc += (q - i64::from(x.zero)) * i64::from(weight);
+                    }
+                }
+            }
+            y.data[i] = finish(acc, data.requant[n], store);
+        }
+    }
+
+    /// Any convolution that a small image allows.
+    fn convs() -> impl Strategy<Value = (Conv2d, Shape, u64)> {
+        let groups = prop_oneof![
+            3 => (Just(1u16), 1..=17u16, 1..=9u16, Just(0u16)),
+            2 => (1..=4u16, 1..=5u16, 1..=5u16, any::<u16>())
+        ];
+        (windows(3), groups, any::<bool>(), any::<u64>()).prop_map(
+            |((window, h, w), (groups, each, units, wider), unit, seed)| {
+                let c = groups * each;
+                let span = each + wider % (c - each + 1);
+                let bias = if unit { Bias::Unit } else { Bias::Channel };
+                let conv = Conv2d { units: groups * units, window, groups, span, bias };
+                (conv, Shape::new(h, w, c), seed)
+            },
+        )
+    }
+
+    fn equals_the_oracle<I: Isa>(isa: I) {
+        hold(512, convs(), |(conv, shape, seed)| {
+            let mut numbers = Numbers(seed);
+            let out = Op::Conv2d(conv).output(&[shape]).unwrap();
+            let x = numbers.int8s(shape.len());
+            let (zero, out_zero) = (numbers.int8(), numbers.int8());
+            let w = numbers.weights(Op::Conv2d(conv).weights(shape));
+            let bias = numbers.biases(conv.bias.len(out));
+            let requant = numbers.requants(conv.units.into());
+            let k = w.len() / usize::from(conv.units);
+            let folded: Vec<i32> = bias
+                .iter()
+                .enumerate()
+                .map(|(i, b)| {
+                    let n = i % usize::from(conv.units);
+                    b - w[n * k..(n + 1) * k].iter().map(|&w| i32::from(w) * i32::from(zero)).sum::<i32>()
+                })
+                .collect();
+            let data = IntData {
+                weights: &w,
+                bias: &folded,
+                requant: &requant,
+                clamp: numbers.clamp(),
+                scratch: Scratch::default(),
+                packing: Packing::Plain,
+            };
+            let input = Input { shape, zero, data: &x };
+            let (mut got, mut want) = (vec![55; out.len()], vec![0; out.len()]);
+            conv2d(isa, &conv, &data, input, Output { shape: out, zero: out_zero, data: &mut got });
+            let mut y = Output { shape: out, zero: out_zero, data: &mut want };
+            oracle(&conv, &w, &bias, &data, input, &mut y);
+            prop_assert_eq!(got, want);
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn on_every_isa_conv2d_equals_the_oracle() {
+        on_every_isa!(equals_the_oracle);
+    }
+}

@@ -76,3 +76,67 @@ pub(crate) fn depthwise_conv2d<I: Isa>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::{Op, Packing, Scratch, Shape};
+    use crate::kernels::oracle::{Numbers, element, finish, hold, on_every_isa, outputs, taps, windows};
+    use proptest::prelude::*;
+    use std::prelude::v1::*;
+
+    /// Any depthwise convolution that a small image allows.
+    fn convs() -> impl Strategy<Value = (DepthwiseConv2d, Shape, u64)> {
+        let multipliers = prop_oneof![2 => Just(1u16), 1 => 2..=17u16];
+        (windows(3), 1..=17u16, multipliers, any::<bool>(), any::<u64>()).prop_map(
+            |((window, h, w), c, multiplier, unit, seed)| {
+                let bias = if unit { Bias::Unit } else { Bias::Channel };
+                (DepthwiseConv2d { multiplier, window, bias }, Shape::new(h, w, c), seed)
+            },
+        )
+    }
+
+    fn equals_the_oracle<I: Isa>(isa: I) {
+        hold(512, convs(), |(conv, shape, seed)| {
+            let mut numbers = Numbers(seed);
+            let out = Op::DepthwiseConv2d(conv).output(&[shape]).unwrap();
+            let channels = usize::from(out.c);
+            let (zero, out_zero) = (numbers.int8(), numbers.int8());
+            let x = Input { shape, zero, data: &numbers.int8s(shape.len()) };
+            let w = numbers.weights(conv.window.taps() * channels);
+            let bias = numbers.biases(conv.bias.len(out));
+            let of = |tap: usize, n: usize| i32::from(w[tap * channels + n]);
+            let fold = |(i, b): (usize, &i32)| {
+                b - (0..conv.window.taps()).map(|t| of(t, i % channels) * i32::from(zero)).sum::<i32>()
+            };
+            let data = IntData {
+                weights: &w,
+                bias: &bias.iter().enumerate().map(fold).collect::<Vec<_>>(),
+                requant: &numbers.requants(channels),
+                clamp: numbers.clamp(),
+                scratch: Scratch::default(),
+                packing: Packing::Plain,
+            };
+            let mut got = vec![55; out.len()];
+            let y = Output { shape: out, zero: out_zero, data: &mut got };
+            let store = y.store(data.clamp);
+            depthwise_conv2d(isa, &conv, &data, x, y);
+            for (i, (oy, ox, n)) in outputs(out).enumerate() {
+                let mut acc = i64::from(bias[if conv.bias == Bias::Unit { i } else { n }]);
+                for (tap, place) in taps(&conv.window).enumerate() {
+                    let c = n / usize::from(conv.multiplier);
+                    if let Some(q) = element(&x, &conv.window, (oy, ox), place, c) {
+                        acc += (q - i64::from(zero)) * i64::from(of(tap, n));
+                    }
+                }
+                prop_assert_eq!(got[i], finish(acc, data.requant[n], store), "at {:?}", (oy, ox, n));
+            }
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn on_every_isa_depthwise_conv2d_equals_the_oracle() {
+        on_every_isa!(equals_the_oracle);
+    }
+}

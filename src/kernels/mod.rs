@@ -10,6 +10,8 @@ mod concat;
 mod conv2d;
 mod dense;
 mod depthwise_conv2d;
+#[cfg(test)]
+mod oracle;
 mod pool;
 mod shuffle;
 mod softmax;

@@ -67,3 +67,40 @@ fn windows<T: Copy>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::{Op, Shape};
+    use crate::kernels::oracle::{Numbers, element, hold, on_every_isa, outputs, taps, windows};
+    use proptest::prelude::*;
+    use std::prelude::v1::*;
+
+    fn equals_the_oracle<I: Isa>(isa: I) {
+        hold(512, (windows(1), 1..=17u16, any::<u64>()), |((window, h, w), c, seed)| {
+            let (mut numbers, pool, shape) = (Numbers(seed), Pool2d { window }, Shape::new(h, w, c));
+            let out = Op::MaxPool2d(pool).output(&[shape]).unwrap();
+            let (zero, clamp) = (numbers.int8(), numbers.clamp());
+            let x = Input { shape, zero, data: &numbers.int8s(shape.len()) };
+            let (mut greatest, mut means) = (vec![55; out.len()], vec![55; out.len()]);
+            max_pool2d(isa, &pool, clamp, x, Output { shape: out, zero, data: &mut greatest });
+            avg_pool2d(isa, &pool, clamp, x, Output { shape: out, zero, data: &mut means });
+            for (i, (oy, ox, n)) in outputs(out).enumerate() {
+                let inside = taps(&window).filter_map(|tap| element(&x, &window, (oy, ox), tap, n));
+                let inside: Vec<i64> = inside.collect();
+                let (sum, count) = (inside.iter().sum::<i64>(), inside.len() as i64);
+                let mean = sum.signum() * ((2 * sum.abs() + count) / (2 * count));
+                let clamped = |q: i64| q.clamp(clamp.low.into(), clamp.high.into());
+                prop_assert_eq!(i64::from(means[i]), clamped(mean), "mean at {:?}", (oy, ox, n));
+                let max = *inside.iter().max().unwrap();
+                prop_assert_eq!(i64::from(greatest[i]), clamped(max), "max at {:?}", (oy, ox, n));
+            }
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn on_every_isa_pooling_equals_the_oracle() {
+        on_every_isa!(equals_the_oracle);
+    }
+}

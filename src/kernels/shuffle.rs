@@ -29,3 +29,28 @@ pub(crate) fn channel_shuffle(groups: u16, x: Input<'_>, y: Output<'_>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::Shape;
+    use crate::kernels::oracle::{Numbers, hold, outputs};
+    use proptest::prelude::*;
+    use std::prelude::v1::*;
+
+    #[test]
+    fn channels_are_transposed() {
+        hold(256, (1..=4u16, 1..=4u16, 1..=6u16, 1..=6u16, any::<u64>()), |(h, w, groups, each, seed)| {
+            let shape = Shape::new(h, w, groups * each);
+            let x = Numbers(seed).int8s(shape.len());
+            let mut got = vec![55; shape.len()];
+            let input = Input { shape, zero: 0, data: &x };
+            channel_shuffle(groups, input, Output { shape, zero: 0, data: &mut got });
+            let (groups, each) = (usize::from(groups), usize::from(each));
+            for (i, (_, _, c)) in outputs(shape).enumerate() {
+                prop_assert_eq!(got[i], x[i - c + c % groups * each + c / groups]);
+            }
+            Ok(())
+        });
+    }
+}

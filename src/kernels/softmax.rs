@@ -56,3 +56,51 @@ pub(crate) fn softmax(requant: &[Requant], x: Input<'_>, y: Output<'_>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::Shape;
+    use crate::kernels::oracle::{Numbers, hold};
+    use proptest::prelude::*;
+    use std::prelude::v1::*;
+
+    /// The factor of an input of scale `scale`: `scale * 2^26`, scale from 2^-16 to 2.
+    fn factors() -> impl Strategy<Value = (Requant, f64)> {
+        ((1 << 30)..=i32::MAX, 11..=27i32).prop_map(|(multiplier, shift)| {
+            (Requant { multiplier, shift }, f64::from(multiplier) * 2f64.powi(shift - 31 - 26))
+        })
+    }
+
+    #[test]
+    fn shares_are_within_a_step_of_the_real_ones() {
+        hold(512, (factors(), 1..=20u16, 1..=3u16, any::<u64>()), |((requant, scale), c, w, seed)| {
+            let shape = Shape::new(1, w, c);
+            let x = Numbers(seed).int8s(shape.len());
+            let mut got = vec![55; shape.len()];
+            softmax(
+                &[requant],
+                Input { shape, zero: 0, data: &x },
+                Output { shape, zero: -128, data: &mut got },
+            );
+            for (x, got) in x.chunks(c.into()).zip(got.chunks(c.into())) {
+                let exp = |&x: &i8| (scale * f64::from(x)).exp();
+                let sum: f64 = x.iter().map(exp).sum();
+                for (x, &got) in x.iter().zip(got) {
+                    let want = (256.0 * exp(x) / sum - 128.0).clamp(-128.0, 127.0);
+                    prop_assert!((f64::from(got) - want).abs() < 0.51 + 1e-3, "{} for {}", got, want);
+                }
+            }
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn as_many_channels_as_fit_share_alike() {
+        let shape = Shape::flat(4095);
+        let (x, mut y) = (vec![0; 4095], vec![55; 4095]);
+        let requant = [Requant { multiplier: 1 << 30, shift: 20 }];
+        softmax(&requant, Input { shape, zero: 0, data: &x }, Output { shape, zero: -128, data: &mut y });
+        assert!(y.iter().all(|&y| y == -128));
+    }
+}

@@ -1,3 +1,3 @@
-//! Forwards, backwards, and what a step makes of it. Nothing of this leaves the host.
+//! Training: everything that changes weights.
 
 pub mod augment;
