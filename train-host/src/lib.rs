@@ -1,7 +1,13 @@
 //! Trains small neural nets, quantises them to 8 bits, and exports them for the `zipnet` engine.
 
+pub mod build;
 pub mod data;
 mod error;
+pub mod export;
+pub mod graph;
+pub mod plan;
+pub mod quantise;
+pub mod recipe;
 pub mod train;
 
 pub use error::{Error, Result};

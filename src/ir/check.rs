@@ -1,0 +1,394 @@
+//! What makes a graph legal, proved once so that running needs no proof.
+//!
+//! Everything here is `const`: an exported table says `const _: () = GRAPH.check();` and a wrong shape, an illegal
+//! factor or two live tensors that share bytes become compile errors.
+
+use super::{Float, Graph, Int, Node, Op, Phase, Shape, TensorId};
+
+/// The most inputs a node may have.
+pub const MAX_INPUTS: usize = 8;
+
+/// Why a graph is refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Fault {
+    /// A node has too few or too many inputs.
+    Arity,
+    /// A shape, or a number of outputs, is 0.
+    Empty,
+    /// Groups do not divide the channels, or a group's span is out of range.
+    Groups,
+    /// A window does not fit its input.
+    Window,
+    /// Inputs that must have equal shapes, or a reshape's sides, differ.
+    Unequal,
+    /// A shape exceeds 65,535 along an axis.
+    TooLarge,
+    /// A tensor's shape is not what its operator makes.
+    Shape,
+    /// A tensor id is out of range.
+    Dangling,
+    /// A tensor is read before it is written, or written twice.
+    Order,
+    /// The number of weights is not what the operator needs.
+    Weights,
+    /// The number of biases, or the kind of bias, is not what the operator needs.
+    Bias,
+    /// The number of factors is wrong, or one is out of range.
+    Requant,
+    /// The least output lies above the greatest.
+    Clamp,
+    /// Input and output of an operator that moves bytes differ in scale or zero point.
+    Scale,
+    /// An operator that the integer phase does not have.
+    NotInteger,
+    /// A tensor or scratch lies outside the arena.
+    Arena,
+    /// Two live tensors, or a live tensor and scratch, share bytes of the arena.
+    Overlap,
+}
+
+impl Fault {
+    /// The fault in words.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Fault::Arity => "wrong number of inputs",
+            Fault::Empty => "an empty shape",
+            Fault::Groups => "groups do not divide the channels, or a group's span is out of range",
+            Fault::Window => "the window does not fit the input",
+            Fault::Unequal => "shapes that must agree differ",
+            Fault::TooLarge => "a shape exceeds 65535 along an axis",
+            Fault::Shape => "an output's shape is not what its operator makes",
+            Fault::Dangling => "a tensor id is out of range",
+            Fault::Order => "a tensor is read before it is written, or written twice",
+            Fault::Weights => "the number of weights does not fit the operator",
+            Fault::Bias => "the bias does not fit the operator",
+            Fault::Requant => "requantisation factors are missing or out of range",
+            Fault::Clamp => "the least output lies above the greatest",
+            Fault::Scale => "input and output must have the same scale and zero point",
+            Fault::NotInteger => "the operator has no integer form; fold it first",
+            Fault::Arena => "a tensor lies outside the arena",
+            Fault::Overlap => "two live tensors overlap in the arena",
+        }
+    }
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.text())
+    }
+}
+
+impl core::error::Error for Fault {}
+
+macro_rules! check {
+    ($e:expr) => {
+        match $e {
+            Ok(value) => value,
+            Err(fault) => return Err(fault),
+        }
+    };
+}
+
+impl<P: Phase> Graph<'_, P> {
+    /// Ids in range, every tensor written once and before it is read, every shape as its operator makes it.
+    ///
+    /// # Errors
+    /// The first [`Fault`] found, with the index of its node.
+    pub const fn structure(&self) -> Result<(), (usize, Fault)> {
+        let count = self.tensors.len();
+        if self.input.at() >= count || self.output.at() >= count {
+            return Err((0, Fault::Dangling));
+        }
+        let mut i = 0;
+        while i < self.nodes.len() {
+            if let Err(fault) = self.node_structure(i) {
+                return Err((i, fault));
+            }
+            i += 1;
+        }
+        if self.first(self.output).is_none() { Err((self.nodes.len(), Fault::Order)) } else { Ok(()) }
+    }
+
+    const fn node_structure(&self, i: usize) -> Result<(), Fault> {
+        let node = &self.nodes[i];
+        let arity = node.inputs.len();
+        if arity == 0 || arity > MAX_INPUTS {
+            return Err(Fault::Arity);
+        }
+        let mut shapes = [Shape::new(0, 0, 0); MAX_INPUTS];
+        let mut j = 0;
+        while j < arity {
+            let id = node.inputs[j];
+            if id.at() >= self.tensors.len() {
+                return Err(Fault::Dangling);
+            }
+            match self.first(id) {
+                Some(step) if step <= i => {}
+                _ => return Err(Fault::Order),
+            }
+            shapes[j] = self.tensor(id).shape;
+            j += 1;
+        }
+        if node.output.at() >= self.tensors.len() {
+            return Err(Fault::Dangling);
+        }
+        match self.first(node.output) {
+            Some(step) if step == i + 1 => {}
+            _ => return Err(Fault::Order), // the graph's input, or written by an earlier node
+        }
+        let made = check!(node.op.output(shapes.split_at(arity).0));
+        if made.same(self.tensor(node.output).shape) { Ok(()) } else { Err(Fault::Shape) }
+    }
+
+    /// When a tensor comes to life: 0 for the graph's input, `i + 1` for what node `i` writes, `None` for a tensor
+    /// that nothing writes.
+    pub const fn first(&self, id: TensorId) -> Option<usize> {
+        if id.0 == self.input.0 {
+            return Some(0);
+        }
+        let mut i = 0;
+        while i < self.nodes.len() {
+            if self.nodes[i].output.0 == id.0 {
+                return Some(i + 1);
+            }
+            i += 1;
+        }
+        None
+    }
+
+    /// The last step that needs a tensor, counted as in [`Graph::first`]: past the end for the graph's output; for
+    /// a tensor that nothing reads, the step that writes it.
+    pub const fn last(&self, id: TensorId) -> usize {
+        if id.0 == self.output.0 {
+            return self.nodes.len() + 1;
+        }
+        let mut i = self.nodes.len();
+        while i > 0 {
+            if reads(&self.nodes[i - 1], id) {
+                return i;
+            }
+            i -= 1;
+        }
+        match self.first(id) {
+            Some(step) => step,
+            None => 0,
+        }
+    }
+}
+
+/// Whether a node reads a tensor.
+const fn reads<P: Phase>(node: &Node<'_, P>, id: TensorId) -> bool {
+    let mut j = 0;
+    while j < node.inputs.len() {
+        if node.inputs[j].0 == id.0 {
+            return true;
+        }
+        j += 1;
+    }
+    false
+}
+
+impl Graph<'_, Float> {
+    /// [`Graph::structure`], and as many weights and biases as the operators need.
+    ///
+    /// # Errors
+    /// The first [`Fault`] found, with the index of its node.
+    pub const fn fault(&self) -> Result<(), (usize, Fault)> {
+        check!(self.structure());
+        let mut i = 0;
+        while i < self.nodes.len() {
+            let node = &self.nodes[i];
+            let x = self.tensor(node.inputs[0]).shape;
+            let (weights, bias, moments) = if matches!(node.op, Op::BatchNorm) {
+                (x.c as usize, x.c as usize, x.c as usize)
+            } else {
+                (node.op.weights(x), node.op.bias().len(self.tensor(node.output).shape), 0)
+            };
+            let data = &node.data;
+            if data.weights.len() != weights || data.mean.len() != moments || data.variance.len() != moments {
+                return Err((i, Fault::Weights));
+            }
+            if data.bias.len() != bias {
+                return Err((i, Fault::Bias));
+            }
+            i += 1;
+        }
+        Ok(())
+    }
+}
+
+impl Graph<'_, Int> {
+    /// Proves the graph legal where it is compiled.
+    ///
+    /// # Panics
+    /// With the fault in words; in a `const` that is a compile error.
+    pub const fn check(&self, arena: usize) {
+        if let Err((_, fault)) = self.fault(arena) {
+            panic!("{}", fault.text());
+        }
+    }
+
+    /// Everything the engine relies on, for an arena of `arena` bytes: [`Graph::structure`], the lengths and ranges
+    /// that [`IntData`](super::IntData) tells, scales that agree, and no two live tensors on the same bytes.
+    ///
+    /// # Errors
+    /// The first [`Fault`] found, with the index of its node.
+    pub const fn fault(&self, arena: usize) -> Result<(), (usize, Fault)> {
+        check!(self.structure());
+        let mut i = 0;
+        while i < self.nodes.len() {
+            if let Err(fault) = self.node_fault(i, arena) {
+                return Err((i, fault));
+            }
+            i += 1;
+        }
+        self.memory_fault(arena)
+    }
+
+    const fn node_fault(&self, i: usize, arena: usize) -> Result<(), Fault> {
+        let node = &self.nodes[i];
+        let (x, y) = (self.tensor(node.inputs[0]), self.tensor(node.output));
+        let data = &node.data;
+        let (weights, bias, requant) = match &node.op {
+            Op::Conv2d(_) | Op::DepthwiseConv2d(_) | Op::Dense(_) => {
+                let bias = node.op.bias();
+                if bias.is_empty() {
+                    return Err(Fault::Bias);
+                }
+                (node.op.weights(x.shape), bias.len(y.shape), y.shape.c as usize)
+            }
+            Op::Add => (0, 0, 3),
+            Op::Relu | Op::Relu6 | Op::Softmax => (0, 0, 1),
+            Op::Tanh => (256, 0, 0),
+            Op::MaxPool2d(_) | Op::AvgPool2d(_) | Op::Concat => (0, 0, 0),
+            Op::ChannelShuffle { .. } | Op::Reshape { .. } => (0, 0, 0),
+            Op::BatchNorm => return Err(Fault::NotInteger),
+        };
+        if data.weights.len() != weights {
+            return Err(Fault::Weights);
+        }
+        if data.bias.len() != bias {
+            return Err(Fault::Bias);
+        }
+        if data.requant.len() != requant {
+            return Err(Fault::Requant);
+        }
+        let mut j = 0;
+        while j < requant {
+            if !data.requant[j].is_legal() {
+                return Err(Fault::Requant);
+            }
+            j += 1;
+        }
+        if data.clamp.low > data.clamp.high {
+            return Err(Fault::Clamp);
+        }
+        let mut j = 0;
+        while node.op.keeps_quantisation() && j < node.inputs.len() {
+            let input = &self.tensor(node.inputs[j]).meta;
+            if input.zero != y.meta.zero || input.scale != y.meta.scale {
+                return Err(Fault::Scale);
+            }
+            j += 1;
+        }
+        let scratch = &data.scratch;
+        if scratch.len > 0 && scratch.offset as usize + scratch.len as usize > arena {
+            return Err(Fault::Arena);
+        }
+        Ok(())
+    }
+
+    const fn memory_fault(&self, arena: usize) -> Result<(), (usize, Fault)> {
+        let mut a = 0;
+        while a < self.tensors.len() {
+            let id = TensorId(a as u16);
+            let Some(born) = self.first(id) else {
+                return Err((0, Fault::Order));
+            };
+            let node = born.saturating_sub(1);
+            let (at, end) = self.bytes(id);
+            if end > arena {
+                return Err((node, Fault::Arena));
+            }
+            let mut b = a + 1;
+            while b < self.tensors.len() {
+                let other = TensorId(b as u16);
+                let (other_at, other_end) = self.bytes(other);
+                let touch = at < other_end && other_at < end;
+                if touch
+                    && self.live_together(id, other)
+                    && !self.shared(id, other)
+                    && !self.shared(other, id)
+                {
+                    return Err((node, Fault::Overlap));
+                }
+                b += 1;
+            }
+            let mut i = 0;
+            while i < self.nodes.len() {
+                let scratch = &self.nodes[i].data.scratch;
+                let (from, to) = (scratch.offset as usize, scratch.offset as usize + scratch.len as usize);
+                if at < to && from < end && born <= i + 1 && i < self.last(id) {
+                    return Err((i, Fault::Overlap));
+                }
+                i += 1;
+            }
+            a += 1;
+        }
+        Ok(())
+    }
+
+    /// Bytes of the shortest arena that holds every tensor and all scratch.
+    pub const fn arena_len(&self) -> usize {
+        let (mut len, mut i) = (0, 0);
+        while i < self.tensors.len() {
+            let (_, end) = self.bytes(TensorId(i as u16));
+            len = if end > len { end } else { len };
+            i += 1;
+        }
+        let mut i = 0;
+        while i < self.nodes.len() {
+            let scratch = &self.nodes[i].data.scratch;
+            let end = if scratch.len == 0 { 0 } else { scratch.offset as usize + scratch.len as usize };
+            len = if end > len { end } else { len };
+            i += 1;
+        }
+        len
+    }
+
+    /// First byte of a tensor in the arena, and the one after its last.
+    pub const fn bytes(&self, id: TensorId) -> (usize, usize) {
+        let tensor = self.tensor(id);
+        let at = tensor.meta.offset as usize;
+        (at, at + tensor.shape.len())
+    }
+
+    const fn live_together(&self, a: TensorId, b: TensorId) -> bool {
+        match (self.first(a), self.first(b)) {
+            (Some(first_a), Some(first_b)) => first_a <= self.last(b) && first_b <= self.last(a),
+            _ => false,
+        }
+    }
+
+    /// Whether `y` may lie in the very bytes of `x`: the node that writes `y` works in place and is the last to
+    /// need `x`.
+    const fn shared(&self, x: TensorId, y: TensorId) -> bool {
+        let Some(step) = self.first(y) else { return false };
+        if step == 0 || self.last(x) != step || self.bytes(x).0 != self.bytes(y).0 {
+            return false;
+        }
+        if self.bytes(x).1 != self.bytes(y).1 {
+            return false;
+        }
+        let node = &self.nodes[step - 1];
+        let mut j = 0;
+        while j < node.inputs.len() {
+            if node.inputs[j].0 == x.0 && node.op.in_place(j) {
+                return true;
+            }
+            j += 1;
+        }
+        false
+    }
+}

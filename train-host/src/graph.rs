@@ -1,0 +1,245 @@
+//! A network that owns its numbers, and lends itself as the engine's [`Graph`].
+
+use serde::{Deserialize, Serialize};
+use zipnet::ir::{
+    Clamp, Fault, Float, FloatData, Graph, Int, IntData, Node, Op, Packing, Phase, Requant, Scratch, Shape,
+    Tensor, TensorId,
+};
+
+use crate::{Error, Result};
+
+/// A phase whose numbers a host can own.
+pub trait Owned: Phase {
+    /// Owned counterpart of [`Phase::Data`].
+    type Store: Clone + std::fmt::Debug;
+
+    /// Lends a net as a graph. Written once a phase: only where the phase is known does the compiler see that
+    /// [`Phase::Data`] is covariant, so that nodes may be borrowed for less long than the net.
+    fn lend<R>(net: &Net<Self>, f: impl FnOnce(&Graph<'_, Self>) -> R) -> R;
+
+    /// Whether the graph is legal in its phase, with an arena of `arena` bytes where that matters.
+    fn fault(graph: &Graph<'_, Self>, arena: usize) -> std::result::Result<(), (usize, Fault)>;
+}
+
+/// Numbers of a float node; fields as in [`FloatData`].
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FloatStore {
+    /// See [`FloatData::weights`].
+    pub weights: Vec<f32>,
+    /// See [`FloatData::bias`].
+    pub bias: Vec<f32>,
+    /// See [`FloatData::mean`].
+    pub mean: Vec<f32>,
+    /// See [`FloatData::variance`].
+    pub variance: Vec<f32>,
+}
+
+/// Numbers of an int8 node; fields as in [`IntData`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IntStore {
+    /// See [`IntData::weights`].
+    pub weights: Vec<i8>,
+    /// See [`IntData::bias`].
+    pub bias: Vec<i32>,
+    /// See [`IntData::requant`].
+    pub requant: Vec<Requant>,
+    /// See [`IntData::clamp`].
+    pub clamp: Clamp,
+    /// See [`IntData::scratch`].
+    pub scratch: Scratch,
+    /// See [`IntData::packing`].
+    pub packing: Packing,
+}
+
+impl Default for IntStore {
+    fn default() -> Self {
+        Self {
+            weights: Vec::new(),
+            bias: Vec::new(),
+            requant: Vec::new(),
+            clamp: Clamp::FULL,
+            scratch: Scratch::default(),
+            packing: Packing::Plain,
+        }
+    }
+}
+
+impl FloatStore {
+    fn data(&self) -> FloatData<'_> {
+        let Self { weights, bias, mean, variance } = self;
+        FloatData { weights, bias, mean, variance }
+    }
+}
+
+impl IntStore {
+    fn data(&self) -> IntData<'_> {
+        let Self { weights, bias, requant, clamp, scratch, packing } = self;
+        IntData { weights, bias, requant, clamp: *clamp, scratch: *scratch, packing: *packing }
+    }
+}
+
+impl Owned for Float {
+    type Store = FloatStore;
+
+    fn lend<R>(net: &Net<Self>, f: impl FnOnce(&Graph<'_, Self>) -> R) -> R {
+        let nodes: Vec<Node<'_, Self>> = net.nodes.iter().map(|n| n.lend(n.store.data())).collect();
+        f(&net.graph(&nodes))
+    }
+
+    fn fault(graph: &Graph<'_, Self>, _arena: usize) -> std::result::Result<(), (usize, Fault)> {
+        graph.fault()
+    }
+}
+
+impl Owned for Int {
+    type Store = IntStore;
+
+    fn lend<R>(net: &Net<Self>, f: impl FnOnce(&Graph<'_, Self>) -> R) -> R {
+        let nodes: Vec<Node<'_, Self>> = net.nodes.iter().map(|n| n.lend(n.store.data())).collect();
+        f(&net.graph(&nodes))
+    }
+
+    fn fault(graph: &Graph<'_, Self>, arena: usize) -> std::result::Result<(), (usize, Fault)> {
+        graph.fault(arena)
+    }
+}
+
+/// One operator of a [`Net`].
+#[derive(Clone, Debug)]
+pub struct NetNode<P: Owned> {
+    /// What people call it; unique in its net.
+    pub name: String,
+    /// What it computes.
+    pub op: Op,
+    /// The tensors it reads.
+    pub inputs: Vec<TensorId>,
+    /// The tensor it writes.
+    pub output: TensorId,
+    /// Its numbers.
+    pub store: P::Store,
+}
+
+impl<P: Owned> NetNode<P> {
+    fn lend<'a>(&'a self, data: P::Data<'a>) -> Node<'a, P> {
+        Node { op: self.op, inputs: &self.inputs, output: self.output, data }
+    }
+}
+
+/// A network that owns its numbers. Fields mean what they do in [`Graph`].
+#[derive(Clone, Debug)]
+pub struct Net<P: Owned> {
+    /// A name for reports and files.
+    pub name: String,
+    /// Every tensor.
+    pub tensors: Vec<Tensor<P>>,
+    /// Every operator, in execution order.
+    pub nodes: Vec<NetNode<P>>,
+    /// The tensor the caller fills.
+    pub input: TensorId,
+    /// The tensor the caller reads.
+    pub output: TensorId,
+}
+
+impl<P: Owned> Net<P> {
+    /// A net without operators, whose output is its input.
+    pub fn new(name: &str, input: Shape, meta: P::Tensor) -> Self {
+        let tensors = vec![Tensor { shape: input, meta }];
+        Self { name: name.to_owned(), tensors, nodes: Vec::new(), input: TensorId(0), output: TensorId(0) }
+    }
+
+    /// Appends an operator, whose output becomes the net's.
+    ///
+    /// # Errors
+    /// Where the operator and its inputs do not meet, naming the node and the shapes.
+    pub fn push(
+        &mut self,
+        name: &str,
+        op: Op,
+        inputs: &[TensorId],
+        meta: P::Tensor,
+        store: P::Store,
+    ) -> Result<TensorId> {
+        let shapes: Vec<Shape> = inputs.iter().map(|&id| self.shape(id)).collect();
+        let shape = op.output(&shapes).map_err(|fault| {
+            let shapes: Vec<String> = shapes.iter().map(|&s| show(s)).collect();
+            Error::new(format!("layer {name:?} ({}) over {}: {fault}", op.name(), shapes.join(" and ")))
+        })?;
+        let id = u16::try_from(self.tensors.len()).map_err(|_| Error::new("more than 65535 tensors"))?;
+        let output = TensorId(id);
+        self.tensors.push(Tensor { shape, meta });
+        self.nodes.push(NetNode { name: name.to_owned(), op, inputs: inputs.to_vec(), output, store });
+        self.output = output;
+        Ok(output)
+    }
+
+    /// Shape of a tensor.
+    pub fn shape(&self, id: TensorId) -> Shape {
+        self.tensors[id.at()].shape
+    }
+
+    /// Shape of the net's input.
+    pub fn input_shape(&self) -> Shape {
+        self.shape(self.input)
+    }
+
+    /// Shape of the net's output.
+    pub fn output_shape(&self) -> Shape {
+        self.shape(self.output)
+    }
+
+    /// Indices of the nodes that read a tensor.
+    pub fn readers(&self, id: TensorId) -> impl Iterator<Item = usize> {
+        let reads = move |(i, node): (usize, &NetNode<P>)| node.inputs.contains(&id).then_some(i);
+        self.nodes.iter().enumerate().filter_map(reads)
+    }
+
+    /// Index of the node that writes a tensor; `None` for the net's input.
+    pub fn producer(&self, id: TensorId) -> Option<usize> {
+        self.nodes.iter().position(|node| node.output == id)
+    }
+
+    /// Lends the net as a graph.
+    pub fn with<R>(&self, f: impl FnOnce(&Graph<'_, P>) -> R) -> R {
+        P::lend(self, f)
+    }
+
+    fn graph<'a>(&'a self, nodes: &'a [Node<'a, P>]) -> Graph<'a, P> {
+        Graph { name: &self.name, tensors: &self.tensors, nodes, input: self.input, output: self.output }
+    }
+
+    /// Multiplications by a weight in one inference.
+    pub fn macs(&self) -> u64 {
+        self.with(|graph| graph.macs())
+    }
+
+    /// Proves the net legal in its phase, with an arena of `arena` bytes where that matters.
+    ///
+    /// # Errors
+    /// The fault in words, with the name of the node.
+    pub fn check(&self, arena: usize) -> Result<()> {
+        self.with(|graph| P::fault(graph, arena)).map_err(|(i, fault)| {
+            let name = self.nodes.get(i).map_or("the output", |node| &node.name);
+            Error::new(format!("net {:?}, {name}: {fault}", self.name))
+        })
+    }
+}
+
+impl Net<Float> {
+    /// Number of trainable parameters: weights, biases, and the gamma and beta of batch norms.
+    pub fn params(&self) -> usize {
+        self.nodes.iter().map(|n| n.store.weights.len() + n.store.bias.len()).sum()
+    }
+}
+
+impl Net<Int> {
+    /// Bytes of weights and biases in the table.
+    pub fn weight_bytes(&self) -> usize {
+        self.nodes.iter().map(|n| n.store.weights.len() + 4 * n.store.bias.len()).sum()
+    }
+}
+
+/// A shape for people: `16x16x1`.
+pub fn show(shape: Shape) -> String {
+    format!("{}x{}x{}", shape.h, shape.w, shape.c)
+}

@@ -1,0 +1,518 @@
+//! A recipe: a net and how to train it, as a TOML file a person reads.
+//!
+//! Recipes shipped with the crate are listed in [`SHIPPED`]; any other is a path. Everything a recipe may say is a
+//! field here; an unknown key is an error.
+
+use std::path::Path;
+
+use serde::Deserialize;
+
+use crate::train::augment::Augment;
+use crate::{Error, Result};
+
+/// The recipes that come with the crate: name and text.
+pub const SHIPPED: &[(&str, &str)] = &[("digits", include_str!("../recipes/digits.toml"))];
+
+/// A net and how to train it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// Names the output folder and the model.
+    pub name: String,
+    /// Data set it is made for: a known name or a path.
+    pub data: String,
+    /// How to train.
+    pub train: Train,
+    /// How to quantise.
+    #[serde(default)]
+    pub quantise: Quantise,
+    /// The net, from input to output.
+    #[serde(rename = "layer")]
+    pub layers: Vec<Layer>,
+}
+
+/// How to train.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Train {
+    /// Passes over the training images.
+    pub epochs: u32,
+    /// Images between two steps of the optimiser.
+    pub batch: u32,
+    /// Seeds weights, order, dropout and augmentation.
+    #[serde(default = "one")]
+    pub seed: u64,
+    /// What is minimised.
+    #[serde(default)]
+    pub loss: Loss,
+    /// Share of the target spread evenly over all classes; from 0 to below 1.
+    #[serde(default)]
+    pub label_smoothing: f32,
+    /// How weights begin.
+    #[serde(default)]
+    pub init: Init,
+    /// How weights change.
+    pub optimiser: Optimiser,
+    /// How the learning rate goes.
+    pub schedule: Schedule,
+    /// Distortions of the training images.
+    #[serde(default)]
+    pub augment: Vec<Augment>,
+    /// When to stop before the last epoch.
+    pub early_stop: Option<EarlyStop>,
+}
+
+/// What is minimised.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Loss {
+    /// Softmax cross-entropy on the net's output, which is logits.
+    #[default]
+    CrossEntropy,
+    /// Mean over all outputs of the squared difference from the one-hot target (as `torch.nn.MSELoss`).
+    Mse,
+}
+
+/// How weights begin; biases begin at 0, the gamma of a batch norm at 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Init {
+    /// Uniform within `2.4 / sqrt(fan in)`, as in 1989.
+    #[default]
+    FanIn,
+    /// Normal of deviation `sqrt(2 / fan in)` (He et al. 2015, arXiv 1502.01852).
+    He,
+}
+
+/// How weights change.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Optimiser {
+    /// Stochastic gradient descent as `torch.optim.SGD`: `v = momentum v + g + weight_decay w; w -= rate v`.
+    Sgd {
+        /// From 0 to below 1.
+        #[serde(default)]
+        momentum: f32,
+        /// Added to the gradient.
+        #[serde(default)]
+        weight_decay: f32,
+    },
+    /// Adam with decoupled weight decay (Loshchilov and Hutter, arXiv 1711.05101).
+    Adamw {
+        /// Decay of the mean.
+        #[serde(default = "beta1")]
+        beta1: f32,
+        /// Decay of the mean square.
+        #[serde(default = "beta2")]
+        beta2: f32,
+        /// Added to the root of the mean square.
+        #[serde(default = "epsilon")]
+        epsilon: f32,
+        /// Multiplied by the rate and the weight and taken off, of every parameter.
+        #[serde(default)]
+        weight_decay: f32,
+    },
+}
+
+/// How the learning rate goes over the run.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Schedule {
+    /// The course after warm-up.
+    pub kind: Course,
+    /// Greatest rate.
+    pub peak: f32,
+    /// Rate at the end; for `constant` of no effect.
+    #[serde(default)]
+    pub end: f32,
+    /// Share of all steps over which the rate rises linearly from 0 to `peak`.
+    #[serde(default)]
+    pub warm_up: f32,
+}
+
+/// The course of a schedule after warm-up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Course {
+    /// Stays at the peak.
+    Constant,
+    /// Falls on a line.
+    Linear,
+    /// Falls on half a cosine.
+    Cosine,
+}
+
+/// When to stop before the last epoch: the recipe holds out a share of the training images and watches their loss.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EarlyStop {
+    /// Share of the training images that is watched and never trained on.
+    pub hold_out: f32,
+    /// Epochs without a better loss after which the run stops and the best weights are taken.
+    pub patience: u32,
+}
+
+/// How to quantise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Quantise {
+    /// How an activation's range is chosen.
+    #[serde(default)]
+    pub calibrate: Calibrate,
+}
+
+/// How the range of an activation is chosen from what the calibration images make of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Calibrate {
+    /// Least and greatest value seen.
+    #[default]
+    MinMax,
+    /// The range that leaves one value in ten thousand out on each side.
+    Percentile,
+    /// The range whose int8 grid has the least mean squared error.
+    Mse,
+}
+
+fn one() -> u64 {
+    1
+}
+fn beta1() -> f32 {
+    0.9
+}
+fn beta2() -> f32 {
+    0.999
+}
+fn epsilon() -> f32 {
+    1e-8
+}
+
+/// A number for both axes, or `[rows, columns]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Pair {
+    /// The same for both.
+    Both(u16),
+    /// Rows, columns.
+    Each([u16; 2]),
+}
+
+impl Pair {
+    /// Rows, columns.
+    pub fn each(self) -> [u16; 2] {
+        match self {
+            Pair::Both(n) => [n, n],
+            Pair::Each(pair) => pair,
+        }
+    }
+}
+
+/// Border of a window: a number for all sides, `[top, bottom, left, right]`, `"same"` or `"valid"`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Border {
+    /// The same on all sides.
+    All(u16),
+    /// Top, bottom, left, right.
+    Sides([u16; 4]),
+    /// `same` (TensorFlow's) or `valid` (none).
+    Named(BorderName),
+}
+
+/// TensorFlow's two borders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BorderName {
+    /// As many outputs as `ceil(input / stride)`.
+    Same,
+    /// None.
+    Valid,
+}
+
+/// One layer: an operator, and where it stands in the net.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Layer {
+    /// What others call it; made from its number and operator where absent.
+    pub name: Option<String>,
+    /// Names of the layers it reads (`"input"` is the net's); absent, the layer before it.
+    #[serde(default)]
+    pub from: Vec<String>,
+    /// What it does.
+    #[serde(flatten)]
+    pub kind: Kind,
+}
+
+/// What a layer does. Channels follow from the layers before.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
+#[allow(missing_docs)] // the operators and their attributes are those of `zipnet::ir::Op`
+pub enum Kind {
+    Conv2d {
+        units: u16,
+        kernel: Pair,
+        #[serde(default = "both_one")]
+        stride: Pair,
+        #[serde(default = "both_one")]
+        dilation: Pair,
+        #[serde(default = "no_border")]
+        padding: Border,
+        #[serde(default = "one_group")]
+        groups: u16,
+        /// Input channels a group sees; absent, an equal share.
+        span: Option<u16>,
+        #[serde(default = "channel")]
+        bias: zipnet::ir::Bias,
+    },
+    DepthwiseConv2d {
+        #[serde(default = "one_group")]
+        multiplier: u16,
+        kernel: Pair,
+        #[serde(default = "both_one")]
+        stride: Pair,
+        #[serde(default = "both_one")]
+        dilation: Pair,
+        #[serde(default = "no_border")]
+        padding: Border,
+        #[serde(default = "channel")]
+        bias: zipnet::ir::Bias,
+    },
+    Dense {
+        units: u16,
+        #[serde(default = "channel")]
+        bias: zipnet::ir::Bias,
+    },
+    /// Without a kernel: over the whole input.
+    MaxPool2d {
+        kernel: Option<Pair>,
+        /// Absent: as the kernel.
+        stride: Option<Pair>,
+        #[serde(default = "no_border")]
+        padding: Border,
+    },
+    /// Without a kernel: over the whole input.
+    AvgPool2d {
+        kernel: Option<Pair>,
+        /// Absent: as the kernel.
+        stride: Option<Pair>,
+        #[serde(default = "no_border")]
+        padding: Border,
+    },
+    Add {},
+    Concat {},
+    ChannelShuffle {
+        groups: u16,
+    },
+    Relu {},
+    Relu6 {},
+    Tanh {},
+    Softmax {},
+    Reshape {
+        shape: [u16; 3],
+    },
+    BatchNorm {},
+    /// While training, zeroes elements with this probability and scales the rest up.
+    Dropout {
+        rate: f32,
+    },
+}
+
+fn both_one() -> Pair {
+    Pair::Both(1)
+}
+fn no_border() -> Border {
+    Border::All(0)
+}
+fn one_group() -> u16 {
+    1
+}
+fn channel() -> zipnet::ir::Bias {
+    zipnet::ir::Bias::Channel
+}
+
+impl Recipe {
+    /// A shipped recipe by name, or a file.
+    ///
+    /// # Errors
+    /// Where there is neither, or the text is not a recipe.
+    pub fn load(name: &str) -> Result<Self> {
+        if let Some((_, text)) = SHIPPED.iter().find(|(shipped, _)| *shipped == name) {
+            return Self::parse(name, text);
+        }
+        let path = Path::new(name);
+        if !path.exists() && path.extension().is_none() {
+            let known: Vec<&str> = SHIPPED.iter().map(|(shipped, _)| *shipped).collect();
+            return Err(Error::new(format!(
+                "recipe {name:?}: neither a file nor one of those shipped: {}",
+                known.join(", ")
+            )));
+        }
+        let text = std::fs::read_to_string(path).map_err(|e| Error::file(path, e))?;
+        Self::parse(name, &text)
+    }
+
+    /// Reads a recipe; `origin` names it in errors.
+    ///
+    /// # Errors
+    /// Names the line where the text is not a recipe, or the key whose value is out of range.
+    pub fn parse(origin: &str, text: &str) -> Result<Self> {
+        let recipe: Self = toml::from_str(text).map_err(|e| {
+            let line = e.span().map_or(0, |span| text[..span.start].matches('\n').count() + 1);
+            let what = e.message();
+            Error::new(if line == 0 {
+                format!("{origin}: {what}")
+            } else {
+                format!("{origin}:{line}: {what}")
+            })
+        })?;
+        recipe.validate().map_err(|e| Error::new(format!("{origin}: {e}")))?;
+        Ok(recipe)
+    }
+
+    /// Ranges that the types do not say. Called by [`Recipe::parse`]; again after a command line changed the recipe.
+    ///
+    /// # Errors
+    /// Names the key and what it may be.
+    pub fn validate(&self) -> Result<()> {
+        let train = &self.train;
+        let name_is_plain = self.name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+            && !self.name.is_empty();
+        require(name_is_plain, "name", &self.name, "letters, digits, '-' and '_'")?;
+        require(train.epochs >= 1, "train.epochs", train.epochs, "at least 1")?;
+        require((1..=65_536).contains(&train.batch), "train.batch", train.batch, "from 1 to 65536")?;
+        share("train.label_smoothing", train.label_smoothing)?;
+        match train.optimiser {
+            Optimiser::Sgd { momentum, weight_decay } => {
+                share("train.optimiser.momentum", momentum)?;
+                not_negative("train.optimiser.weight_decay", weight_decay)?;
+            }
+            Optimiser::Adamw { beta1, beta2, epsilon, weight_decay } => {
+                share("train.optimiser.beta1", beta1)?;
+                share("train.optimiser.beta2", beta2)?;
+                let tiny = epsilon.is_finite() && epsilon > 0.0;
+                require(tiny, "train.optimiser.epsilon", epsilon, "above 0")?;
+                not_negative("train.optimiser.weight_decay", weight_decay)?;
+            }
+        }
+        let Schedule { peak, end, warm_up, .. } = train.schedule;
+        require(peak.is_finite() && peak > 0.0, "train.schedule.peak", peak, "above 0")?;
+        not_negative("train.schedule.end", end)?;
+        share("train.schedule.warm_up", warm_up)?;
+        if let Some(stop) = train.early_stop {
+            let some = stop.hold_out > 0.0 && stop.hold_out < 1.0;
+            require(some, "train.early_stop.hold_out", stop.hold_out, "above 0 and below 1")?;
+            require(stop.patience >= 1, "train.early_stop.patience", stop.patience, "at least 1")?;
+        }
+        require(!self.layers.is_empty(), "layer", "nothing", "at least one [[layer]]")?;
+        for layer in &self.layers {
+            if let Kind::Dropout { rate } = layer.kind {
+                share("layer.rate of a dropout", rate)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn require(holds: bool, key: &str, value: impl std::fmt::Display, range: &str) -> Result<()> {
+    if holds { Ok(()) } else { Err(Error::new(format!("{key} is {value}; it must be {range}"))) }
+}
+
+fn share(key: &str, value: f32) -> Result<()> {
+    require((0.0..1.0).contains(&value), key, value, "from 0 to below 1")
+}
+
+fn not_negative(key: &str, value: f32) -> Result<()> {
+    require(value.is_finite() && value >= 0.0, key, value, "0 or above")
+}
+
+#[cfg(test)]
+mod tests {
+    use zipnet::ir::Shape;
+
+    use super::*;
+    use crate::build::build;
+
+    fn text() -> String {
+        SHIPPED[0].1.to_owned()
+    }
+
+    fn refused(text: &str) -> String {
+        Recipe::parse("r.toml", text).expect_err("must be refused").to_string()
+    }
+
+    #[test]
+    fn every_shipped_recipe_parses_under_its_name() {
+        for (name, text) in SHIPPED {
+            assert_eq!(Recipe::parse(name, text).expect("parses").name, *name);
+        }
+    }
+
+    #[test]
+    fn the_default_net_is_the_1989_one() {
+        let recipe = Recipe::load("digits").expect("shipped");
+        let blueprint = build(&recipe, Shape::new(16, 16, 1), 10, 1).expect("builds");
+        assert_eq!(blueprint.net.params(), 9_760);
+        assert_eq!(blueprint.net.macs(), 63_660);
+        let weights = &blueprint.net.nodes[0].store.weights;
+        assert!(weights.iter().all(|w| w.abs() <= 2.4 / 5.0) && weights.iter().any(|w| w.abs() > 0.4));
+        assert_eq!(
+            weights,
+            &build(&recipe, Shape::new(16, 16, 1), 10, 1).expect("builds").net.nodes[0].store.weights
+        );
+        assert_ne!(
+            weights,
+            &build(&recipe, Shape::new(16, 16, 1), 10, 2).expect("builds").net.nodes[0].store.weights
+        );
+    }
+
+    #[test]
+    fn unknown_keys_are_named_with_their_line() {
+        let line = text().lines().position(|l| l.starts_with("epochs")).expect("has epochs") + 1;
+        let error = refused(&text().replace("epochs = 330", "epoch = 330"));
+        assert!(error.starts_with(&format!("r.toml:{line}: ")) && error.contains("epoch"), "{error}");
+        let error = refused(&text().replace("units = 30", "units = 30\nwidth = 3"));
+        assert!(error.contains("width"), "{error}");
+        let error = refused(&text().replace("peak = 8e-3", "peak = 8e-3\npeek = 1"));
+        assert!(error.contains("peek"), "{error}");
+    }
+
+    #[test]
+    fn values_out_of_range_are_named() {
+        for (from, to, part) in [
+            ("epochs = 330", "epochs = 0", "train.epochs is 0"),
+            ("peak = 8e-3", "peak = -8e-3", "train.schedule.peak is -0.008"),
+            ("peak = 8e-3", "peak = nan", "train.schedule.peak is NaN"),
+            ("weight_decay = 0.1", "weight_decay = -0.1", "weight_decay is -0.1"),
+            ("batch = 64", "batch = 0", "train.batch is 0"),
+            ("rate = 0.25", "rate = 1.5", "rate of a dropout is 1.5"),
+            ("label_smoothing = 0.0", "label_smoothing = 1.0", "label_smoothing is 1"),
+            ("name = \"digits\"", "name = \"../digits\"", "name is ../digits"),
+        ] {
+            let error = refused(&text().replacen(from, to, 1));
+            assert!(error.contains(part), "{error}");
+        }
+    }
+
+    #[test]
+    fn shapes_that_do_not_meet_name_the_layer() {
+        let build_with = |from: &str, to: &str| {
+            let recipe = Recipe::parse("r.toml", &text().replacen(from, to, 1)).expect("parses");
+            build(&recipe, Shape::new(16, 16, 1), 10, 1).expect_err("must be refused").to_string()
+        };
+        let error = build_with("groups = 3", "groups = 5");
+        assert!(error.contains("\"h2\"") && error.contains("8x8x12") && error.contains("groups"), "{error}");
+        let error = build_with("padding = 2", "padding = 7");
+        assert!(error.contains("\"h1\"") && error.contains("window"), "{error}");
+        let error = build_with("units = 10", "units = 11");
+        assert!(error.contains("11") && error.contains("10 classes"), "{error}");
+        let error = build_with("name = \"h3\"", "name = \"h3\"\nfrom = [\"h9\"]");
+        assert!(error.contains("\"h9\""), "{error}");
+    }
+
+    #[test]
+    fn a_missing_recipe_says_what_there_is() {
+        let error = Recipe::load("digit").expect_err("no such recipe").to_string();
+        assert!(error.contains("digits"), "{error}");
+        let error = Recipe::load("no/such/file.toml").expect_err("no such file").to_string();
+        assert!(error.starts_with("no/such/file.toml: "), "{error}");
+    }
+}
