@@ -3,13 +3,13 @@
 //! A recipe lists what may happen to a picture and during which share of the run:
 //!
 //! ```toml
-//! [[augment]]
+//! [[train.augment]]
 //! kind = "affine"
 //! rotate = 12.0
 //! scale = 0.12
 //! until = 0.9
 //!
-//! [[augment]]
+//! [[train.augment]]
 //! kind = "shift"
 //! pixels = 1
 //! from = 0.9
@@ -51,13 +51,13 @@ impl Augmenter {
         assert!(height * width * channels > 0, "a picture has pixels");
         if (height + 3).saturating_mul(width + 3) > MAX_PIXELS && !list.is_empty() {
             return Err(Error::new(format!(
-                "[[augment]]: pictures of {height}x{width} are too large to augment"
+                "augmentation: pictures of {height}x{width} are too large to augment"
             )));
         }
         for (i, entry) in list.iter().enumerate() {
             entry
                 .check(height, width)
-                .map_err(|what| Error::new(format!("[[augment]] {}: {what}", i + 1)))?;
+                .map_err(|what| Error::new(format!("augmentation {}: {what}", i + 1)))?;
         }
         Ok(Self {
             list: list.to_vec(),
@@ -264,8 +264,8 @@ mod tests {
             let text = Augmenter::new(list, 16, 16, 1).unwrap_err().to_string();
             assert!(text.contains(part), "`{part}` in: {text}");
         };
-        fails(&[elastic(0.5), affine(-1.0, 0.0, 0.0, 0.0)], "[[augment]] 2: rotate = -1");
-        fails(&[elastic(f32::NAN)], "[[augment]] 1: sigma = NaN");
+        fails(&[elastic(0.5), affine(-1.0, 0.0, 0.0, 0.0)], "augmentation 2: rotate = -1");
+        fails(&[elastic(f32::NAN)], "augmentation 1: sigma = NaN");
         let text = Augmenter::new(&[elastic(0.5)], 4096, 4096, 1).unwrap_err().to_string();
         assert!(text.contains("4096x4096 are too large"), "{text}");
     }
