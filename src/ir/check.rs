@@ -339,6 +339,24 @@ impl Graph<'_, Int> {
         Ok(())
     }
 
+    /// Bytes of the shortest arena that holds every tensor and all scratch.
+    pub const fn arena_len(&self) -> usize {
+        let (mut len, mut i) = (0, 0);
+        while i < self.tensors.len() {
+            let (_, end) = self.bytes(TensorId(i as u16));
+            len = if end > len { end } else { len };
+            i += 1;
+        }
+        let mut i = 0;
+        while i < self.nodes.len() {
+            let scratch = &self.nodes[i].data.scratch;
+            let end = if scratch.len == 0 { 0 } else { scratch.offset as usize + scratch.len as usize };
+            len = if end > len { end } else { len };
+            i += 1;
+        }
+        len
+    }
+
     /// First byte of a tensor in the arena, and the one after its last.
     pub const fn bytes(&self, id: TensorId) -> (usize, usize) {
         let tensor = self.tensor(id);

@@ -357,6 +357,22 @@ impl Uses {
         }
     }
 
+    /// Whether every kernel of `other` is among these.
+    pub const fn covers(&self, other: Self) -> bool {
+        (self.conv2d || !other.conv2d)
+            && (self.depthwise_conv2d || !other.depthwise_conv2d)
+            && (self.dense || !other.dense)
+            && (self.max_pool2d || !other.max_pool2d)
+            && (self.avg_pool2d || !other.avg_pool2d)
+            && (self.add || !other.add)
+            && (self.concat || !other.concat)
+            && (self.channel_shuffle || !other.channel_shuffle)
+            && (self.relu || !other.relu)
+            && (self.tanh || !other.tanh)
+            && (self.softmax || !other.softmax)
+            && (self.reshape || !other.reshape)
+    }
+
     /// These and the kernel of `op`.
     pub const fn with(mut self, op: &Op) -> Self {
         match op {

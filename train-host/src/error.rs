@@ -9,7 +9,7 @@ use std::path::Path;
 pub struct Error(String);
 
 /// Shorthand used throughout the crate.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     /// An error that concerns no file.

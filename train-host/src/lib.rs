@@ -1,10 +1,15 @@
 //! Trains small neural nets, quantises them to 8 bits, and exports them for the `zipnet` engine.
 
 pub mod build;
+pub mod data;
 mod error;
+pub mod export;
 pub mod float;
 pub mod graph;
+pub mod plan;
+pub mod quantise;
 pub mod recipe;
+pub mod report;
 pub mod train;
 
 pub use error::{Error, Result};

@@ -1,3 +1,3 @@
-//! The command line.
+//! `train-host`.
 
 fn main() {}

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::train::augment::Entry as Augment;
+use crate::train::augment::Augment;
 use crate::{Error, Result};
 
 /// The recipes that come with the crate: name and text.

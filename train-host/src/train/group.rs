@@ -1,5 +1,6 @@
 //! A group of samples on its way through a net in training.
 
+use super::augment::Augmenter;
 use super::backward::View;
 use super::batch_norm::{InputGradient, Measure, Moments, Sums};
 use super::dropout::{DropOut, keys};
@@ -24,6 +25,9 @@ pub(crate) struct Group {
     pub(crate) tally: Tally,
     /// The slot that takes the samples.
     input: usize,
+    /// Distorts samples.
+    augmenter: Option<Augmenter>,
+    distorted: Vec<f32>,
 }
 
 impl Group {
@@ -41,13 +45,37 @@ impl Group {
             scratch: vec![Lanes::ZERO; 2 * channels],
             tally: Tally::default(),
             input: model.plan.input,
+            augmenter: None,
+            distorted: Vec::new(),
         }
+    }
+
+    /// The same, with distortions.
+    pub(crate) fn with(mut self, augmenter: Option<&Augmenter>) -> Self {
+        self.augmenter = augmenter.cloned();
+        self.distorted.resize(self.values[self.input].len(), 0.0);
+        self
     }
 
     /// Writes a sample into its lane.
     pub(crate) fn put(&mut self, lane: usize, sample: &[f32], label: u16) {
         self.labels[lane] = label;
         put(sample, lane, &mut self.values[self.input]);
+    }
+
+    /// Writes a sample into its lane, distorted as [`Augmenter::apply`] does where the group has distortions.
+    pub(crate) fn put_distorted(
+        &mut self,
+        lane: usize,
+        sample: &[f32],
+        label: u16,
+        progress: f32,
+        seed: u64,
+    ) {
+        let Some(augmenter) = &mut self.augmenter else { return self.put(lane, sample, label) };
+        augmenter.apply(progress, seed, sample, &mut self.distorted);
+        self.labels[lane] = label;
+        put(&self.distorted, lane, &mut self.values[self.input]);
     }
 
     /// Steps of a turn forward, then the moments that the next needs.

@@ -1,0 +1,232 @@
+//! How a CPU does the inner work: the [`Isa`] trait, its instances, and the one place that chooses.
+//!
+//! A kernel is written once, over an `Isa`. The methods are blocks over plain slices, without shapes or operators;
+//! each has a portable default body, so an instance overrides only what its CPU does faster. What an instance wants
+//! prepared is stated as constants and functions: the order of the weights ([`Isa::PACKING`]), which the exporter
+//! produces, and the bytes of scratch, which the memory plan sets aside.
+//!
+//! Every block is total: a run that does not lie in its slice is empty, and surplus elements are left alone.
+
+mod scalar;
+#[cfg(test)]
+mod twin;
+
+pub(crate) use scalar::Scalar;
+#[cfg(test)]
+pub(crate) use twin::Twin;
+
+use crate::fixed::{narrow, requantise};
+use crate::ir::{Clamp, Packing, Requant};
+use core::ops::Range;
+
+/// Output channels that [`Isa::dot`] computes at once.
+pub(crate) const QUAD: usize = 4;
+
+/// Channels that a depthwise or pooling block takes at once; fewer at the end of a pixel.
+pub(crate) const LANES: usize = 32;
+
+/// A matrix of weights `[units][k]`, in the packing of the instruction set, and what makes int8 of its products.
+#[derive(Clone, Copy)]
+pub(crate) struct Matrix<'a> {
+    /// The weights.
+    pub(crate) weights: &'a [i8],
+    /// Weights of a unit.
+    pub(crate) k: usize,
+    /// A factor for each unit.
+    pub(crate) requant: &'a [Requant],
+    /// How the outputs are stored.
+    pub(crate) store: Store,
+}
+
+/// From two int8 operands to the int8 sum.
+pub(crate) struct Sum {
+    /// Zero points of the operands.
+    pub(crate) zeros: [i8; 2],
+    /// Factors of the operands, from 2^20 times their own scale to the scale of the sum's accumulator.
+    pub(crate) operands: [Requant; 2],
+    /// Factor from that accumulator to the output.
+    pub(crate) requant: Requant,
+    /// How the output is stored.
+    pub(crate) store: Store,
+}
+
+/// How accumulators become int8.
+#[derive(Clone, Copy)]
+pub(crate) struct Store {
+    /// Zero point of the output.
+    pub(crate) zero: i8,
+    /// Least and greatest output.
+    pub(crate) clamp: Clamp,
+}
+
+impl Store {
+    /// A requantised value as int8.
+    #[inline(always)]
+    pub(crate) const fn narrow(self, value: i32) -> i8 {
+        narrow(value, self.zero, self.clamp.low, self.clamp.high)
+    }
+}
+
+/// The inner blocks. An instance is a token that exists only where the CPU has the instructions.
+pub(crate) trait Isa: Copy {
+    /// Its name in test reports.
+    #[allow(dead_code)] // read by tests
+    const NAME: &'static str;
+
+    /// The order of weights that [`Isa::quad`] and [`Isa::dot`] read.
+    #[allow(dead_code)] // read by whoever packs
+    const PACKING: Packing;
+
+    /// Whether [`Isa::dot`] over two pixels at once is faster than over one and one.
+    const PAIRS: bool;
+
+    /// The weights of the units `unit` to `unit + 3`, in a form [`Isa::dot`] takes. Past `last` that unit is
+    /// repeated, so that a quad is always whole.
+    #[inline(always)]
+    fn quad<'a>(self, matrix: &Matrix<'a>, unit: usize, last: usize) -> Option<[&'a [i8]; QUAD]> {
+        let of = |i: usize| exact(matrix.weights, (unit + i).min(last) * matrix.k, matrix.k);
+        Some([of(0)?, of(1)?, of(2)?, of(3)?])
+    }
+
+    /// `y[p][n] = requantise(bias[p][n] + sum over j of x[p][j] * w[n][j])` for `P` pixels and the units `n` of a
+    /// range. All `x[p]` have `k` elements; `bias[p]` and `y[p]` are those of all units.
+    #[inline(never)]
+    fn units<const P: usize>(
+        self,
+        matrix: &Matrix<'_>,
+        units: Range<usize>,
+        x: [&[i8]; P],
+        bias: [&[i32]; P],
+        y: &mut [&mut [i8]; P],
+    ) {
+        let mut unit = units.start;
+        while unit < units.end {
+            let Some(w) = self.quad(matrix, unit, units.end - 1) else { return };
+            let mut acc = bias.map(|bias| first(bias, unit));
+            self.dot(&mut acc, x, &w, 0);
+            let live = QUAD.min(units.end - unit);
+            for (acc, y) in acc.iter().zip(y.iter_mut()) {
+                self.store(
+                    acc,
+                    run(matrix.requant, unit, live),
+                    matrix.store,
+                    y.get_mut(unit..).unwrap_or_default(),
+                );
+            }
+            unit += live;
+        }
+    }
+
+    /// `acc[p][i] += sum over j of x[p][j] * w[i][from + j]`: `P` pixels times four channels over a run. All
+    /// `x[p]` have the length of the run.
+    #[inline(always)]
+    fn dot<const P: usize>(self, acc: &mut [[i32; QUAD]; P], x: [&[i8]; P], w: &[&[i8]; QUAD], from: usize) {
+        for (acc, x) in acc.iter_mut().zip(x) {
+            let [Some(w0), Some(w1), Some(w2), Some(w3)] = w.map(|w| exact(w, from, x.len())) else { return };
+            let [mut a0, mut a1, mut a2, mut a3] = *acc;
+            for ((((&x, &w0), &w1), &w2), &w3) in x.iter().zip(w0).zip(w1).zip(w2).zip(w3) {
+                let x = i32::from(x);
+                a0 = a0.wrapping_add(x * i32::from(w0));
+                a1 = a1.wrapping_add(x * i32::from(w1));
+                a2 = a2.wrapping_add(x * i32::from(w2));
+                a3 = a3.wrapping_add(x * i32::from(w3));
+            }
+            *acc = [a0, a1, a2, a3];
+        }
+    }
+
+    /// `acc[i] += x * sum over j < len of w[i][from + j]`: a run of the border, where every element is `x`.
+    #[inline(never)]
+    fn border(self, acc: &mut [i32; QUAD], x: i8, w: &[&[i8]; QUAD], from: usize, len: usize) {
+        if x == 0 {
+            return;
+        }
+        for (acc, w) in acc.iter_mut().zip(w) {
+            for &w in run(w, from, len) {
+                *acc = acc.wrapping_add(i32::from(x) * i32::from(w));
+            }
+        }
+    }
+
+    /// `acc[c] += x[c] * w[c]`: one tap of a depthwise window. All three have one length, at most [`LANES`].
+    #[inline(always)]
+    fn tap(self, acc: &mut [i32], x: &[i8], w: &[i8]) {
+        for ((acc, &x), &w) in acc.iter_mut().zip(x).zip(w) {
+            *acc = acc.wrapping_add(i32::from(x) * i32::from(w));
+        }
+    }
+
+    /// `acc[c] += x[c]`: one tap of an average. Both have one length, at most [`LANES`].
+    #[inline(always)]
+    fn sum(self, acc: &mut [i32], x: &[i8]) {
+        for (acc, &x) in acc.iter_mut().zip(x) {
+            *acc = acc.wrapping_add(i32::from(x));
+        }
+    }
+
+    /// `acc[c] = max(acc[c], x[c])`: one tap of a maximum. Both have one length, at most [`LANES`].
+    #[inline(always)]
+    fn max(self, acc: &mut [i8], x: &[i8]) {
+        for (acc, &x) in acc.iter_mut().zip(x) {
+            *acc = x.max(*acc);
+        }
+    }
+
+    /// `y[c] = requantise(acc[c])` for consecutive channels, as many as `y` and `requant` both have.
+    #[inline(never)]
+    fn store(self, acc: &[i32], requant: &[Requant], store: Store, y: &mut [i8]) {
+        for ((y, &acc), q) in y.iter_mut().zip(acc).zip(requant) {
+            *y = store.narrow(requantise(acc, q.multiplier, q.shift));
+        }
+    }
+
+    /// `y[i] = y[i] + x[i]` as [`Sum`] says; `y[i] + y[i]` when there is no `x`.
+    #[inline(always)]
+    fn add(self, y: &mut [i8], x: Option<&[i8]>, sum: &Sum) {
+        let scale = |q: i8, zero: i8, factor: Requant| {
+            requantise((i32::from(q) - i32::from(zero)) << 20, factor.multiplier, factor.shift)
+        };
+        let add = |a: i8, b: i8| {
+            let ([za, zb], [qa, qb]) = (sum.zeros, sum.operands);
+            let acc = scale(a, za, qa).wrapping_add(scale(b, zb, qb));
+            sum.store.narrow(requantise(acc, sum.requant.multiplier, sum.requant.shift))
+        };
+        match x {
+            Some(x) => y.iter_mut().zip(x).for_each(|(y, &x)| *y = add(*y, x)),
+            None => y.iter_mut().for_each(|y| *y = add(*y, *y)),
+        }
+    }
+}
+
+/// The `len` elements from `from` on, if all of them exist.
+#[inline(always)]
+fn exact<T>(slice: &[T], from: usize, len: usize) -> Option<&[T]> {
+    slice.get(from..)?.get(..len)
+}
+
+/// The `len` elements from `from` on; none where not all of them exist.
+#[inline(always)]
+pub(crate) fn run<T>(slice: &[T], from: usize, len: usize) -> &[T] {
+    exact(slice, from, len).unwrap_or(&[])
+}
+
+/// The first elements from `from` on; 0 where there are none.
+#[inline(always)]
+pub(crate) fn first<const N: usize>(slice: &[i32], from: usize) -> [i32; N] {
+    core::array::from_fn(|i| slice.get(from + i).copied().unwrap_or_default())
+}
+
+/// Work that can be done on any instruction set.
+pub(crate) trait Job {
+    /// Does it.
+    fn on<I: Isa>(self, isa: I);
+}
+
+/// The one place of choice: does the job on the fastest instruction set this CPU has among those that read
+/// weights packed so.
+#[inline(always)]
+pub(crate) fn choose(packing: Packing, job: impl Job) {
+    match packing {
+        Packing::Plain => job.on(Scalar),
+    }
+}

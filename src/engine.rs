@@ -1,0 +1,322 @@
+//! Runs a graph: which node, from where, to where.
+//!
+//! Nothing is computed here. A node's operator picks the kernel, its tensors pick the bytes of the arena. All that
+//! could go wrong was settled by [`Graph::check`](crate::ir::Graph::check); what is left is total.
+
+use crate::arch::{self, Isa, Store};
+use crate::ir::{Fault, Graph, Int, IntTensor, Node, Op, Shape, Tensor, TensorId, Uses};
+use crate::kernels::{self, Input, Output};
+use core::marker::PhantomData;
+use core::ops::Range;
+
+/// An input or output whose length is not the model's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct WrongLength {
+    /// Elements the model has there.
+    pub expected: usize,
+    /// Elements given.
+    pub given: usize,
+}
+
+impl std::fmt::Display for WrongLength {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "expected {} elements, got {}", self.expected, self.given)
+    }
+}
+
+impl core::error::Error for WrongLength {}
+
+/// Which kernels are linked: the match arms in [`step`] are guarded by these constants.
+pub(crate) trait Linked {
+    const USES: Uses;
+}
+
+/// All of them, for graphs that are not known before they run.
+pub(crate) enum Every {}
+
+impl Linked for Every {
+    const USES: Uses = Uses::ALL;
+}
+
+/// A graph that has been checked, ready to run on any host memory; the firmware's counterpart, checked at compile
+/// time, is [`Engine`](crate::Engine).
+#[derive(Clone, Copy, Debug)]
+pub struct Runner<'a> {
+    graph: Graph<'a, Int>,
+    arena: usize,
+}
+
+impl<'a> Runner<'a> {
+    /// Checks the graph for the arena it needs.
+    ///
+    /// # Errors
+    /// What [`Graph::fault`] finds, with the index of the node.
+    pub fn new(graph: &Graph<'a, Int>) -> Result<Self, (usize, Fault)> {
+        let arena = graph.arena_len();
+        graph.fault(arena)?;
+        Ok(Self { graph: *graph, arena })
+    }
+
+    /// Bytes of memory that [`Runner::run`] asks for.
+    pub const fn arena_len(&self) -> usize {
+        self.arena
+    }
+
+    /// One inference.
+    ///
+    /// # Errors
+    /// When input, output or arena has the wrong length; an arena may be longer than needed.
+    pub fn run(&self, arena: &mut [i8], input: &[i8], output: &mut [i8]) -> Result<(), WrongLength> {
+        let result = self.observe(arena, input, |_, _| {})?;
+        copy(result, output)
+    }
+
+    /// One inference that shows the output of every node, by index, as soon as it is there; returns the output of
+    /// the graph.
+    ///
+    /// # Errors
+    /// When input or arena has the wrong length.
+    pub fn observe<'m>(
+        &self,
+        arena: &'m mut [i8],
+        input: &[i8],
+        mut see: impl FnMut(usize, &[i8]),
+    ) -> Result<&'m [i8], WrongLength> {
+        if arena.len() < self.arena {
+            return Err(WrongLength { expected: self.arena, given: arena.len() });
+        }
+        copy(input, bytes_mut(&self.graph, self.graph.input, arena))?;
+        for (i, node) in self.graph.nodes.iter().enumerate() {
+            step::<Every>(&self.graph, node, arena);
+            see(i, bytes(&self.graph, node.output, arena));
+        }
+        Ok(bytes(&self.graph, self.graph.output, arena))
+    }
+}
+
+/// One inference of any graph: [`Runner::new`] and [`Runner::run`].
+///
+/// # Errors
+/// The fault of the graph, with the index of the node, or the slice that has the wrong length.
+pub fn run_graph(
+    graph: &Graph<'_, Int>,
+    arena: &mut [i8],
+    input: &[i8],
+    output: &mut [i8],
+) -> Result<(), RunError> {
+    let runner = Runner::new(graph).map_err(|(node, fault)| RunError::Graph { node, fault })?;
+    runner.run(arena, input, output).map_err(RunError::Length)
+}
+
+/// Why [`run_graph`] refuses.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum RunError {
+    /// The graph is not legal.
+    Graph {
+        /// Index of the node.
+        node: usize,
+        /// What is wrong with it.
+        fault: Fault,
+    },
+    /// Input, output or arena has the wrong length.
+    Length(WrongLength),
+}
+
+impl std::fmt::Display for RunError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            RunError::Graph { node, fault } => write!(f, "node {node}: {fault}"),
+            RunError::Length(wrong) => wrong.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for RunError {}
+
+/// Copies between slices of one length.
+pub(crate) fn copy(from: &[i8], to: &mut [i8]) -> Result<(), WrongLength> {
+    if from.len() != to.len() {
+        return Err(WrongLength { expected: to.len(), given: from.len() });
+    }
+    to.iter_mut().zip(from).for_each(|(to, &from)| *to = from);
+    Ok(())
+}
+
+/// All nodes in order.
+#[inline(always)]
+pub(crate) fn run<L: Linked>(graph: &Graph<'_, Int>, arena: &mut [i8]) {
+    for node in graph.nodes {
+        step::<L>(graph, node, arena);
+    }
+}
+
+/// The bytes of a tensor; none if the arena does not hold them.
+pub(crate) fn bytes<'m>(graph: &Graph<'_, Int>, id: TensorId, arena: &'m [i8]) -> &'m [i8] {
+    place(graph, id).and_then(|(_, place)| arena.get(place)).unwrap_or_default()
+}
+
+/// The bytes of a tensor, to be written.
+pub(crate) fn bytes_mut<'m>(graph: &Graph<'_, Int>, id: TensorId, arena: &'m mut [i8]) -> &'m mut [i8] {
+    place(graph, id).and_then(|(_, place)| arena.get_mut(place)).unwrap_or_default()
+}
+
+/// A tensor and where it lies.
+fn place<'a>(graph: &Graph<'a, Int>, id: TensorId) -> Option<(&'a Tensor<Int>, Range<usize>)> {
+    let tensor = graph.tensors.get(id.at())?;
+    let at = tensor.meta.offset as usize;
+    Some((tensor, at..at.wrapping_add(tensor.shape.len())))
+}
+
+/// One node: a kernel, and its slices of the arena. A graph that has not passed its check may lack some; then
+/// nothing happens.
+fn step<'a, L: Linked>(graph: &Graph<'a, Int>, node: &Node<'a, Int>, arena: &mut [i8]) {
+    arch::choose(node.data.packing, Step::<L> { graph, node, arena, linked: PhantomData });
+}
+
+/// A node to run on whatever instruction set is chosen.
+struct Step<'s, 'a, L> {
+    graph: &'s Graph<'a, Int>,
+    node: &'s Node<'a, Int>,
+    arena: &'s mut [i8],
+    linked: PhantomData<L>,
+}
+
+impl<L: Linked> arch::Job for Step<'_, '_, L> {
+    #[inline(always)]
+    fn on<I: Isa>(mut self, isa: I) {
+        let data = &self.node.data;
+        match &self.node.op {
+            Op::Conv2d(conv) => {
+                if L::USES.conv2d
+                    && let Some((x, y)) = self.apart(0)
+                {
+                    kernels::conv2d(isa, conv, data, x, y);
+                }
+            }
+            Op::DepthwiseConv2d(conv) => {
+                if L::USES.depthwise_conv2d
+                    && let Some((x, y)) = self.apart(0)
+                {
+                    kernels::depthwise_conv2d(isa, conv, data, x, y);
+                }
+            }
+            Op::Dense(_) => {
+                if L::USES.dense
+                    && let Some((x, y)) = self.apart(0)
+                {
+                    kernels::dense(isa, data, x, y);
+                }
+            }
+            Op::MaxPool2d(pool) => {
+                if L::USES.max_pool2d
+                    && let Some((x, y)) = self.apart(0)
+                {
+                    kernels::max_pool2d(isa, pool, data.clamp, x, y);
+                }
+            }
+            Op::AvgPool2d(pool) => {
+                if L::USES.avg_pool2d
+                    && let Some((x, y)) = self.apart(0)
+                {
+                    kernels::avg_pool2d(isa, pool, data.clamp, x, y);
+                }
+            }
+            Op::Add => {
+                if L::USES.add {
+                    self.add(isa);
+                }
+            }
+            Op::Concat => {
+                if L::USES.concat {
+                    let mut at = 0;
+                    for i in 0..self.node.inputs.len() {
+                        let Some((x, y)) = self.apart(i) else { return };
+                        kernels::concat(x, at, y);
+                        at += usize::from(x.shape.c);
+                    }
+                }
+            }
+            Op::ChannelShuffle { groups } => {
+                if L::USES.channel_shuffle
+                    && let Some((x, y)) = self.apart(0)
+                {
+                    kernels::channel_shuffle(*groups, x, y);
+                }
+            }
+            Op::Relu | Op::Relu6 => {
+                if L::USES.relu
+                    && let Some((zero, y)) = self.moved(0)
+                {
+                    let store = Store { zero: y.zero, clamp: data.clamp };
+                    kernels::relu(isa, data.requant, zero, store, y.data);
+                }
+            }
+            Op::Tanh => {
+                if L::USES.tanh
+                    && let Some((_, y)) = self.moved(0)
+                {
+                    kernels::tanh(data.weights, y.data);
+                }
+            }
+            Op::Softmax => {
+                if L::USES.softmax
+                    && let Some((x, y)) = self.apart(0)
+                {
+                    kernels::softmax(data.requant, x, y);
+                }
+            }
+            Op::Reshape { .. } => {
+                if L::USES.reshape {
+                    self.moved(0);
+                }
+            }
+            Op::BatchNorm => {} // folded before the integer phase; `check` refuses it
+        }
+    }
+}
+
+impl<L: Linked> Step<'_, '_, L> {
+    fn input(&self, i: usize) -> Option<(&IntTensor, Shape, Range<usize>)> {
+        let (tensor, place) = place(self.graph, *self.node.inputs.get(i)?)?;
+        Some((&tensor.meta, tensor.shape, place))
+    }
+
+    /// Input `i` and the output, which lie apart.
+    fn apart(&mut self, i: usize) -> Option<(Input<'_>, Output<'_>)> {
+        let (x, x_place) = place(self.graph, *self.node.inputs.get(i)?)?;
+        let (y, y_place) = place(self.graph, self.node.output)?;
+        let [x_data, y_data] = self.arena.get_disjoint_mut([x_place, y_place]).ok()?;
+        Some((
+            Input { shape: x.shape, zero: x.meta.zero, data: x_data },
+            Output { shape: y.shape, zero: y.meta.zero, data: y_data },
+        ))
+    }
+
+    /// The output, filled with input `i`, and that input's zero point. Nothing moves where they are one place.
+    fn moved(&mut self, i: usize) -> Option<(i8, Output<'_>)> {
+        let (x, _, from) = self.input(i)?;
+        let zero = x.zero;
+        let (y, to) = place(self.graph, self.node.output)?;
+        if from != to {
+            let (x, y) = self.apart(i)?;
+            copy(x.data, y.data).ok()?;
+        }
+        Some((zero, Output { shape: y.shape, zero: y.meta.zero, data: self.arena.get_mut(to)? }))
+    }
+
+    /// Brings one operand to the output and adds the other.
+    fn add<I: Isa>(&mut self, isa: I) {
+        let data = &self.node.data;
+        let (Some((_, _, first)), Some((_, _, second))) = (self.input(0), self.input(1)) else { return };
+        let Some((_, to)) = place(self.graph, self.node.output) else { return };
+        let held = usize::from(second == to && first != to);
+        let Some((zero, y)) = self.moved(held) else { return };
+        if first == second {
+            kernels::add(isa, data, held, zero, None, y);
+        } else if let Some((x, y)) = self.apart(1 - held) {
+            kernels::add(isa, data, held, zero, Some(x), y);
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Activations that stand alone, element by element and in place.
+//!
+//! ```text
+//! relu, relu6: y = narrow(requantise(x - zx, q)), with 0 (and 6) as ends of the clamp
+//! tanh:        y = table[x]
+//! ```
+//!
+//! Most activations never come here: quantising folds them into the clamp of the operator before.
+//!
+//! Tricks:
+//! 1. A function of one int8 is a table of 256.
+
+use crate::arch::{Isa, Store};
+use crate::ir::Requant;
+
+/// Clamped and requantised from zero point `zero`; `relu` and `relu6` differ in `store.clamp` only.
+pub(crate) fn relu<I: Isa>(isa: I, requant: &[Requant], zero: i8, store: Store, y: &mut [i8]) {
+    let &[requant] = requant else { return };
+    for y in y {
+        let acc = i32::from(*y) - i32::from(zero);
+        isa.store(&[acc], &[requant], store, core::slice::from_mut(y));
+    }
+}
+
+/// Looked up; `table` holds the output of each input from -128 to 127.
+pub(crate) fn tanh(table: &[i8], y: &mut [i8]) {
+    let Ok(table) = <&[i8; 256]>::try_from(table) else { return };
+    for y in y {
+        *y = table[usize::from(*y as u8 ^ 0x80)];
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixed::{input_radius, tanh_table};
+    use crate::kernels::oracle::{Numbers, finish, hold, on_every_isa};
+    use proptest::prelude::*;
+    use std::prelude::v1::*;
+
+    fn equals_the_oracle<I: Isa>(isa: I) {
+        hold(256, any::<u64>(), |seed| {
+            let mut numbers = Numbers(seed);
+            let all: Vec<i8> = (i8::MIN..=i8::MAX).collect();
+            let (zero, requant) = (numbers.int8(), numbers.requant());
+            let store = Store { zero: numbers.int8(), clamp: numbers.clamp() };
+            let mut got = all.clone();
+            relu(isa, &[requant], zero, store, &mut got);
+            for (&x, &y) in all.iter().zip(&got) {
+                prop_assert_eq!(y, finish(i64::from(x) - i64::from(zero), requant, store));
+            }
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn on_every_isa_relu_equals_the_oracle() {
+        on_every_isa!(equals_the_oracle);
+    }
+
+    #[test]
+    fn tanh_looks_every_input_up() {
+        let table = tanh_table(1 << 30, 23, input_radius(4, 23), 10);
+        let mut y: Vec<i8> = (i8::MIN..=i8::MAX).rev().collect();
+        tanh(&table, &mut y);
+        assert!(y.iter().rev().eq(&table));
+        tanh(&table[1..], &mut y);
+        assert!(y.iter().rev().eq(&table), "a short table changes nothing");
+    }
+}

@@ -1,0 +1,300 @@
+//! Convolution, plain and grouped.
+//!
+//! ```text
+//! y[oy][ox][n] = narrow(requantise(b[n] + sum over ky, kx, j of w[n][ky][kx][j] * x[iy][ix][c(g, j)]))
+//! iy = oy * stride + ky * dilation - top,  ix = ox * stride + kx * dilation - left
+//! c(g, j) = (g * (channels / groups) + j) mod channels,  g = n / (units / groups),  j < span
+//! ```
+//!
+//! The input's zero point is in the bias already, so elements are multiplied as they are stored, and a tap on the
+//! border reads the zero point.
+//!
+//! Tricks:
+//! 1. Where a window is one contiguous run of the input (1x1, or one row of taps, with all channels), it is read in
+//!    place; a small one ([`PATCH`]) is copied together on the stack, border and all. Either way a pixel is a matrix
+//!    times a vector, four units at a time, two pixels where the CPU has the registers.
+//! 2. A larger window is summed run by run. Where it reads all channels of adjacent columns a whole kernel row is
+//!    one run, else a tap is.
+//! 3. What a tap on the border would add is the zero point times the sum of its weights.
+//! 4. A group that wraps round after the last channel is two runs.
+
+use super::{Axis, Input, Output, Taps};
+use crate::arch::{Isa, Matrix, QUAD, first, run};
+use crate::ir::{Bias, Conv2d, IntData};
+use core::ops::Range;
+
+/// Elements of the largest window that is copied together.
+const PATCH: usize = 256;
+
+/// Convolution of `x` into `y`.
+///
+/// # Shapes
+/// `y` is `op.output(x)`; `data` as [`IntData`] tells.
+#[inline(never)]
+pub(crate) fn conv2d<I: Isa>(isa: I, conv: &Conv2d, data: &IntData<'_>, x: Input<'_>, mut y: Output<'_>) {
+    let [units, channels, span] = [conv.units, x.shape.c, conv.span].map(usize::from);
+    let (rows, columns) = (Axis::rows(&conv.window, x.shape), Axis::columns(&conv.window, x.shape));
+    let k = rows.kernel * columns.kernel * span;
+    let job = Job {
+        x,
+        matrix: Matrix { weights: data.weights, k, requant: data.requant, store: y.store(data.clamp) },
+        rows,
+        columns,
+        units,
+        per_group: units.checked_div(conv.groups.into()).unwrap_or(0),
+        group_step: channels.checked_div(conv.groups.into()).unwrap_or(0),
+        span,
+        whole_rows: conv.groups == 1 && span == channels && columns.dilation == 1,
+    };
+    let width = usize::from(y.shape.w);
+    let bias = |pixel: usize| match conv.bias {
+        Bias::Unit => run(data.bias, pixel * units, units),
+        Bias::Channel | Bias::None => data.bias,
+    };
+    for oy in 0..usize::from(y.shape.h) {
+        let taps = rows.taps(oy);
+        let (mut ox, mut pixel) = (0, oy * width);
+        while I::PAIRS && ox + 1 < width {
+            let columns = [columns.taps(ox), columns.taps(ox + 1)];
+            job.pixels(isa, taps, columns, [bias(pixel), bias(pixel + 1)], [y.next(units), y.next(units)]);
+            (ox, pixel) = (ox + 2, pixel + 2);
+        }
+        while ox < width {
+            job.pixels(isa, taps, [columns.taps(ox)], [bias(pixel)], [y.next(units)]);
+            (ox, pixel) = (ox + 1, pixel + 1);
+        }
+    }
+}
+
+/// What stays the same for all pixels.
+struct Job<'a> {
+    x: Input<'a>,
+    matrix: Matrix<'a>,
+    rows: Axis,
+    columns: Axis,
+    units: usize,
+    per_group: usize,
+    group_step: usize,
+    span: usize,
+    whole_rows: bool,
+}
+
+impl Job<'_> {
+    /// All output channels of `P` neighbouring pixels.
+    #[inline(never)]
+    fn pixels<const P: usize>(
+        &self,
+        isa: impl Isa,
+        rows: Taps,
+        columns: [Taps; P],
+        bias: [&[i32]; P],
+        mut y: [&mut [i8]; P],
+    ) {
+        let inside = columns.iter().all(|taps| taps.whole(self.columns.kernel));
+        if self.whole_rows && self.rows.kernel == 1 && rows.whole(1) && inside {
+            let x = columns.map(|taps| run(self.x.data, self.x.at(rows.at, taps.at), self.matrix.k));
+            return isa.units(&self.matrix, 0..self.units, x, bias, &mut y);
+        }
+        let (mut unit, mut channel) = (0, 0);
+        while unit < self.units {
+            let units = unit..unit + self.per_group.max(1);
+            unit = units.end;
+            if self.matrix.k <= PATCH {
+                let mut patches = [[0; PATCH]; P];
+                for (patch, taps) in patches.iter_mut().zip(columns) {
+                    self.gather(rows, taps, channel, patch.get_mut(..self.matrix.k).unwrap_or_default());
+                }
+                let x = patches.each_ref().map(|patch| run(patch, 0, self.matrix.k));
+                isa.units(&self.matrix, units, x, bias, &mut y);
+            } else {
+                self.sum(isa, units, rows, columns, channel, bias, &mut y);
+            }
+            channel += self.group_step;
+        }
+    }
+
+    /// The two runs of channels that a group reads: from `channel` on, and after wrapping round.
+    #[inline(always)]
+    fn parts(&self, channel: usize) -> [(usize, usize); 2] {
+        let head = self.span.min(usize::from(self.x.shape.c) - channel);
+        [(channel, head), (0, self.span - head)]
+    }
+
+    /// The elements that a window reads for the group from `channel` on, in the order of the weights.
+    fn gather(&self, rows: Taps, columns: Taps, channel: usize, mut patch: &mut [i8]) {
+        let parts = self.parts(channel);
+        for ky in 0..self.rows.kernel {
+            let row = rows.place(ky, self.rows.dilation);
+            for kx in 0..self.columns.kernel {
+                let place = row.zip(columns.place(kx, self.columns.dilation));
+                for (from, len) in parts {
+                    let to = patch.split_off_mut(..len).unwrap_or_default();
+                    match place {
+                        Some((row, column)) => {
+                            let x = run(self.x.data, self.x.at(row, column) + from, len);
+                            to.iter_mut().zip(x).for_each(|(to, &x)| *to = x);
+                        }
+                        None => to.fill(self.x.zero),
+                    }
+                }
+            }
+        }
+    }
+
+    /// As [`Isa::units`], run by run.
+    #[inline(always)]
+    fn sum<const P: usize>(
+        &self,
+        isa: impl Isa,
+        units: Range<usize>,
+        rows: Taps,
+        columns: [Taps; P],
+        channel: usize,
+        bias: [&[i32]; P],
+        y: &mut [&mut [i8]; P],
+    ) {
+        let inside = columns.iter().all(|taps| taps.whole(self.columns.kernel));
+        let row_len = self.columns.kernel * self.span;
+        let mut unit = units.start;
+        while unit < units.end {
+            let Some(w) = isa.quad(&self.matrix, unit, units.end - 1) else { return };
+            let mut acc = bias.map(|bias| first(bias, unit));
+            for ky in 0..self.rows.kernel {
+                let from = ky * row_len;
+                match rows.place(ky, self.rows.dilation) {
+                    Some(row) if self.whole_rows && inside => {
+                        let x = columns.map(|taps| run(self.x.data, self.x.at(row, taps.at), row_len));
+                        isa.dot(&mut acc, x, &w, from);
+                    }
+                    row => {
+                        for (acc, taps) in acc.iter_mut().zip(columns) {
+                            self.sum_taps(isa, acc, &w, from, row, taps, channel);
+                        }
+                    }
+                }
+            }
+            let live = QUAD.min(units.end - unit);
+            for (acc, y) in acc.iter().zip(y.iter_mut()) {
+                let to = y.get_mut(unit..).unwrap_or_default();
+                isa.store(acc, run(self.matrix.requant, unit, live), self.matrix.store, to);
+            }
+            unit += live;
+        }
+    }
+
+    /// A kernel row, whose weights start at `from`, tap by tap.
+    #[inline(never)]
+    #[allow(clippy::too_many_arguments)]
+    fn sum_taps(
+        &self,
+        isa: impl Isa,
+        acc: &mut [i32; QUAD],
+        w: &[&[i8]; QUAD],
+        mut from: usize,
+        row: Option<usize>,
+        columns: Taps,
+        channel: usize,
+    ) {
+        for kx in 0..self.columns.kernel {
+            match row.zip(columns.place(kx, self.columns.dilation)) {
+                Some((row, column)) => {
+                    let at = self.x.at(row, column);
+                    for (part, len) in self.parts(channel) {
+                        isa.dot(core::array::from_mut(acc), [run(self.x.data, at + part, len)], w, from);
+                        from += len;
+                    }
+                }
+                None => {
+                    isa.border(acc, self.x.zero, w, from, self.span);
+                    from += self.span;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::{Op, Packing, Scratch, Shape};
+    use crate::kernels::oracle::{Numbers, element, finish, hold, on_every_isa, outputs, taps, windows};
+    use proptest::prelude::*;
+    use std::prelude::v1::*;
+
+    fn oracle(conv: &Conv2d, w: &[i8], bias: &[i32], data: &IntData<'_>, x: Input<'_>, y: &mut Output<'_>) {
+        let (store, shape) = (y.store(data.clamp), y.shape);
+        let [units, groups, span, c] = [conv.units, conv.groups, conv.span, x.shape.c].map(usize::from);
+        for (i, (oy, ox, n)) in outputs(shape).enumerate() {
+            let group = n / (units / groups);
+            let mut acc = i64::from(bias[if conv.bias == Bias::Unit { i } else { n }]);
+            for (tap, (ky, kx)) in taps(&conv.window).enumerate() {
+                for j in 0..span {
+                    let channel = (group * (c / groups) + j) % c;
+                    if let Some(q) = element(&x, &conv.window, (oy, ox), (ky, kx), channel) {
+                        let weight = w[(n * conv.window.taps() + tap) * span + j];
+                        acc += (q - i64::from(x.zero)) * i64::from(weight);
+                    }
+                }
+            }
+            y.data[i] = finish(acc, data.requant[n], store);
+        }
+    }
+
+    /// Any convolution that a small image allows.
+    fn convs() -> impl Strategy<Value = (Conv2d, Shape, u64)> {
+        let groups = prop_oneof![
+            3 => (Just(1u16), 1..=17u16, 1..=9u16, Just(0u16)),
+            2 => (1..=4u16, 1..=5u16, 1..=5u16, any::<u16>())
+        ];
+        (windows(3), groups, any::<bool>(), any::<u64>()).prop_map(
+            |((window, h, w), (groups, each, units, wider), unit, seed)| {
+                let c = groups * each;
+                let span = each + wider % (c - each + 1);
+                let bias = if unit { Bias::Unit } else { Bias::Channel };
+                let conv = Conv2d { units: groups * units, window, groups, span, bias };
+                (conv, Shape::new(h, w, c), seed)
+            },
+        )
+    }
+
+    fn equals_the_oracle<I: Isa>(isa: I) {
+        hold(512, convs(), |(conv, shape, seed)| {
+            let mut numbers = Numbers(seed);
+            let out = Op::Conv2d(conv).output(&[shape]).unwrap();
+            let x = numbers.int8s(shape.len());
+            let (zero, out_zero) = (numbers.int8(), numbers.int8());
+            let w = numbers.weights(Op::Conv2d(conv).weights(shape));
+            let bias = numbers.biases(conv.bias.len(out));
+            let requant = numbers.requants(conv.units.into());
+            let k = w.len() / usize::from(conv.units);
+            let folded: Vec<i32> = bias
+                .iter()
+                .enumerate()
+                .map(|(i, b)| {
+                    let n = i % usize::from(conv.units);
+                    b - w[n * k..(n + 1) * k].iter().map(|&w| i32::from(w) * i32::from(zero)).sum::<i32>()
+                })
+                .collect();
+            let data = IntData {
+                weights: &w,
+                bias: &folded,
+                requant: &requant,
+                clamp: numbers.clamp(),
+                scratch: Scratch::default(),
+                packing: Packing::Plain,
+            };
+            let input = Input { shape, zero, data: &x };
+            let (mut got, mut want) = (vec![55; out.len()], vec![0; out.len()]);
+            conv2d(isa, &conv, &data, input, Output { shape: out, zero: out_zero, data: &mut got });
+            let mut y = Output { shape: out, zero: out_zero, data: &mut want };
+            oracle(&conv, &w, &bias, &data, input, &mut y);
+            prop_assert_eq!(got, want);
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn on_every_isa_conv2d_equals_the_oracle() {
+        on_every_isa!(equals_the_oracle);
+    }
+}

@@ -1,0 +1,142 @@
+//! What an operator computes, over int8 tensors laid out `[h][w][c]`; one file an operator.
+//!
+//! A kernel is loops over pixels and channels around the inner blocks of an [`Isa`](crate::arch::Isa). It assumes a
+//! checked graph, yet is total: on data that does not fit it reads nothing and leaves outputs as they are. Outputs
+//! are equal, bit for bit, to those of TensorFlow Lite Micro's reference kernels.
+
+mod activation;
+mod add;
+mod concat;
+mod conv2d;
+mod dense;
+mod depthwise_conv2d;
+#[cfg(test)]
+mod oracle;
+mod pool;
+mod shuffle;
+mod softmax;
+
+pub(crate) use activation::{relu, tanh};
+pub(crate) use add::add;
+pub(crate) use concat::concat;
+pub(crate) use conv2d::conv2d;
+pub(crate) use dense::dense;
+pub(crate) use depthwise_conv2d::depthwise_conv2d;
+pub(crate) use pool::{avg_pool2d, max_pool2d};
+pub(crate) use shuffle::channel_shuffle;
+pub(crate) use softmax::softmax;
+
+use crate::arch::Store;
+use crate::ir::{Clamp, Shape, Window};
+
+/// A tensor to read.
+#[derive(Clone, Copy)]
+pub(crate) struct Input<'a> {
+    /// Rows, columns, channels.
+    pub(crate) shape: Shape,
+    /// The int8 that stands for 0.
+    pub(crate) zero: i8,
+    /// Its elements.
+    pub(crate) data: &'a [i8],
+}
+
+impl Input<'_> {
+    /// Place of the first channel of a pixel.
+    #[inline(always)]
+    fn at(&self, row: usize, column: usize) -> usize {
+        (row * usize::from(self.shape.w) + column) * usize::from(self.shape.c)
+    }
+}
+
+/// A tensor to write.
+pub(crate) struct Output<'a> {
+    /// Rows, columns, channels.
+    pub(crate) shape: Shape,
+    /// The int8 that stands for 0.
+    pub(crate) zero: i8,
+    /// Its elements.
+    pub(crate) data: &'a mut [i8],
+}
+
+impl<'a> Output<'a> {
+    /// How its elements are stored.
+    const fn store(&self, clamp: Clamp) -> Store {
+        Store { zero: self.zero, clamp }
+    }
+
+    /// The next `count` elements, which are given away.
+    #[inline(always)]
+    fn next(&mut self, count: usize) -> &'a mut [i8] {
+        self.data.split_off_mut(..count).unwrap_or_default()
+    }
+}
+
+/// One axis of a window that slides over an image.
+#[derive(Clone, Copy)]
+struct Axis {
+    kernel: usize,
+    stride: usize,
+    dilation: usize,
+    before: usize,
+    extent: usize,
+}
+
+/// The taps of a window that lie inside the image, along one axis.
+#[derive(Clone, Copy)]
+struct Taps {
+    /// The first.
+    first: usize,
+    /// The one after the last.
+    end: usize,
+    /// Row or column that tap `first` reads.
+    at: usize,
+}
+
+impl Axis {
+    fn rows(window: &Window, shape: Shape) -> Self {
+        let ([kernel, _], [stride, _], [dilation, _]) = (window.kernel, window.stride, window.dilation);
+        Self::new(kernel, stride, dilation, window.padding.top, shape.h)
+    }
+
+    fn columns(window: &Window, shape: Shape) -> Self {
+        let ([_, kernel], [_, stride], [_, dilation]) = (window.kernel, window.stride, window.dilation);
+        Self::new(kernel, stride, dilation, window.padding.left, shape.w)
+    }
+
+    fn new(kernel: u16, stride: u16, dilation: u16, before: u16, extent: u16) -> Self {
+        let [kernel, stride, dilation] = [kernel, stride, dilation].map(usize::from);
+        Self { kernel, stride, dilation, before: before.into(), extent: extent.into() }
+    }
+
+    /// The taps inside for output `o`. Tap `t` reads place `o * stride + t * dilation - before`.
+    #[inline]
+    fn taps(&self, o: usize) -> Taps {
+        let from = o * self.stride;
+        let first = self.steps(self.before.saturating_sub(from)).min(self.kernel);
+        let end = self.steps((self.extent + self.before).saturating_sub(from)).min(self.kernel).max(first);
+        Taps { first, end, at: (from + first * self.dilation).saturating_sub(self.before) }
+    }
+
+    /// Dilated steps that it takes to cover `distance`.
+    #[inline]
+    fn steps(&self, distance: usize) -> usize {
+        if self.dilation == 1 {
+            return distance;
+        }
+        (distance + self.dilation).saturating_sub(1).checked_div(self.dilation).unwrap_or(0)
+    }
+}
+
+impl Taps {
+    /// Whether all `kernel` taps lie inside.
+    #[inline(always)]
+    const fn whole(&self, kernel: usize) -> bool {
+        self.first == 0 && self.end == kernel
+    }
+
+    /// The row or column that tap `t` reads; `None` on the border.
+    #[inline(always)]
+    const fn place(&self, t: usize, dilation: usize) -> Option<usize> {
+        if t < self.first || t >= self.end { None } else { Some(self.at + (t - self.first) * dilation) }
+    }
+}

@@ -1,0 +1,144 @@
+//! Kernels too simple to be wrong: one loop an index, i64 sums, `q - zero` written out, the border skipped, biases
+//! as they were before any folding. The real kernels must equal them on every instruction set.
+
+use super::Input;
+use crate::arch::Store;
+use crate::fixed::tests::requantise_exactly;
+use crate::ir::{Clamp, Padding, Requant, Shape, Window};
+use proptest::prelude::any;
+use proptest::strategy::Strategy;
+use proptest::test_runner::{Config, TestCaseError, TestRunner};
+use std::prelude::v1::*;
+
+/// Calls a generic function with every instruction set there is to test, and prints which.
+macro_rules! on_every_isa {
+    ($property:ident) => {{
+        use crate::arch::{Isa, Scalar, Twin};
+        for (name, run) in [(Scalar::NAME, (|| $property(Scalar)) as fn()), (Twin::NAME, || $property(Twin))]
+        {
+            std::println!("{}: {name}", module_path!());
+            run();
+        }
+    }};
+}
+pub(crate) use on_every_isa;
+
+/// Holds a property against random cases.
+pub(crate) fn hold<S: Strategy>(
+    cases: u32,
+    strategy: S,
+    property: impl Fn(S::Value) -> Result<(), TestCaseError>,
+) {
+    let config = Config { cases, failure_persistence: None, ..Config::default() };
+    TestRunner::new(config).run(&strategy, property).unwrap();
+}
+
+/// Random numbers that need not be good: Knuth's linear congruences.
+pub(crate) struct Numbers(pub(crate) u64);
+
+impl Numbers {
+    pub(crate) fn next(&mut self) -> u32 {
+        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (self.0 >> 33) as u32
+    }
+
+    pub(crate) fn below(&mut self, n: usize) -> usize {
+        self.next() as usize % n
+    }
+
+    /// An int8; in one of three seeds mostly the extremes.
+    pub(crate) fn int8(&mut self) -> i8 {
+        let extremes = self.0.is_multiple_of(3);
+        let x = self.next();
+        if extremes && x & 3 != 0 { [i8::MIN, i8::MAX][(x >> 4 & 1) as usize] } else { (x >> 8) as i8 }
+    }
+
+    pub(crate) fn int8s(&mut self, n: usize) -> Vec<i8> {
+        (0..n).map(|_| self.int8()).collect()
+    }
+
+    /// Weights lie from -127 to 127.
+    pub(crate) fn weights(&mut self, n: usize) -> Vec<i8> {
+        (0..n).map(|_| self.int8().max(-127)).collect()
+    }
+
+    pub(crate) fn biases(&mut self, n: usize) -> Vec<i32> {
+        (0..n).map(|_| self.next() as i32 % (1 << 16) - (1 << 15)).collect()
+    }
+
+    /// Any legal mantissa; shifts that leave something of an accumulator, and a few that do not.
+    pub(crate) fn requant(&mut self) -> Requant {
+        let multiplier = match self.below(8) {
+            0 => 0,
+            1 => 1 << 30,
+            2 => i32::MAX,
+            _ => (1 << 30) + (self.next() & 0x3fff_ffff) as i32,
+        };
+        let shift = if self.below(8) == 0 { self.below(34) as i32 - 31 } else { -(self.below(14) as i32) };
+        Requant { multiplier, shift }
+    }
+
+    pub(crate) fn requants(&mut self, n: usize) -> Vec<Requant> {
+        (0..n).map(|_| self.requant()).collect()
+    }
+
+    pub(crate) fn clamp(&mut self) -> Clamp {
+        if self.below(2) == 0 {
+            return Clamp::FULL;
+        }
+        let (a, b) = (self.int8(), self.int8());
+        Clamp::new(a.min(b), a.max(b))
+    }
+}
+
+/// `requantise`, zero point and clamp.
+pub(crate) fn finish(acc: i64, q: Requant, store: Store) -> i8 {
+    let value = requantise_exactly(acc, q) + i64::from(store.zero);
+    value.clamp(store.clamp.low.into(), store.clamp.high.into()) as i8
+}
+
+/// The element of `x` that tap `(ky, kx)` of output `(oy, ox)` reads in channel `c`; `None` on the border.
+pub(crate) fn element(
+    x: &Input<'_>,
+    window: &Window,
+    (oy, ox): (usize, usize),
+    (ky, kx): (usize, usize),
+    c: usize,
+) -> Option<i64> {
+    let axis = |o: usize, t: usize, i: usize, before: u16, extent: u16| {
+        let at = (o * usize::from(window.stride[i]) + t * usize::from(window.dilation[i])) as i64;
+        let at = at - i64::from(before);
+        (0..i64::from(extent)).contains(&at).then_some(at as usize)
+    };
+    let iy = axis(oy, ky, 0, window.padding.top, x.shape.h)?;
+    let ix = axis(ox, kx, 1, window.padding.left, x.shape.w)?;
+    Some(x.data[(iy * usize::from(x.shape.w) + ix) * usize::from(x.shape.c) + c].into())
+}
+
+/// Every output of a shape: row, column, channel.
+pub(crate) fn outputs(shape: Shape) -> impl Iterator<Item = (usize, usize, usize)> {
+    let [h, w, c] = [shape.h, shape.w, shape.c].map(usize::from);
+    (0..h).flat_map(move |oy| (0..w).flat_map(move |ox| (0..c).map(move |n| (oy, ox, n))))
+}
+
+/// Every tap of a window: row, column.
+pub(crate) fn taps(window: &Window) -> impl Iterator<Item = (usize, usize)> {
+    let [kh, kw] = window.kernel.map(usize::from);
+    (0..kh).flat_map(move |ky| (0..kw).map(move |kx| (ky, kx)))
+}
+
+/// Any window that fits some image of at most 9 x 9, dilated up to `dilation`; with the image's rows and columns.
+pub(crate) fn windows(dilation: u16) -> impl Strategy<Value = (Window, u16, u16)> {
+    let axis = || (1..=9u16, 1..=5u16, 1..=3u16, 1..=dilation, any::<[u16; 2]>());
+    (axis(), axis()).prop_filter_map("the window must fit", |(rows, columns)| {
+        let pad = |(_, k, _, d, pads): (u16, u16, u16, u16, [u16; 2])| pads.map(|p| p % ((k - 1) * d + 1));
+        let ([top, bottom], [left, right]) = (pad(rows), pad(columns));
+        let window = Window {
+            kernel: [rows.1, columns.1],
+            stride: [rows.2, columns.2],
+            dilation: [rows.3, columns.3],
+            padding: Padding { top, bottom, left, right },
+        };
+        window.output(rows.0, columns.0).map(|_| (window, rows.0, columns.0))
+    })
+}

@@ -1,0 +1,178 @@
+//! A model of a firmware: a table known when it is compiled, an arena, and the calls a user makes.
+
+use crate::engine::{self, Linked, WrongLength};
+use crate::ir::{Graph, Int, Uses};
+use core::marker::PhantomData;
+
+/// A network that an [`Engine`] runs. The exporter writes the implementation; it names two things.
+pub trait Model {
+    /// Memory for what flows between operators.
+    type Arena: Memory;
+    /// The network.
+    const GRAPH: &'static Graph<'static, Int>;
+    /// The kernels it needs; no others are linked.
+    const USES: Uses = Self::GRAPH.uses();
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// Memory an engine can work in; implemented by [`Arena`].
+pub trait Memory: sealed::Sealed {
+    /// Number of bytes.
+    const LEN: usize;
+    /// All zeros.
+    const ZEROED: Self;
+    /// The bytes.
+    fn bytes(&self) -> &[i8];
+    /// The bytes, to be written.
+    fn bytes_mut(&mut self) -> &mut [i8];
+}
+
+/// `N` bytes, aligned to 16.
+#[derive(Debug)]
+#[repr(C, align(16))]
+pub struct Arena<const N: usize>([i8; N]);
+
+impl<const N: usize> sealed::Sealed for Arena<N> {}
+
+impl<const N: usize> Memory for Arena<N> {
+    const LEN: usize = N;
+    const ZEROED: Self = Self([0; N]);
+
+    fn bytes(&self) -> &[i8] {
+        &self.0
+    }
+
+    fn bytes_mut(&mut self) -> &mut [i8] {
+        &mut self.0
+    }
+}
+
+/// A model and its memory.
+///
+/// ```compile_fail,E0080
+/// # use zipnet::{ir::*, Arena, Engine, Model};
+/// # static TENSORS: [Tensor<Int>; 1] =
+/// #     [Tensor { shape: Shape::flat(8), meta: IntTensor { scale: 1.0, zero: 0, offset: 0 } }];
+/// static GRAPH: Graph<'static, Int> =
+///     Graph { name: "eight bytes", tensors: &TENSORS, nodes: &[], input: TensorId(0), output: TensorId(0) };
+/// struct Tiny;
+/// impl Model for Tiny {
+///     type Arena = Arena<4>; // too small: does not compile
+///     const GRAPH: &'static Graph<'static, Int> = &GRAPH;
+/// }
+/// let engine = Engine::<Tiny>::new();
+/// ```
+#[derive(Debug)]
+pub struct Engine<M: Model> {
+    arena: M::Arena,
+}
+
+/// The kernels of a model.
+struct Of<M>(PhantomData<M>);
+
+impl<M: Model> Linked for Of<M> {
+    const USES: Uses = M::USES;
+}
+
+impl<M: Model> Engine<M> {
+    /// Memory set to zero. `const`, so that an engine can be a `static`.
+    ///
+    /// A graph that is not legal in its arena, or whose `USES` leave out a kernel, does not compile.
+    pub const fn new() -> Self {
+        const {
+            M::GRAPH.check(M::Arena::LEN);
+            assert!(M::USES.covers(M::GRAPH.uses()), "USES leaves out a kernel that the graph needs");
+        }
+        Self { arena: M::Arena::ZEROED }
+    }
+
+    /// Where the next input goes, `[h][w][c]`. [`Engine::infer`] may overwrite it.
+    pub fn input_mut(&mut self) -> &mut [i8] {
+        engine::bytes_mut(M::GRAPH, M::GRAPH.input, self.arena.bytes_mut())
+    }
+
+    /// One inference over what [`Engine::input_mut`] holds; returns the scores.
+    pub fn infer(&mut self) -> &[i8] {
+        engine::run::<Of<M>>(M::GRAPH, self.arena.bytes_mut());
+        engine::bytes(M::GRAPH, M::GRAPH.output, self.arena.bytes())
+    }
+
+    /// One inference over `input`; returns the scores.
+    ///
+    /// # Errors
+    /// When the input has not as many elements as the model's.
+    pub fn run(&mut self, input: &[i8]) -> Result<&[i8], WrongLength> {
+        engine::copy(input, self.input_mut())?;
+        Ok(self.infer())
+    }
+
+    /// One inference over `input`; returns the class with the greatest score.
+    ///
+    /// # Errors
+    /// When the input has not as many elements as the model's.
+    pub fn classify(&mut self, input: &[i8]) -> Result<Class, WrongLength> {
+        self.run(input).map(Class::best)
+    }
+}
+
+impl<M: Model> Default for Engine<M> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// An input and what the network must make of it, byte for byte; made where the table was exported.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Golden {
+    /// As for [`Engine::run`].
+    pub input: &'static [i8],
+    /// What it must return.
+    pub output: &'static [i8],
+    /// The class the input belongs to, whatever the network makes of it.
+    pub label: u16,
+}
+
+/// An answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Class {
+    /// Which output.
+    pub index: usize,
+    /// Its score, at the scale and zero point of the output.
+    pub score: i8,
+}
+
+impl Class {
+    /// The greatest score, the first of equals; index 0 and score -128 for no scores.
+    pub fn best(scores: &[i8]) -> Self {
+        let mut best = Self { index: 0, score: i8::MIN };
+        for (index, &score) in scores.iter().enumerate() {
+            if score > best.score {
+                best = Self { index, score };
+            }
+        }
+        best
+    }
+}
+
+/// Index of the greatest score, the first of equals; 0 for no scores.
+pub fn argmax(scores: &[i8]) -> usize {
+    Class::best(scores).index
+}
+
+/// The `N` greatest scores, greatest first, equals in the order of their index; fewer where there are fewer.
+pub fn top<const N: usize>(scores: &[i8]) -> heapless::Vec<Class, N> {
+    let mut top = heapless::Vec::<Class, N>::new();
+    for (index, &score) in scores.iter().enumerate() {
+        let rank = top.iter().take_while(|class| class.score >= score).count();
+        if top.is_full() && rank < N {
+            top.pop();
+        }
+        // Refused when it ranks behind a full list.
+        let _ = top.insert(rank, Class { index, score });
+    }
+    top
+}

@@ -1,0 +1,12 @@
+//! What leaves the host: the const table for firmware, the files the other commands reload, all written whole or
+//! not at all.
+
+mod checkpoint;
+mod folder;
+mod stored;
+mod table;
+
+pub use checkpoint::{read_checkpoint, write_checkpoint};
+pub use folder::{Folder, write_beside};
+pub use stored::{Origin, Stored};
+pub use table::{Sample, table};
