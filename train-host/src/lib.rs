@@ -4,6 +4,7 @@ pub mod build;
 pub mod data;
 mod error;
 pub mod export;
+pub mod float;
 pub mod graph;
 pub mod plan;
 pub mod quantise;
