@@ -19,6 +19,13 @@ pub struct WrongLength {
     pub given: usize,
 }
 
+impl WrongLength {
+    /// Whether as many were given as expected.
+    pub(crate) const fn check(expected: usize, given: usize) -> Result<(), Self> {
+        if given == expected { Ok(()) } else { Err(Self { expected, given }) }
+    }
+}
+
 impl std::fmt::Display for WrongLength {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "expected {} elements, got {}", self.expected, self.given)
@@ -137,9 +144,7 @@ impl core::error::Error for RunError {}
 
 /// Copies between slices of one length.
 pub(crate) fn copy(from: &[i8], to: &mut [i8]) -> Result<(), WrongLength> {
-    if from.len() != to.len() {
-        return Err(WrongLength { expected: to.len(), given: from.len() });
-    }
+    WrongLength::check(to.len(), from.len())?;
     to.iter_mut().zip(from).for_each(|(to, &from)| *to = from);
     Ok(())
 }
