@@ -16,6 +16,8 @@ mod node;
 mod origin;
 mod scales;
 mod separate;
+#[cfg(test)]
+mod tests;
 
 use zipnet::ir::{Float, Int, IntTensor, Tensor, TensorId};
 
