@@ -136,6 +136,8 @@ pub struct Golden {
     pub input: &'static [i8],
     /// What it must return.
     pub output: &'static [i8],
+    /// The class the input belongs to, whatever the network makes of it.
+    pub label: u16,
 }
 
 /// An answer.
