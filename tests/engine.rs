@@ -143,7 +143,7 @@ fn wrong_lengths_are_told() {
     let wrong = |expected, given| Err(RunError::Length(WrongLength { expected, given }));
     assert_eq!(run_graph(&graph, &mut [0; 7], &x, &mut [0; 6]), wrong(8, 7));
     assert_eq!(run_graph(&graph, &mut [0; 8], &x[1..], &mut [0; 6]), wrong(6, 5));
-    assert_eq!(run_graph(&graph, &mut [0; 8], &x, &mut [0; 9]), wrong(9, 6));
+    assert_eq!(run_graph(&graph, &mut [0; 8], &x, &mut [0; 9]), wrong(6, 9));
     assert_eq!(run_graph(&graph, &mut [0; 8], &x, &mut [0; 6]), Ok(()));
 }
 

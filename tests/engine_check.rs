@@ -177,6 +177,7 @@ fn too_large() {
         g.nodes.push(Part::new(Op::Softmax, &[6], 7, [0, 0, 1]));
         (g.output, g.arena) = (TensorId(7), 1 << 14);
     });
+    expect(0, Fault::TooLarge, |g| g.tensors.resize(MAX_TENSORS + 1, g.tensors[0]));
 }
 
 #[test]
@@ -219,6 +220,16 @@ fn weights_bias_and_factors() {
 fn scale() {
     expect(1, Fault::Scale, |g| g.tensors[2].meta.scale = 0.25);
     expect(4, Fault::Scale, |g| g.tensors[5].meta.zero = 0);
+    let softmax = |g: &mut Owned, scale, zero| {
+        g.tensors.push(Tensor { shape: Shape::flat(3), meta: IntTensor { scale, zero, offset: 3 } });
+        g.nodes.push(Part::new(Op::Softmax, &[6], 7, [0, 0, 1]));
+        g.output = TensorId(7);
+    };
+    expect(6, Fault::Scale, |g| softmax(g, 1.0 / 256.0, -127));
+    expect(6, Fault::Scale, |g| softmax(g, 1.0 / 128.0, -128));
+    let mut legal = Owned::legal();
+    softmax(&mut legal, 1.0 / 256.0, -128);
+    assert_eq!(legal.fault(), Ok(()));
 }
 
 #[test]
