@@ -226,6 +226,23 @@ impl Graph<'_, Float> {
 impl Graph<'_, Int> {
     /// Proves the graph legal where it is compiled.
     ///
+    /// ```compile_fail,E0080
+    /// # use zipnet::ir::*;
+    /// # const fn at(offset: u32) -> Tensor<Int> {
+    /// #     Tensor { shape: Shape::flat(8), meta: IntTensor { scale: 1.0, zero: 0, offset } }
+    /// # }
+    /// static TENSORS: [Tensor<Int>; 2] = [at(0), at(7)]; // eight bytes each: they share one
+    /// # static NODES: [Node<'static, Int>; 1] = [Node {
+    /// #     op: Op::Relu,
+    /// #     inputs: &[TensorId(0)],
+    /// #     output: TensorId(1),
+    /// #     data: IntData { requant: &[Requant::new(1 << 30, 1)], ..IntData::NONE },
+    /// # }];
+    /// static GRAPH: Graph<'static, Int> =
+    ///     Graph { name: "overlap", tensors: &TENSORS, nodes: &NODES, input: TensorId(0), output: TensorId(1) };
+    /// const _: () = GRAPH.check(16); // error: two live tensors overlap in the arena
+    /// ```
+    ///
     /// # Panics
     /// With the fault in words; in a `const` that is a compile error.
     pub const fn check(&self, arena: usize) {
