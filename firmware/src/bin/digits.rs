@@ -3,7 +3,7 @@
 #![no_main]
 
 use firmware::model::{GOLDEN, LABELS, NAME, Net};
-use firmware::{app, board, cost::infer, exit};
+use firmware::{FAILURE, SUCCESS, app, board, cost::infer, exit};
 use zipnet::{Engine, argmax};
 
 #[cortex_m_rt::entry]
@@ -14,16 +14,16 @@ fn main() -> ! {
     defmt::info!("{=str}", NAME);
     loop {
         for (sample, golden) in GOLDEN.iter().enumerate() {
-            let Ok(scores) = infer(ENGINE, golden.input) else { exit(false) };
+            let Ok(scores) = infer(ENGINE, golden.input) else { exit(FAILURE) };
             let class = argmax(scores);
             defmt::info!("sample {=usize}: {=str}", sample, LABELS.get(class).copied().unwrap_or("?"));
             if app::show(class, &mut board.led, &mut board.delay).is_err() {
                 defmt::error!("the LED does not answer");
-                exit(false);
+                exit(FAILURE);
             }
         }
         if !board::REPEAT {
-            exit(true);
+            exit(SUCCESS);
         }
     }
 }
