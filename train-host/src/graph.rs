@@ -188,6 +188,17 @@ impl<P: Owned> Net<P> {
         self.shape(self.output)
     }
 
+    /// Indices of the nodes that read a tensor.
+    pub fn readers(&self, id: TensorId) -> impl Iterator<Item = usize> {
+        let reads = move |(i, node): (usize, &NetNode<P>)| node.inputs.contains(&id).then_some(i);
+        self.nodes.iter().enumerate().filter_map(reads)
+    }
+
+    /// Index of the node that writes a tensor; `None` for the net's input.
+    pub fn producer(&self, id: TensorId) -> Option<usize> {
+        self.nodes.iter().position(|node| node.output == id)
+    }
+
     /// Lends the net as a graph.
     pub fn with<R>(&self, f: impl FnOnce(&Graph<'_, P>) -> R) -> R {
         P::lend(self, f)

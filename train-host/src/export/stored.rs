@@ -5,6 +5,7 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use zipnet::Runner;
 use zipnet::ir::{Int, IntTensor, Op, Shape, Tensor, TensorId};
 
 use crate::graph::{IntStore, Net, NetNode};
@@ -110,6 +111,23 @@ impl Stored {
             Error::file(&path, format!("{e}; is {} the --out of a training?", folder.display()))
         })?;
         Self::parse(&text).map_err(|e| Error::file(&path, e))
+    }
+
+    /// The engine over inputs back to back; outputs back to back.
+    ///
+    /// # Errors
+    /// When `inputs` is no whole number of inputs.
+    pub fn run(&self, inputs: &[i8]) -> Result<Vec<i8>> {
+        let (size, made) = (self.net.input_shape().len(), self.net.output_shape().len());
+        let mut outputs = vec![0; inputs.len() / size * made];
+        self.net.with(|graph| {
+            let runner = Runner::new(graph).map_err(|(_, fault)| Error::new(fault))?;
+            let mut arena = vec![0; runner.arena_len()];
+            for (input, output) in inputs.chunks(size).zip(outputs.chunks_mut(made)) {
+                runner.run(&mut arena, input, output).map_err(Error::new)?;
+            }
+            Ok(outputs)
+        })
     }
 
     fn parse(text: &str) -> Result<Self> {

@@ -1,0 +1,394 @@
+//! Where each tensor lies in the arena.
+//!
+//! A tensor occupies its bytes from the step that writes it to the last that reads it; a kernel's scratch, during its
+//! step. Placing such blocks so that none overlaps another alive at the same time, in the least memory, is dynamic
+//! storage allocation with known lifetimes: hard in general, and exactly solvable at the size of these nets. Blocks
+//! are placed one after another, each at the lowest place that is free for its lifetime, in several orders; then a
+//! bounded search over the orders, which finds the optimum where it ends before its bound.
+
+use zipnet::ir::{Graph, Int, TensorId};
+
+use crate::Result;
+use crate::graph::Net;
+
+/// Alignments tried, the widest first; it is taken where it costs no byte more than the narrowest.
+const ALIGNMENTS: [usize; 2] = [16, 4];
+
+/// Placements the search may try before it gives up improving.
+const SEARCH: u32 = 20_000;
+
+/// Places every tensor and scratch of a net, and gives the bytes of arena it needs.
+///
+/// Offsets are multiples of 4, and of 16 where that costs nothing. An operator that may work in place does so where
+/// its input is not needed after it.
+///
+/// # Errors
+/// Where the net is not legal, apart from its offsets.
+pub fn plan(net: &mut Net<Int>) -> Result<usize> {
+    net.with(|graph| graph.structure()).map_err(|(i, fault)| {
+        let name = net.nodes.get(i).map_or("the output", |node| &node.name);
+        crate::Error::new(format!("net {:?}, {name}: {fault}", net.name))
+    })?;
+    let least = least(net);
+    let mut best: Option<(usize, Vec<Block>, Vec<usize>)> = None;
+    for sharing in [Sharing::FirstInput, Sharing::LastInput, Sharing::None] {
+        let blocks = net.with(|graph| blocks(graph, sharing));
+        for align in ALIGNMENTS {
+            if best.as_ref().is_some_and(|(arena, ..)| *arena == least) {
+                break;
+            }
+            let (arena, offsets) = place(&blocks, align);
+            if best.as_ref().is_none_or(|(before, ..)| arena < *before) {
+                best = Some((arena, blocks.clone(), offsets));
+            }
+        }
+    }
+    let Some((arena, blocks, offsets)) = best else { return Ok(0) };
+    for (block, offset) in blocks.iter().zip(offsets) {
+        for id in &block.tensors {
+            net.tensors[id.at()].meta.offset = offset as u32;
+        }
+        if let Some(i) = block.scratch {
+            net.nodes[i].store.scratch.offset = offset as u32;
+        }
+    }
+    net.check(arena)?;
+    Ok(arena)
+}
+
+/// The most bytes alive at one step, counting an operator's input and output once where it may work in place: no
+/// arena can be smaller.
+pub fn least(net: &Net<Int>) -> usize {
+    most_alive(&net.with(|graph| blocks(graph, Sharing::FirstInput)), 1)
+}
+
+/// Which input an operator that works in place shares with its output, where several could be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sharing {
+    FirstInput,
+    LastInput,
+    None,
+}
+
+/// Bytes that stay together, and when they are needed.
+#[derive(Clone, Debug)]
+struct Block {
+    /// Tensors that lie in these very bytes, one after another in time.
+    tensors: Vec<TensorId>,
+    /// The node whose scratch this is.
+    scratch: Option<usize>,
+    bytes: usize,
+    /// First and last step, both of it; steps as in [`Graph::first`].
+    first: usize,
+    last: usize,
+}
+
+impl Block {
+    fn meets(&self, other: &Self) -> bool {
+        self.first <= other.last && other.first <= self.last
+    }
+}
+
+/// The blocks of a net.
+fn blocks(graph: &Graph<'_, Int>, sharing: Sharing) -> Vec<Block> {
+    let mut blocks: Vec<Block> = Vec::new();
+    let alone = |id: TensorId| Block {
+        tensors: vec![id],
+        scratch: None,
+        bytes: graph.tensor(id).shape.len(),
+        first: graph.first(id).unwrap_or(0),
+        last: graph.last(id),
+    };
+    blocks.push(alone(graph.input));
+    for (i, node) in graph.nodes.iter().enumerate() {
+        let mut shared = node.inputs.iter().enumerate().filter(|&(j, &id)| {
+            node.op.in_place(j)
+                && graph.last(id) == i + 1
+                && graph.tensor(id).shape.len() == graph.tensor(node.output).shape.len()
+        });
+        let input = match sharing {
+            Sharing::FirstInput => shared.next(),
+            Sharing::LastInput => shared.last(),
+            Sharing::None => None,
+        };
+        let home = input.and_then(|(_, id)| blocks.iter_mut().find(|block| block.tensors.contains(id)));
+        match home {
+            Some(block) => {
+                block.tensors.push(node.output);
+                block.last = graph.last(node.output);
+            }
+            None => blocks.push(alone(node.output)),
+        }
+        let bytes = node.data.scratch.len as usize;
+        if bytes > 0 {
+            blocks.push(Block { tensors: vec![], scratch: Some(i), bytes, first: i + 1, last: i + 1 });
+        }
+    }
+    blocks
+}
+
+/// The most bytes alive at one step, each block but the one that gains most by it rounded up to the alignment.
+fn most_alive(blocks: &[Block], align: usize) -> usize {
+    let alive = |step: usize| {
+        let mut sizes = (0, 0);
+        for block in blocks.iter().filter(|b| (b.first..=b.last).contains(&step)) {
+            let rounded = block.bytes.next_multiple_of(align);
+            sizes = (sizes.0 + rounded, sizes.1.max(rounded - block.bytes));
+        }
+        sizes.0 - sizes.1
+    };
+    blocks.iter().map(|b| alive(b.first)).max().unwrap_or(0)
+}
+
+/// The least arena found, and the offset of each block.
+fn place(blocks: &[Block], align: usize) -> (usize, Vec<usize>) {
+    let bound = most_alive(blocks, align);
+    let mut orders: Vec<Vec<usize>> = Vec::new();
+    let mut order_by = |key: &dyn Fn(&Block) -> (usize, usize)| {
+        let mut order: Vec<usize> = (0..blocks.len()).collect();
+        order.sort_by_key(|&i| std::cmp::Reverse(key(&blocks[i])));
+        orders.push(order);
+    };
+    order_by(&|b| (b.bytes, b.last - b.first));
+    order_by(&|b| (b.last - b.first, b.bytes));
+    order_by(&|b| (b.bytes * (b.last - b.first + 1), b.bytes));
+    order_by(&|b| (b.last, b.bytes));
+    order_by(&|b| (usize::MAX - b.first, b.bytes));
+    let mut best = (usize::MAX, Vec::new());
+    for order in orders {
+        let mut offsets = vec![None; blocks.len()];
+        for i in order {
+            offsets[i] = Some(lowest(blocks, &offsets, i, align));
+        }
+        let offsets: Vec<usize> = offsets.into_iter().flatten().collect();
+        let arena = blocks.iter().zip(&offsets).map(|(b, at)| at + b.bytes).max().unwrap_or(0);
+        if arena < best.0 {
+            best = (arena, offsets);
+        }
+    }
+    let mut search = Search { blocks, align, bound, best, left: SEARCH };
+    search.extend(&mut vec![None; blocks.len()], 0, 0);
+    search.best
+}
+
+/// The lowest offset at which block `i` overlaps none that is placed and alive with it.
+fn lowest(blocks: &[Block], offsets: &[Option<usize>], i: usize, align: usize) -> usize {
+    let placed = blocks.iter().zip(offsets).filter(|(b, _)| b.meets(&blocks[i]));
+    let mut taken: Vec<(usize, usize)> =
+        placed.filter_map(|(b, at)| at.map(|at| (at, at + b.bytes))).collect();
+    taken.sort_unstable();
+    let mut at = 0;
+    for (from, to) in taken {
+        if from >= at + blocks[i].bytes {
+            break;
+        }
+        at = at.max(to.next_multiple_of(align));
+    }
+    at
+}
+
+/// A search through the orders in which blocks can be placed, each at the lowest free offset. Any best placement,
+/// its blocks slid down, is reached in ascending order of offset, so only orders whose offsets ascend are followed.
+struct Search<'a> {
+    blocks: &'a [Block],
+    align: usize,
+    bound: usize,
+    best: (usize, Vec<usize>),
+    left: u32,
+}
+
+impl Search<'_> {
+    /// Tries every block that is not placed yet as the next one; `arena` bytes are used so far, and none may lie
+    /// below `floor`.
+    fn extend(&mut self, offsets: &mut Vec<Option<usize>>, floor: usize, arena: usize) {
+        if offsets.iter().all(Option::is_some) {
+            self.best = (arena, offsets.iter().copied().flatten().collect());
+            return;
+        }
+        for i in 0..self.blocks.len() {
+            if self.best.0 <= self.bound || self.left == 0 {
+                return;
+            }
+            if offsets[i].is_some() {
+                continue;
+            }
+            let at = lowest(self.blocks, offsets, i, self.align);
+            let arena = arena.max(at + self.blocks[i].bytes);
+            self.left -= 1;
+            if at < floor || arena >= self.best.0 {
+                continue;
+            }
+            offsets[i] = Some(at);
+            self.extend(offsets, at, arena);
+            offsets[i] = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand_xoshiro::Xoshiro256PlusPlus;
+    use rand_xoshiro::rand_core::{Rng, SeedableRng};
+    use zipnet::ir::{Bias, Conv2d, Dense, IntTensor, Op, Padding, Pool2d, Requant, Shape, Window};
+
+    use super::*;
+    use crate::graph::IntStore;
+
+    const META: IntTensor = IntTensor { scale: 1.0, zero: 0, offset: 0 };
+
+    fn push(net: &mut Net<Int>, op: Op, inputs: &[TensorId], scratch: u32) -> TensorId {
+        let shapes: Vec<Shape> = inputs.iter().map(|&id| net.shape(id)).collect();
+        let y = op.output(&shapes).expect("shapes meet");
+        let factors = match op {
+            Op::Add => 3,
+            Op::Relu => 1,
+            _ if op.weights(shapes[0]) > 0 => usize::from(y.c),
+            _ => 0,
+        };
+        let mut store = IntStore {
+            weights: vec![0; op.weights(shapes[0])],
+            bias: vec![0; op.bias().len(y)],
+            requant: vec![Requant::new(1 << 30, 0); factors],
+            ..IntStore::default()
+        };
+        store.scratch.len = scratch;
+        let name = format!("n{}", net.nodes.len());
+        net.push(&name, op, inputs, META, store).expect("shapes meet")
+    }
+
+    fn conv(units: u16, groups: u16, span: u16) -> Op {
+        let window = Window::new(5, 5).stride(2).padding(Padding::all(2));
+        Op::Conv2d(Conv2d { units, window, groups, span, bias: Bias::Unit })
+    }
+
+    #[test]
+    fn the_1989_net_needs_its_first_two_tensors() {
+        let mut net = Net::<Int>::new("1989", Shape::new(16, 16, 1), META);
+        let input = net.input;
+        let h1 = push(&mut net, conv(12, 1, 1), &[input], 0);
+        let h2 = push(&mut net, conv(12, 3, 8), &[h1], 0);
+        let h3 = push(&mut net, Op::Dense(Dense { units: 30, bias: Bias::Channel }), &[h2], 0);
+        push(&mut net, Op::Dense(Dense { units: 10, bias: Bias::Channel }), &[h3], 0);
+        assert_eq!(plan(&mut net).expect("plans"), 256 + 768);
+        assert!(net.tensors.iter().all(|t| t.meta.offset % 16 == 0));
+    }
+
+    #[test]
+    fn a_residual_block_adds_in_place() {
+        let mut net = Net::<Int>::new("residual", Shape::new(8, 8, 4), META);
+        let input = net.input;
+        let window = Window::new(3, 3).padding(Padding::all(1));
+        let same = Op::Conv2d(Conv2d { units: 4, window, groups: 1, span: 4, bias: Bias::Channel });
+        let a = push(&mut net, same, &[input], 0);
+        let b = push(&mut net, same, &[a], 100);
+        let sum = push(&mut net, Op::Add, &[a, b], 0);
+        let sum = push(&mut net, Op::Relu, &[sum], 0);
+        push(&mut net, Op::Reshape { shape: Shape::flat(256) }, &[sum], 0);
+        assert_eq!(plan(&mut net).expect("plans"), 2 * 256 + 100);
+        let last = net.output;
+        assert_eq!(net.tensors[sum.at()].meta.offset, net.tensors[last.at()].meta.offset);
+    }
+
+    #[test]
+    fn a_net_without_operators_needs_its_input() {
+        let mut net = Net::<Int>::new("empty", Shape::flat(7), META);
+        assert_eq!(plan(&mut net).expect("plans"), 7);
+    }
+
+    #[test]
+    fn an_illegal_net_is_refused() {
+        let mut net = Net::<Int>::new("bad", Shape::flat(7), META);
+        let input = net.input;
+        let id = push(&mut net, Op::Relu, &[input], 0);
+        net.tensors[id.at()].shape = Shape::flat(8);
+        let error = plan(&mut net).expect_err("must be refused").to_string();
+        assert!(error.contains("n0"), "{error}");
+    }
+
+    /// A random net over 4x4 images, every tensor of which may be read again later.
+    fn random(seed: u64) -> Net<Int> {
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
+        let mut below = move |n: usize| (rng.next_u64() % n as u64) as usize;
+        let mut net = Net::<Int>::new("random", Shape::new(4, 4, 1 + below(5) as u16), META);
+        let mut made = vec![net.input];
+        for _ in 0..1 + below(14) {
+            // Mostly what was just made, so that lifetimes are short as in real nets.
+            let back = below(2) * below(made.len());
+            let x = made[made.len() - 1 - back];
+            let same: Vec<TensorId> =
+                made.iter().copied().filter(|&id| net.shape(id).same(net.shape(x))).collect();
+            let other = same[below(same.len())];
+            let second = made[below(made.len())];
+            let scratch = (below(3) * below(40)) as u32;
+            let id = match below(7) {
+                0 => push(&mut net, Op::Relu, &[x], 0),
+                1 => push(&mut net, Op::Add, &[x, other], 0),
+                2 => push(&mut net, Op::Concat, &[x, second], 0),
+                3 => {
+                    let flat = net.shape(x).len() as u16;
+                    let there = push(&mut net, Op::Reshape { shape: Shape::flat(flat) }, &[x], 0);
+                    let shape = net.shape(x);
+                    push(&mut net, Op::Reshape { shape }, &[there], 0)
+                }
+                4 => push(&mut net, Op::MaxPool2d(Pool2d { window: Window::new(1, 1) }), &[x], scratch),
+                _ => {
+                    let units = 1 + below(8) as u16;
+                    let span = net.shape(x).c;
+                    let window = Window::new(3, 3).padding(Padding::all(1));
+                    let op = Conv2d { units, window, groups: 1, span, bias: Bias::Channel };
+                    push(&mut net, Op::Conv2d(op), &[x], scratch)
+                }
+            };
+            made.push(id);
+        }
+        net
+    }
+
+    #[test]
+    fn random_nets_never_overlap_and_stay_between_the_bounds() {
+        let (mut at_bound, count) = (0, 400);
+        for seed in 0..count {
+            let mut net = random(seed);
+            let arena = plan(&mut net).expect("plans");
+            net.check(arena).expect("no overlap");
+            assert!(arena == 0 || net.check(arena - 1).is_err(), "{seed}: a byte less would do");
+            let round = |bytes: usize| bytes.next_multiple_of(4);
+            let sum: usize = net.tensors.iter().map(|t| round(t.shape.len())).sum::<usize>()
+                + net.nodes.iter().map(|n| round(n.store.scratch.len as usize)).sum::<usize>();
+            assert!((least(&net)..=sum).contains(&arena), "{seed}: {arena}");
+            assert!(net.tensors.iter().all(|t| t.meta.offset % 4 == 0));
+            at_bound += u32::from(arena < least(&net) + 16);
+        }
+        assert!(at_bound * 100 >= 95 * count as u32, "{at_bound} of {count} near the lower bound");
+    }
+
+    #[test]
+    fn the_search_finds_what_no_order_by_size_or_time_does() {
+        // Three long blocks and the gaps between them, where every greedy order leaves a hole.
+        let block = |bytes, first, last| Block { tensors: vec![], scratch: None, bytes, first, last };
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(5);
+        let mut improved = 0;
+        for _ in 0..200 {
+            let mut draw = |n: u64| (rng.next_u64() % n) as usize;
+            let blocks: Vec<Block> = (0..8)
+                .map(|_| {
+                    let first = draw(8);
+                    block(4 + 4 * draw(12), first, first + draw(4))
+                })
+                .collect();
+            let (arena, offsets) = place(&blocks, 4);
+            let mut by_size: Vec<usize> = (0..blocks.len()).collect();
+            by_size.sort_by_key(|&i| std::cmp::Reverse(blocks[i].bytes));
+            let mut greedy = vec![None; blocks.len()];
+            for i in by_size {
+                greedy[i] = Some(lowest(&blocks, &greedy, i, 4));
+            }
+            let end = |offsets: &[usize]| blocks.iter().zip(offsets).map(|(b, at)| at + b.bytes).max();
+            let greedy: Vec<usize> = greedy.into_iter().flatten().collect();
+            assert_eq!(end(&offsets), Some(arena));
+            assert!(arena >= most_alive(&blocks, 4) && Some(arena) <= end(&greedy));
+            improved += u32::from(Some(arena) < end(&greedy));
+        }
+        assert!(improved > 0, "largest first was never beaten");
+    }
+}

@@ -1,0 +1,324 @@
+//! The integers of an int8 operator from the scales around it, as TensorFlow Lite prepares them.
+//!
+//! Each function follows the source it names to the last bit, steps in f32 included, so that a net quantised here and
+//! one imported from a `.tflite` file run on the same numbers. Nothing here knows a network.
+
+use zipnet::fixed;
+use zipnet::ir::{Clamp, Requant};
+
+use crate::{Error, Result};
+
+/// An activation that the operator before it applies by its clamp.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Activation {
+    /// None.
+    #[default]
+    None,
+    /// `max(x, 0)`.
+    Relu,
+    /// `min(max(x, 0), 6)`.
+    Relu6,
+    /// `min(max(x, -1), 1)`.
+    ReluN1To1,
+}
+
+/// What one int8 step of a tensor is worth, and which int8 stands for 0: `real = scale * (q - zero)`.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Scale {
+    /// Real value of one step; above 0.
+    pub scale: f32,
+    /// The int8 that stands for 0.
+    pub zero: i8,
+}
+
+impl Scale {
+    /// What a softmax writes: 0 to just below 1 in steps of 1/256.
+    pub const SOFTMAX: Self = Self { scale: 1.0 / 256.0, zero: -128 };
+    /// What a tanh writes: -1 to just below 1 in steps of 1/128.
+    pub const TANH: Self = Self { scale: 1.0 / 128.0, zero: 0 };
+
+    /// The grid of 256 steps over a range. TensorFlow Lite's converter makes them so: the range is widened to hold 0,
+    /// which becomes one of the steps.
+    ///
+    /// # Ranges
+    /// `low < high`, both finite.
+    pub fn over(low: f32, high: f32) -> Self {
+        let (low, high) = (f64::from(low.min(0.0)), f64::from(high.max(0.0)));
+        let step = (high - low) / 255.0;
+        let zero = (-128.0 - low / step).round().clamp(-128.0, 127.0);
+        Self { scale: step as f32, zero: zero as i8 }
+    }
+
+    /// The int8 nearest to a real value.
+    ///
+    /// # Rounding
+    /// Ties away from zero before the zero point is added; saturates.
+    pub fn int8(self, real: f32) -> i8 {
+        let q = (f64::from(real) / f64::from(self.scale)).round() + f64::from(self.zero);
+        q.clamp(-128.0, 127.0) as i8
+    }
+
+    /// The real value of an int8.
+    pub fn real(self, q: i8) -> f32 {
+        self.scale * (f32::from(q) - f32::from(self.zero))
+    }
+}
+
+/// A factor as mantissa and power of two. TensorFlow Lite's `QuantizeMultiplier` (`kernels/internal/quantization_util.cc`).
+///
+/// # Ranges
+/// From 0 to below `2^30`; below `2^-32` all bits would be shifted out, and it becomes 0.
+///
+/// # Rounding
+/// The mantissa to nearest, ties away from zero.
+///
+/// # Errors
+/// Where the factor is out of range or no number.
+pub fn requant(factor: f64) -> Result<Requant> {
+    if factor == 0.0 {
+        return Ok(Requant::default());
+    }
+    if !(factor > 0.0 && factor < f64::from(1 << 30)) {
+        return Err(Error::new(format!("a factor of {factor:e} between scales is not from 0 to below 2^30")));
+    }
+    let (fraction, mut shift) = libm::frexp(factor);
+    let mut mantissa = (fraction * f64::from(1u32 << 31)).round() as i64;
+    if mantissa == 1 << 31 {
+        (mantissa, shift) = (1 << 30, shift + 1);
+    }
+    if shift < -31 {
+        return Ok(Requant::default());
+    }
+    if shift > 30 {
+        return Err(Error::new(format!("a factor of {factor:e} between scales rounds to 2^30")));
+    }
+    Ok(Requant::new(mantissa as i32, shift))
+}
+
+/// Accumulator to output of a convolution, or of a dense layer whose weights have a scale for each unit:
+/// `PopulateConvolutionQuantizationParams` (`kernels/kernel_util.cc`), which computes in f64.
+///
+/// # Errors
+/// As [`requant`].
+pub fn weighted(input: f32, weights: f32, output: f32) -> Result<Requant> {
+    requant(f64::from(input) * f64::from(weights) / f64::from(output))
+}
+
+/// Accumulator to output of a dense layer whose weights have one scale: `GetQuantizedConvolutionMultipler`
+/// (`kernels/kernel_util.cc`), which multiplies the scales in f32.
+///
+/// # Errors
+/// As [`requant`].
+pub fn dense_per_tensor(input: f32, weights: f32, output: f32) -> Result<Requant> {
+    requant(f64::from(input * weights) / f64::from(output))
+}
+
+/// Bits by which an addition raises its inputs before it brings them to one scale.
+const ADD_SHIFT: u32 = 20;
+
+/// The factors of an addition: of input `a`, of input `b`, of the sum. TensorFlow Lite Micro's `CalculateOpDataAdd`
+/// (`kernels/add_common.cc`).
+///
+/// # Errors
+/// Where the output's scale is finer than the inputs' by a factor of `2^19` or more.
+pub fn add(a: f32, b: f32, output: f32) -> Result<[Requant; 3]> {
+    let twice = 2.0 * f64::from(a.max(b));
+    let sum = twice / (f64::from(1 << ADD_SHIFT) * f64::from(output));
+    if sum.is_nan() || sum >= 1.0 {
+        return Err(Error::new(format!(
+            "an output scale of {output:e} is too fine for inputs of {a:e} and {b:e}"
+        )));
+    }
+    Ok([requant(f64::from(a) / twice)?, requant(f64::from(b) / twice)?, requant(sum)?])
+}
+
+/// Input to output of a relu or relu6 that stands by itself: `CalculateReluOpData` (`micro/kernels/activations_common.cc`),
+/// which divides in f32. TensorFlow Lite Micro's own relu6 takes the output's scale to be the input's.
+///
+/// # Errors
+/// As [`requant`].
+pub fn relu(input: f32, output: f32) -> Result<Requant> {
+    requant(f64::from(input / output))
+}
+
+/// Difference from the greatest input to the argument of the exponential, with 26 fractional bits:
+/// `PreprocessSoftmaxScaling` (`kernels/internal/quantization_util.cc`).
+///
+/// A factor of `2^30` or more, where each int8 step divides by `e^16` or more, is given as the greatest one below: no
+/// output differs, as what `e^-16` adds is below the last bit of the sum.
+///
+/// # Errors
+/// Where `beta * input` is at most `2^-26`.
+pub fn softmax(input: f32, beta: f32) -> Result<Requant> {
+    let factor = f64::from(beta) * f64::from(input) * f64::from(1 << 26);
+    if factor.is_nan() || factor <= 1.0 {
+        return Err(Error::new(format!("an input scale of {input:e} is too fine for a softmax")));
+    }
+    if factor >= f64::from(1 << 30) { Ok(Requant::new(i32::MAX, 30)) } else { requant(factor) }
+}
+
+/// The output of a tanh for each int8 input, -128 first; its scale is [`Scale::TANH`]. `TanhPrepare`
+/// (`micro/kernels/tanh.cc`). With a step of 8 or more every input from the zero point down gives -128, every other
+/// 127.
+///
+/// # Errors
+/// Where the input's scale is no number above 0.
+pub fn tanh(input: Scale) -> Result<[i8; 256]> {
+    const INTEGER_BITS: u32 = 4;
+    let factor = f64::from(input.scale) * f64::from(1 << (31 - INTEGER_BITS));
+    if factor >= f64::from(1 << 30) {
+        return Ok(fixed::tanh_table(0, 0, 0, input.zero));
+    }
+    let Requant { multiplier, shift } = requant(factor)?;
+    Ok(fixed::tanh_table(multiplier, shift, fixed::input_radius(INTEGER_BITS, shift), input.zero))
+}
+
+/// Least and greatest output of an activation: `CalculateActivationRangeQuantized` (`kernels/kernel_util.cc`).
+///
+/// # Rounding
+/// A bound to the nearest step in f32, ties away from zero.
+pub fn clamp(activation: Activation, output: Scale) -> Clamp {
+    let step = |real: f32| {
+        let q = (real / output.scale).round() as i32; // saturates
+        q.saturating_add(i32::from(output.zero)).clamp(-128, 127) as i8
+    };
+    match activation {
+        Activation::None => Clamp::FULL,
+        Activation::Relu => Clamp::new(step(0.0), i8::MAX),
+        Activation::Relu6 => Clamp::new(step(0.0), step(6.0)),
+        Activation::ReluN1To1 => Clamp::new(step(-1.0), step(1.0)),
+    }
+}
+
+/// A bias with the input's zero point folded in: `bias - zero * sum` over the weights that make the output.
+///
+/// # Errors
+/// Where the result does not fit i32.
+pub fn folded_bias(bias: i64, zero: i8, weights: impl Iterator<Item = i8>) -> Result<i32> {
+    let sum: i64 = weights.map(i64::from).sum();
+    let folded = bias - i64::from(zero) * sum;
+    i32::try_from(folded)
+        .map_err(|_| Error::new(format!("a bias of {folded} steps of the accumulator exceeds i32")))
+}
+
+/// Proves that no input can make an accumulator overflow: for every output, `|bias| + 128 * sum(|weights|)` and its
+/// product with the power of two by which requantising shifts left stay below `2^31`. That bounds the sum of any
+/// subset of the terms, so that kernels may add in any order.
+///
+/// # Errors
+/// Where the bound is exceeded.
+pub fn prove_accumulator(bias: i32, weights: impl Iterator<Item = i8>, factor: Requant) -> Result<()> {
+    let sum: u64 = weights.map(|w| u64::from(w.unsigned_abs())).sum();
+    let most = u64::from(bias.unsigned_abs()) + 128 * sum;
+    let shift = factor.shift.max(0) as u32;
+    if most < (1 << 31) >> shift {
+        return Ok(());
+    }
+    Err(Error::new(format!(
+        "accumulators reach {most}, times 2^{shift} before they are scaled, beyond the 31 bits there are"
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(r: Requant) -> f64 {
+        f64::from(r.multiplier) * libm::exp2(f64::from(r.shift - 31))
+    }
+
+    #[test]
+    fn a_factor_keeps_31_bits() {
+        for factor in [1e-9, 0.000_123, 0.3, 0.5, 0.999, 1.0, 1.5, 777.0, 1e9] {
+            let r = requant(factor).expect("in range");
+            assert!(r.is_legal(), "{r:?}");
+            assert!((value(r) / factor - 1.0).abs() <= 1.0 / f64::from(1u32 << 31), "{factor} {r:?}");
+        }
+    }
+
+    #[test]
+    fn a_factor_at_the_ends() {
+        assert_eq!(requant(0.0).expect("0"), Requant::new(0, 0));
+        assert_eq!(requant(1.0).expect("1"), Requant::new(1 << 30, 1));
+        // A mantissa that rounds up to 2^31 becomes 2^30 at the next power.
+        assert_eq!(requant(1.0 - f64::EPSILON).expect("1"), Requant::new(1 << 30, 1));
+        assert_eq!(requant(libm::exp2(-32.0)).expect("2^-32"), Requant::new(1 << 30, -31));
+        assert_eq!(requant(libm::exp2(-33.0)).expect("2^-33"), Requant::new(0, 0));
+        assert_eq!(requant(f64::MIN_POSITIVE / 8.0).expect("subnormal"), Requant::new(0, 0));
+        assert_eq!(requant(libm::exp2(29.0)).expect("2^29"), Requant::new(1 << 30, 30));
+        for bad in [-1.0, f64::NAN, f64::INFINITY, libm::exp2(30.0), libm::exp2(30.0) - 1e-7] {
+            assert!(requant(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_addition_of_equal_scales_halves_its_inputs() {
+        let [a, b, sum] = add(0.5, 0.5, 0.5).expect("fits");
+        assert_eq!((a, b), (Requant::new(1 << 30, 0), Requant::new(1 << 30, 0)));
+        assert_eq!(value(sum), libm::exp2(-19.0));
+        assert!(add(1.0, 1e-3, 1.9e-6).is_err());
+        assert!(add(1.0, 1e-3, 2.0e-6).is_ok());
+    }
+
+    #[test]
+    fn a_clamp_holds_the_activation() {
+        let y = Scale { scale: 0.05, zero: -28 };
+        assert_eq!(clamp(Activation::None, y), Clamp::FULL);
+        assert_eq!(clamp(Activation::Relu, y), Clamp::new(-28, 127));
+        assert_eq!(clamp(Activation::Relu6, y), Clamp::new(-28, 92));
+        assert_eq!(clamp(Activation::ReluN1To1, y), Clamp::new(-48, -8));
+        // 6 lies beyond the greatest int8; a scale so fine that the step does not fit i32.
+        assert_eq!(clamp(Activation::Relu6, Scale { scale: 0.01, zero: -128 }), Clamp::new(-128, 127));
+        assert_eq!(clamp(Activation::Relu6, Scale { scale: 1e-12, zero: 0 }), Clamp::new(0, 127));
+    }
+
+    #[test]
+    fn a_grid_holds_its_range_and_zero() {
+        for (low, high) in [(0.0, 2.0), (-1.0, 1.0), (-3.0, 0.0), (-0.1, 7.3), (0.5, 1.5), (-2.0, -1.0)] {
+            let s = Scale::over(low, high);
+            assert_eq!(s.real(s.zero), 0.0);
+            for x in [low, high, (low + high) / 2.0] {
+                assert!((s.real(s.int8(x)) - x).abs() <= 1.001 * s.scale, "{low} {high} {x} {s:?}");
+            }
+        }
+        assert_eq!(Scale::over(0.0, 2.0), Scale { scale: 2.0 / 255.0, zero: -128 });
+    }
+
+    #[test]
+    fn a_tanh_table_is_near_the_tanh() {
+        for input in [Scale::over(-3.0, 3.0), Scale::over(-0.5, 6.0), Scale { scale: 0.002, zero: 77 }] {
+            for (q, &y) in (-128..=127).zip(&tanh(input).expect("table")) {
+                let real = f64::from(input.real(q as i8)).tanh();
+                let error = (Scale::TANH.real(y) - real as f32).abs();
+                assert!(error <= 1.01 / 128.0 && (error <= 0.51 / 128.0 || y == 127), "{input:?} {q} {y}");
+            }
+        }
+        let steep = tanh(Scale { scale: 9.0, zero: 3 }).expect("table");
+        assert!((-128..=127).zip(steep).all(|(q, y)| y == if q <= 3 { -128 } else { 127 }));
+        assert!(tanh(Scale { scale: f32::NAN, zero: 0 }).is_err());
+    }
+
+    #[test]
+    fn a_softmax_factor_ends_below_two_to_the_thirty() {
+        assert_eq!(softmax(1.0, 1.0).expect("fits"), Requant::new(1 << 30, 27));
+        assert_eq!(softmax(16.0, 1.0).expect("fits"), Requant::new(i32::MAX, 30));
+        assert_eq!(softmax(1e6, 1.0).expect("fits"), Requant::new(i32::MAX, 30));
+        assert!(softmax(1e-8, 1.0).is_err());
+    }
+
+    #[test]
+    fn an_accumulator_that_could_overflow_is_refused() {
+        let weights = || std::iter::repeat_n(127i8, 1000);
+        assert!(prove_accumulator(0, weights(), Requant::new(1 << 30, 0)).is_ok());
+        assert!(prove_accumulator(i32::MAX, weights(), Requant::new(1 << 30, 0)).is_err());
+        assert!(prove_accumulator(i32::MIN, [].into_iter(), Requant::new(1 << 30, 0)).is_err());
+        assert!(prove_accumulator(0, weights(), Requant::new(1 << 30, 7)).is_ok());
+        assert!(prove_accumulator(0, weights(), Requant::new(1 << 30, 8)).is_err());
+    }
+
+    #[test]
+    fn a_folded_bias_that_does_not_fit_is_refused() {
+        assert_eq!(folded_bias(100, -3, [5, -6, 127].into_iter()).expect("fits"), 100 + 3 * 126);
+        assert!(folded_bias(i64::from(i32::MAX), -1, [1].into_iter()).is_err());
+    }
+}

@@ -1,0 +1,96 @@
+//! Post-training quantisation: from a float net and samples to an int8 net in TensorFlow Lite's arithmetic.
+//!
+//! [`fold`](fold::fold) rewrites the net into operators that have an int8 form; [`calibrate`] sees what range each
+//! tensor takes over the samples; from the ranges follow the scales, and from the scales ([`factors`]) the integers of
+//! each operator. Weights are symmetric with a scale for each output channel, tensors have one scale and zero point
+//! (the specification is TensorFlow Lite's, "8-bit quantization specification").
+
+mod activation;
+mod calibrate;
+pub mod factors;
+pub mod fold;
+mod histogram;
+#[cfg(test)]
+pub(crate) mod naive;
+mod node;
+mod origin;
+mod scales;
+mod separate;
+#[cfg(test)]
+mod tests;
+
+use zipnet::ir::{Float, Int, IntTensor, Tensor, TensorId};
+
+pub use self::calibrate::Range;
+use self::calibrate::{Observe, ranges};
+use self::factors::Scale;
+use crate::graph::{Net, NetNode};
+use crate::plan::plan;
+use crate::recipe::Quantise;
+use crate::{Error, Result};
+
+/// Samples that calibration looks at, spread evenly over those it is given.
+pub const CALIBRATION_SAMPLES: usize = 1000;
+
+/// Data reaches a net normalised to this range, whatever the calibration samples show.
+pub const DATA: Range = Range { low: -1.0, high: 1.0 };
+
+/// A quantised net and where it comes from.
+#[derive(Clone, Debug)]
+pub struct Quantised {
+    /// The int8 net, its tensors placed.
+    pub net: Net<Int>,
+    /// Bytes of the arena it runs in.
+    pub arena: usize,
+    /// The float net it stands for: folded, over `x - origin`.
+    pub folded: Net<Float>,
+    /// For each tensor of `net`, by id, the tensor of `folded` whose values it stands for.
+    pub tensors: Vec<TensorId>,
+}
+
+/// Quantises `net`; `replay` runs calibration samples, given over `x - origin`, through the folded net it is handed,
+/// the same ones each time, and shows every tensor.
+///
+/// # Errors
+/// Names the layer that cannot be quantised, and why.
+pub fn quantise_with(
+    net: &Net<Float>,
+    spec: &Quantise,
+    mut replay: impl FnMut(&Net<Float>, &mut Observe<'_>) -> Result<()>,
+) -> Result<Quantised> {
+    let folded = fold::fold(net)?;
+    let steps = activation::fuse(&folded);
+    let ranges = ranges(&folded, spec.calibrate, |observe| replay(&folded, observe))?;
+    let origin = net.tensors[net.input.at()].meta.origin;
+    let input = Range { low: DATA.low - origin, high: DATA.high - origin };
+    let scales = scales::assign(&folded, &steps, &ranges, input);
+
+    let meta = |id: TensorId| {
+        let Scale { scale, zero } = scales[id.at()];
+        IntTensor { scale, zero, offset: 0 }
+    };
+    let mut int = Net::<Int>::new(&folded.name, folded.input_shape(), meta(folded.input));
+    let mut tensors = vec![folded.input];
+    for step in &steps {
+        let node = &folded.nodes[step.node];
+        let place = |id: &TensorId| tensors.iter().position(|t| t == id).map(|at| TensorId(at as u16));
+        let inputs: Option<Vec<TensorId>> = node.inputs.iter().map(place).collect();
+        let inputs =
+            inputs.ok_or_else(|| Error::new(format!("layer {:?} reads a fused tensor", node.name)))?;
+        let around = node::Around {
+            inputs: &node.inputs.iter().map(|id| scales[id.at()]).collect::<Vec<_>>(),
+            output: scales[step.output.at()],
+            shape: folded.shape(step.output),
+            activation: step.activation,
+        };
+        let store = node::store(&node.op, &node.store, &around)
+            .map_err(|e| Error::new(format!("layer {:?} ({}): {e}", node.name, node.op.name())))?;
+        let output = TensorId(tensors.len() as u16);
+        int.tensors.push(Tensor { shape: around.shape, meta: meta(step.output) });
+        int.nodes.push(NetNode { name: node.name.clone(), op: node.op, inputs, output, store });
+        tensors.push(step.output);
+        int.output = if step.output == folded.output { output } else { int.output };
+    }
+    let arena = plan(&mut int)?;
+    Ok(Quantised { net: int, arena, folded, tensors })
+}

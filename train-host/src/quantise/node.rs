@@ -1,0 +1,158 @@
+//! The numbers of one int8 operator, from those of the float one and the scales around it.
+
+use zipnet::ir::{Op, Shape};
+
+use super::factors::{self, Activation, Scale};
+use super::fold::weights_of;
+use crate::graph::{FloatStore, IntStore};
+use crate::{Error, Result};
+
+/// Bits that the bias of an accumulator may take, besides its sign. Two bits are left to the products: with fewer
+/// than 2^15 of them they cannot overflow.
+const BIAS_BITS: i32 = 29;
+
+/// The tensors around an operator.
+pub(super) struct Around<'a> {
+    /// Scale of each input.
+    pub(super) inputs: &'a [Scale],
+    /// Scale of the output.
+    pub(super) output: Scale,
+    /// Shape of the output.
+    pub(super) shape: Shape,
+    /// What the operator's clamp does.
+    pub(super) activation: Activation,
+}
+
+/// The int8 numbers of an operator that [`fold`](super::fold::fold) left in a net.
+///
+/// # Errors
+/// Where a weight is not finite, scales lie too far apart, or an accumulator could overflow.
+pub(super) fn store(op: &Op, float: &FloatStore, around: &Around<'_>) -> Result<IntStore> {
+    let clamp = factors::clamp(around.activation, around.output);
+    let input = around.inputs[0];
+    let requant = match op {
+        Op::Conv2d(_) | Op::DepthwiseConv2d(_) | Op::Dense(_) => return weighted(op, float, around),
+        Op::MaxPool2d(_) | Op::AvgPool2d(_) => vec![],
+        Op::Add => factors::add(input.scale, around.inputs[1].scale, around.output.scale)?.to_vec(),
+        Op::Relu | Op::Relu6 => vec![factors::relu(input.scale, around.output.scale)?],
+        Op::Softmax => vec![factors::softmax(input.scale, 1.0)?],
+        Op::Tanh => {
+            return Ok(IntStore { weights: factors::tanh(input)?.to_vec(), ..IntStore::default() });
+        }
+        Op::Concat | Op::ChannelShuffle { .. } | Op::Reshape { .. } => vec![],
+        Op::BatchNorm => return Err(Error::new("a batch norm has no int8 form; fold the net first")),
+    };
+    Ok(IntStore { requant, clamp, ..IntStore::default() })
+}
+
+/// Weights symmetric about 0 with a scale for each output channel, biases at the scale of the accumulator with the
+/// input's zero point folded in.
+fn weighted(op: &Op, float: &FloatStore, around: &Around<'_>) -> Result<IntStore> {
+    let (input, channels) = (around.inputs[0], usize::from(around.shape.c));
+    let mut made = IntStore {
+        weights: vec![0; float.weights.len()],
+        bias: vec![0; float.bias.len()],
+        clamp: factors::clamp(around.activation, around.output),
+        ..IntStore::default()
+    };
+    if !float.weights.iter().chain(&float.bias).all(|w| w.is_finite()) {
+        return Err(Error::new("a weight or bias is not finite"));
+    }
+    for c in 0..channels {
+        let weights = weights_of(op, c, channels, float.weights.len());
+        let biases = (c..float.bias.len()).step_by(channels); // of the channel, or of each of its units
+        let most = |values: &mut dyn Iterator<Item = f32>| values.map(f32::abs).fold(0.0, f32::max);
+        let scale = weight_scale(
+            most(&mut weights.clone().map(|i| float.weights[i])),
+            most(&mut biases.clone().map(|i| float.bias[i])),
+            input.scale,
+        );
+        let factor = factors::weighted(input.scale, scale, around.output.scale)?;
+        for i in weights.clone() {
+            let q = (f64::from(float.weights[i]) / f64::from(scale)).round();
+            made.weights[i] = q.clamp(-127.0, 127.0) as i8;
+        }
+        let step = f64::from(input.scale) * f64::from(scale);
+        for i in biases {
+            let bias = (f64::from(float.bias[i]) / step).round() as i64;
+            made.bias[i] = factors::folded_bias(bias, input.zero, weights.clone().map(|i| made.weights[i]))?;
+            factors::prove_accumulator(made.bias[i], weights.clone().map(|i| made.weights[i]), factor)?;
+        }
+        made.requant.push(factor);
+    }
+    Ok(made)
+}
+
+/// The scale of a channel's weights: the greatest becomes 127. Where the weights are so small, or all 0, that the
+/// bias would not fit the accumulator, the bias decides; where that is 0 too, any scale will do.
+fn weight_scale(weight: f32, bias: f32, input: f32) -> f32 {
+    let by_weight = f64::from(weight) / 127.0;
+    let by_bias = f64::from(bias) / (f64::from(input) * libm::exp2(f64::from(BIAS_BITS)));
+    let scale = by_weight.max(by_bias) as f32;
+    if scale.is_normal() { scale } else { 1.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use zipnet::ir::{Bias, Dense, Requant};
+
+    use super::*;
+
+    fn dense(weights: &[f32], bias: &[f32], x: Scale, y: Scale) -> Result<IntStore> {
+        let op = Op::Dense(Dense { units: bias.len() as u16, bias: Bias::Channel });
+        let float = FloatStore { weights: weights.to_vec(), bias: bias.to_vec(), ..FloatStore::default() };
+        let shape = Shape::flat(bias.len() as u16);
+        store(&op, &float, &Around { inputs: &[x], output: y, shape, activation: Activation::None })
+    }
+
+    const X: Scale = Scale { scale: 0.5, zero: -3 };
+    const Y: Scale = Scale { scale: 0.25, zero: 7 };
+
+    #[test]
+    fn each_channel_fills_its_weights() {
+        let made = dense(&[1.0, -2.0, 0.5, 0.25, 0.0, -0.125], &[3.0, -0.1], X, Y).expect("fits");
+        assert_eq!(made.weights, [64, -127, 32, 127, 0, -64]);
+        // 3 / (0.5 * 2 / 127) = 381, and 3 times the sum of the weights is added.
+        assert_eq!(made.bias[0], 381 + 3 * (64 - 127 + 32));
+        assert_eq!(made.bias[1], -102 + 3 * (127 - 64));
+        assert_eq!(made.requant.len(), 2);
+    }
+
+    #[test]
+    fn a_channel_without_weights_keeps_its_bias() {
+        let made = dense(&[0.0, 0.0, 0.0, 0.0], &[3.0, 0.0], X, Y).expect("fits");
+        let (bias, factor) = (f64::from(made.bias[0]), made.requant[0]);
+        let output = bias * f64::from(factor.multiplier) * libm::exp2(f64::from(factor.shift - 31));
+        assert!((output * f64::from(Y.scale) - 3.0).abs() < 1e-6, "{output}");
+        assert_eq!((made.bias[1], made.weights.as_slice()), (0, [0; 4].as_slice()));
+        assert!(made.requant.iter().all(|r| r.is_legal()));
+        // Weights too small for a normal number are 0.
+        let made = dense(&[1e-44, -1e-44], &[1e-45], X, Y).expect("fits");
+        assert_eq!((made.weights.as_slice(), made.bias.as_slice()), ([0; 2].as_slice(), [0].as_slice()));
+    }
+
+    #[test]
+    fn a_great_bias_coarsens_the_weights() {
+        let made = dense(&[1e-6, -1e-6], &[1e6], X, Scale { scale: 1e4, zero: 0 }).expect("fits");
+        assert!(made.bias[0].abs_diff(1 << BIAS_BITS) < 256, "{}", made.bias[0]);
+        assert_eq!(made.weights, [0, 0]);
+    }
+
+    #[test]
+    fn an_output_too_fine_is_refused() {
+        let weights = vec![1.0; 10_000];
+        assert!(dense(&weights, &[0.0], X, Scale { scale: 1e-3, zero: 0 }).is_ok());
+        let error = dense(&weights, &[0.0], X, Scale { scale: 1e-7, zero: 0 }).expect_err("overflows");
+        assert!(error.to_string().contains("accumulators reach"), "{error}");
+        assert!(dense(&[f32::NAN], &[0.0], X, Y).is_err());
+        assert!(dense(&[1.0], &[f32::INFINITY], X, Y).is_err());
+    }
+
+    #[test]
+    fn a_batch_norm_is_refused() {
+        let around = Around { inputs: &[X], output: Y, shape: Shape::flat(1), activation: Activation::None };
+        assert!(store(&Op::BatchNorm, &FloatStore::default(), &around).is_err());
+        let relu = store(&Op::Relu, &FloatStore::default(), &around).expect("has a form");
+        assert_eq!(relu.requant, [Requant::new(1 << 30, 2)]);
+    }
+}

@@ -1,0 +1,337 @@
+//! Every golden case of an int8 operator that zipnet has, rebuilt from scales and weights and run by the engine:
+//! outputs equal those of an independent implementation, byte for byte.
+//!
+//! `tests/golden/README.md` says where the cases come from.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+use train_host::graph::{IntStore, Net};
+use train_host::plan::plan;
+use train_host::quantise::factors::{self, Activation, Scale};
+use zipnet::ir::{
+    Bias, Conv2d, Dense, DepthwiseConv2d, Int, IntTensor, Op, Padding, Pool2d, Requant, Shape, TensorId,
+    Window,
+};
+
+#[derive(Deserialize)]
+struct File {
+    cases: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+struct Case {
+    name: String,
+    operator: String,
+    by: String,
+    operators: Vec<Operator>,
+    tensors: Vec<Tensor>,
+    inputs: Vec<usize>,
+    outputs: Vec<usize>,
+    samples: Vec<Sample>,
+}
+
+#[derive(Deserialize)]
+struct Operator {
+    inputs: Vec<Option<usize>>,
+    attributes: Value,
+}
+
+#[derive(Deserialize)]
+struct Tensor {
+    shape: Vec<u16>,
+    #[serde(default)]
+    scale: Vec<f32>,
+    #[serde(default)]
+    zero_point: i8,
+    data: Option<Vec<i32>>,
+}
+
+#[derive(Deserialize)]
+struct Sample {
+    kind: String,
+    inputs: Vec<Vec<i8>>,
+    outputs: Vec<Vec<i8>>,
+}
+
+/// Why a case is not run.
+type Unsupported = &'static str;
+
+impl Tensor {
+    fn shape(&self) -> Result<Shape, Unsupported> {
+        match self.shape[..] {
+            [] => Ok(Shape::flat(1)),
+            [c] => Ok(Shape::flat(c)),
+            [w, c] => Ok(Shape::new(1, w, c)),
+            [h, w, c] => Ok(Shape::new(h, w, c)),
+            _ => Err("more than three dimensions"),
+        }
+    }
+
+    fn grid(&self) -> Scale {
+        Scale { scale: self.scale[0], zero: self.zero_point }
+    }
+
+    fn meta(&self) -> IntTensor {
+        IntTensor { scale: self.scale[0], zero: self.zero_point, offset: 0 }
+    }
+}
+
+impl Operator {
+    fn pair(&self, key: &str) -> [u16; 2] {
+        serde_json::from_value(self.attributes[key].clone()).expect("two numbers")
+    }
+
+    fn window(&self) -> Window {
+        let [top, bottom, left, right]: [u16; 4] =
+            serde_json::from_value(self.attributes["pads"].clone()).expect("four numbers");
+        let dilation = if self.attributes.get("dilation").is_some() { self.pair("dilation") } else { [1, 1] };
+        let padding = Padding { top, bottom, left, right };
+        Window { kernel: self.pair("kernel"), stride: self.pair("stride"), dilation, padding }
+    }
+
+    fn number(&self, key: &str) -> u16 {
+        self.attributes[key].as_u64().expect("a number") as u16
+    }
+
+    fn activation(&self) -> Activation {
+        match self.attributes["activation"].as_str() {
+            None | Some("NONE") => Activation::None,
+            Some("RELU") => Activation::Relu,
+            Some("RELU6") => Activation::Relu6,
+            Some("RELU_N1_TO_1") => Activation::ReluN1To1,
+            Some(other) => panic!("an activation {other}"),
+        }
+    }
+}
+
+/// The numbers of an operator with weights `[units][each]`, or `[each][units]` when depthwise.
+fn weighted(case: &Case, factor: fn(f32, f32, f32) -> train_host::Result<Requant>) -> IntStore {
+    let operator = &case.operators[0];
+    let input = case.tensors[case.inputs[0]].grid();
+    let output = case.tensors[case.outputs[0]].grid();
+    let weights = &case.tensors[operator.inputs[1].expect("weights")];
+    let values: Vec<i8> = weights.data.iter().flatten().map(|&w| w as i8).collect();
+    let units = usize::from(*case.tensors[case.outputs[0]].shape.last().expect("has channels"));
+    let bias = operator.inputs.get(2).copied().flatten().and_then(|i| case.tensors[i].data.clone());
+    let depthwise = case.operator == "DEPTHWISE_CONV_2D";
+    let each = values.len() / units;
+    let mut store = IntStore { clamp: factors::clamp(operator.activation(), output), ..IntStore::default() };
+    for unit in 0..units {
+        let own = (0..each).map(|i| values[if depthwise { i * units + unit } else { unit * each + i }]);
+        let bias = bias.as_ref().map_or(0, |b| i64::from(b[unit]));
+        let scale = weights.scale[if weights.scale.len() == 1 { 0 } else { unit }];
+        let factor = factor(input.scale, scale, output.scale).expect("in range");
+        let bias = factors::folded_bias(bias, input.zero, own.clone()).expect("fits");
+        factors::prove_accumulator(bias, own, factor).expect("fits");
+        store.bias.push(bias);
+        store.requant.push(factor);
+    }
+    store.weights = values;
+    store
+}
+
+/// The case as an operator, its numbers, and the inputs as tensors.
+fn rebuild(case: &Case) -> Result<Net<Int>, Unsupported> {
+    let first = &case.operators[0];
+    let x = &case.tensors[case.inputs[0]];
+    let y = &case.tensors[case.outputs[0]];
+    let (input, output) = (x.grid(), y.grid());
+    let clamp = factors::clamp(first.activation(), output);
+    let clamped = IntStore { clamp, ..IntStore::default() };
+    let pool = || Pool2d { window: first.window() };
+    let conv = |window, groups, span| {
+        let units = *y.shape.last().expect("has channels");
+        Op::Conv2d(Conv2d { units, window, groups, span, bias: Bias::Channel })
+    };
+    let channels = *x.shape.last().expect("has channels");
+    let (op, store) = match case.operator.as_str() {
+        "CONV_2D" => {
+            let groups = first.number("groups");
+            (conv(first.window(), groups, channels / groups), weighted(case, factors::weighted))
+        }
+        "DEPTHWISE_CONV_2D" => {
+            let multiplier = first.number("depth_multiplier");
+            let op = DepthwiseConv2d { multiplier, window: first.window(), bias: Bias::Channel };
+            (Op::DepthwiseConv2d(op), weighted(case, factors::weighted))
+        }
+        "FULLY_CONNECTED" => {
+            let per_tensor = case.tensors[first.inputs[1].expect("weights")].scale.len() == 1;
+            let factor = if per_tensor { factors::dense_per_tensor } else { factors::weighted };
+            let store = weighted(case, factor);
+            if first.attributes["keep_num_dims"] == true {
+                (conv(Window::new(1, 1), 1, channels), store)
+            } else {
+                (Op::Dense(Dense { units: y.shape[0], bias: Bias::Channel }), store)
+            }
+        }
+        "ADD" => {
+            let [a, b] = first.inputs[..] else { panic!("an addition of {:?}", first.inputs) };
+            let (a, b) = (&case.tensors[a.expect("a")], &case.tensors[b.expect("b")]);
+            if a.shape != b.shape {
+                return Err("broadcasts");
+            }
+            if a.data.is_some() || b.data.is_some() {
+                return Err("adds a constant");
+            }
+            let requant = factors::add(a.scale[0], b.scale[0], output.scale).expect("in range").to_vec();
+            (Op::Add, IntStore { requant, clamp, ..IntStore::default() })
+        }
+        "RELU" | "RELU6" | "RELU_N1_TO_1" => {
+            let activation = match case.operator.as_str() {
+                "RELU" => Activation::Relu,
+                "RELU6" => Activation::Relu6,
+                _ => Activation::ReluN1To1,
+            };
+            // TensorFlow Lite Micro's relu6 reads both tensors in the input's scale.
+            let one_scale = case.operator == "RELU6" && case.by == "tflite-micro";
+            let grid = if one_scale { input } else { output };
+            let requant = vec![factors::relu(input.scale, grid.scale).expect("in range")];
+            let clamp = factors::clamp(activation, grid);
+            (Op::Relu, IntStore { requant, clamp, ..IntStore::default() })
+        }
+        "TANH" => {
+            assert_eq!(output, Scale::TANH);
+            let weights = factors::tanh(input).expect("a table").to_vec();
+            (Op::Tanh, IntStore { weights, ..IntStore::default() })
+        }
+        "SOFTMAX" => {
+            assert_eq!(output, Scale::SOFTMAX);
+            let beta = first.attributes["beta"].as_f64().expect("a number") as f32;
+            let requant = vec![factors::softmax(input.scale, beta).expect("in range")];
+            (Op::Softmax, IntStore { requant, ..IntStore::default() })
+        }
+        "AVERAGE_POOL_2D" => (Op::AvgPool2d(pool()), clamped),
+        "MAX_POOL_2D" => (Op::MaxPool2d(pool()), clamped),
+        "CONCATENATION" => {
+            if usize::from(first.number("axis")) != x.shape.len() - 1 {
+                return Err("concatenates rows or columns");
+            }
+            (Op::Concat, IntStore::default())
+        }
+        "RESHAPE" | "SQUEEZE" | "EXPAND_DIMS" => (Op::Reshape { shape: y.shape()? }, IntStore::default()),
+        "CHANNEL_SHUFFLE" => {
+            let groups = case.tensors[2].shape[2];
+            (Op::ChannelShuffle { groups }, IntStore::default())
+        }
+        _ => return Err("no such operator"),
+    };
+
+    // A net has one input: those of a case lie in it one after another, and a slice of it is a 1x1 convolution that
+    // picks channels without changing them.
+    let shapes: Vec<Shape> =
+        case.inputs.iter().map(|&i| case.tensors[i].shape()).collect::<Result<_, _>>()?;
+    let mut net: Net<Int>;
+    let mut given = Vec::new();
+    if let [shape] = shapes[..] {
+        net = Net::new(&case.name, shape, x.meta());
+        given.push(net.input);
+    } else {
+        let total: u16 = shapes.iter().map(|s| s.len() as u16).sum();
+        net = Net::new(&case.name, Shape::flat(total), IntTensor { scale: 1.0, zero: 0, offset: 0 });
+        let mut from = 0;
+        for (&id, &shape) in case.inputs.iter().zip(&shapes) {
+            let tensor = &case.tensors[id];
+            given.push(pick(&mut net, tensor, from, shape));
+            from += shape.len();
+        }
+    }
+    let inputs: Vec<TensorId> = if case.operator == "ADD" || case.operator == "CONCATENATION" {
+        let read = first.inputs.iter().map(|i| {
+            let at = case.inputs.iter().position(|given| Some(*given) == *i);
+            given[at.expect("an input of the model")]
+        });
+        read.collect()
+    } else {
+        vec![given[0]]
+    };
+    let one_scale = case.operator == "RELU6" && case.by == "tflite-micro";
+    let meta = if one_scale { x.meta() } else { y.meta() };
+    net.push("operator", op, &inputs, meta, store).map_err(|_| "shapes that the operator refuses")?;
+    Ok(net)
+}
+
+/// Elements `from` on of the net's input, as a tensor of `shape`: a dense layer of one weight a unit.
+fn pick(net: &mut Net<Int>, tensor: &Tensor, from: usize, shape: Shape) -> TensorId {
+    let (units, total) = (shape.len(), net.input_shape().len());
+    let mut weights = vec![0; units * total];
+    (0..units).for_each(|unit| weights[unit * total + from + unit] = 1);
+    let store = IntStore {
+        weights,
+        // What is written is q + bias + zero, so the bias takes the zero point back.
+        bias: vec![-i32::from(tensor.zero_point); units],
+        requant: vec![factors::requant(1.0).expect("in range"); units],
+        ..IntStore::default()
+    };
+    let op = Op::Dense(Dense { units: units as u16, bias: Bias::Channel });
+    let input = net.input;
+    let name = format!("pick {}", net.nodes.len());
+    let picked = net.push(&name, op, &[input], tensor.meta(), store).expect("a dense layer");
+    let name = format!("shape {}", net.nodes.len());
+    let op = Op::Reshape { shape };
+    net.push(&name, op, &[picked], tensor.meta(), IntStore::default()).expect("a reshape")
+}
+
+fn run(net: &Net<Int>, arena: usize, input: &[i8]) -> Vec<i8> {
+    let mut output = vec![0; net.output_shape().len()];
+    net.with(|graph| zipnet::run_graph(graph, &mut vec![0; arena], input, &mut output)).expect("runs");
+    output
+}
+
+#[test]
+fn every_case_of_an_operator_there_is_equals_to_the_byte() {
+    let text = include_str!("../../tests/golden/operators.json");
+    let file: File = serde_json::from_str(text).expect("the file of cases");
+    let mut ran: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut left: BTreeMap<(&str, Unsupported), Vec<&str>> = BTreeMap::new();
+    let mut wrong = Vec::new();
+    for case in &file.cases {
+        let mut net = match rebuild(case) {
+            Ok(net) => net,
+            Err(why) => {
+                left.entry((&case.operator, why)).or_default().push(&case.name);
+                continue;
+            }
+        };
+        let arena = plan(&mut net).unwrap_or_else(|e| panic!("{}: {e}", case.name));
+        for sample in &case.samples {
+            let made = run(&net, arena, &sample.inputs.concat());
+            let differ = made.iter().zip(&sample.outputs[0]).filter(|(a, b)| a != b).count();
+            if differ > 0 || made.len() != sample.outputs[0].len() {
+                wrong.push(format!("{} ({}): {differ} of {}", case.name, sample.kind, made.len()));
+            }
+        }
+        *ran.entry(&case.operator).or_default() += 1;
+    }
+    println!("ran {ran:?}");
+    left.iter().for_each(|((operator, why), cases)| println!("left out: {operator}, {why}: {}", cases.len()));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+
+    // What is left out, so that no case drops out unseen.
+    let left: Vec<(&str, &str, usize)> =
+        left.iter().map(|((o, why), cases)| (*o, *why, cases.len())).collect();
+    assert_eq!(left, LEFT_OUT);
+    let total = ran.values().sum::<usize>() + LEFT_OUT.iter().map(|(.., n)| n).sum::<usize>();
+    assert_eq!(total, file.cases.len());
+}
+
+/// Cases of operators that zipnet does not have: operator, why, how many.
+const LEFT_OUT: &[(&str, &str, usize)] = &[
+    ("ADD", "broadcasts", 5),
+    ("CONCATENATION", "concatenates rows or columns", 2),
+    ("HARD_SWISH", "no such operator", 6),
+    ("LEAKY_RELU", "no such operator", 5),
+    ("LOGISTIC", "no such operator", 6),
+    ("MEAN", "no such operator", 10),
+    ("MUL", "no such operator", 11),
+    ("PAD", "no such operator", 5),
+    ("PADV2", "no such operator", 4),
+    ("PRELU", "no such operator", 4),
+    ("QUANTIZE", "no such operator", 7),
+    ("RESIZE_NEAREST_NEIGHBOR", "no such operator", 7),
+    ("SPLIT", "no such operator", 4),
+    ("STRIDED_SLICE", "no such operator", 7),
+    ("SUB", "no such operator", 9),
+    ("TRANSPOSE", "no such operator", 5),
+];
