@@ -22,7 +22,7 @@ pub enum Fault {
     Window,
     /// Inputs that must have equal shapes, or a reshape's sides, differ.
     Unequal,
-    /// A shape exceeds 65,535 along an axis.
+    /// A shape exceeds 65,535 along an axis, or a softmax has more than 4,095 channels, whose sum may not fit.
     TooLarge,
     /// A tensor's shape is not what its operator makes.
     Shape,
@@ -59,7 +59,7 @@ impl Fault {
             Fault::Groups => "groups do not divide the channels, or a group's span is out of range",
             Fault::Window => "the window does not fit the input",
             Fault::Unequal => "shapes that must agree differ",
-            Fault::TooLarge => "a shape exceeds 65535 along an axis",
+            Fault::TooLarge => "a shape exceeds 65535 along an axis, or a softmax 4095 channels",
             Fault::Shape => "an output's shape is not what its operator makes",
             Fault::Dangling => "a tensor id is out of range",
             Fault::Order => "a tensor is read before it is written, or written twice",
@@ -268,6 +268,9 @@ impl Graph<'_, Int> {
             Op::ChannelShuffle { .. } | Op::Reshape { .. } => (0, 0, 0),
             Op::BatchNorm => return Err(Fault::NotInteger),
         };
+        if matches!(node.op, Op::Softmax) && x.shape.c > 4095 {
+            return Err(Fault::TooLarge);
+        }
         if data.weights.len() != weights {
             return Err(Fault::Weights);
         }
