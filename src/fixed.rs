@@ -15,9 +15,12 @@
 /// nudge that depends on the sign before a division that truncates.
 #[inline]
 pub const fn multiply_high(a: i32, b: i32) -> i32 {
-    if a == i32::MIN && b == i32::MIN {
-        return i32::MAX;
-    }
+    if a == i32::MIN && b == i32::MIN { i32::MAX } else { multiply_high_wrapping(a, b) }
+}
+
+/// [`multiply_high`] of numbers that are not both `i32::MIN`.
+#[inline]
+const fn multiply_high_wrapping(a: i32, b: i32) -> i32 {
     ((a as i64 * b as i64 + (1 << 30)) >> 31) as i32
 }
 
@@ -30,9 +33,13 @@ pub const fn multiply_high(a: i32, b: i32) -> i32 {
 /// To nearest, ties away from zero.
 #[inline]
 pub const fn divide_by_power(x: i32, exponent: u32) -> i32 {
-    let mask = (1u32 << (exponent & 31)).wrapping_sub(1) as i32;
-    let threshold = (mask >> 1) + (x < 0) as i32;
-    (x >> (exponent & 31)) + ((x & mask) > threshold) as i32
+    let exponent = exponent & 31;
+    if exponent == 0 {
+        return x;
+    }
+    // Ties away from zero are ties upwards once a negative number is lowered by 1, the least of which has no tie.
+    let lowered = x.saturating_add(x >> 31);
+    (lowered >> exponent) + ((lowered >> (exponent - 1)) & 1)
 }
 
 /// `x * 2^exponent`, held within i32; gemmlowp's `SaturatingRoundingMultiplyByPOT` for a positive exponent.
@@ -64,9 +71,9 @@ pub const fn multiply_by_power(x: i32, exponent: u32) -> i32 {
 #[inline]
 pub const fn requantise(acc: i32, multiplier: i32, shift: i32) -> i32 {
     if shift > 0 {
-        multiply_high(acc.wrapping_shl(shift as u32), multiplier)
+        multiply_high_wrapping(acc.wrapping_shl(shift as u32), multiplier)
     } else {
-        divide_by_power(multiply_high(acc, multiplier), shift.wrapping_neg() as u32)
+        divide_by_power(multiply_high_wrapping(acc, multiplier), shift.wrapping_neg() as u32)
     }
 }
 
@@ -127,6 +134,7 @@ pub const EXP_INTEGER_BITS: u32 = 5;
 ///
 /// # Rounding
 /// As [`multiply_high`] in each product. The polynomial stays within 3e-7 of the real exponential.
+#[inline(never)]
 pub const fn exp_on_negatives(a: i32) -> i32 {
     const FRACTION: u32 = 31 - EXP_INTEGER_BITS;
     const QUARTER: i32 = 1 << (FRACTION - 2);

@@ -17,12 +17,26 @@ pub(crate) use twin::Twin;
 
 use crate::fixed::{narrow, requantise};
 use crate::ir::{Clamp, Packing, Requant};
+use core::ops::Range;
 
-/// Output channels that a [`Isa::dot`] computes at once.
+/// Output channels that [`Isa::dot`] computes at once.
 pub(crate) const QUAD: usize = 4;
 
-/// Channels that a depthwise or pooling block takes at once.
-pub(crate) const LANES: usize = 8;
+/// Channels that a depthwise or pooling block takes at once; fewer at the end of a pixel.
+pub(crate) const LANES: usize = 32;
+
+/// A matrix of weights `[units][k]`, in the packing of the instruction set, and what makes int8 of its products.
+#[derive(Clone, Copy)]
+pub(crate) struct Matrix<'a> {
+    /// The weights.
+    pub(crate) weights: &'a [i8],
+    /// Weights of a unit.
+    pub(crate) k: usize,
+    /// A factor for each unit.
+    pub(crate) requant: &'a [Requant],
+    /// How the outputs are stored.
+    pub(crate) store: Store,
+}
 
 /// From two int8 operands to the int8 sum.
 pub(crate) struct Sum {
@@ -63,12 +77,44 @@ pub(crate) trait Isa: Copy {
     #[allow(dead_code)] // read by whoever packs
     const PACKING: Packing;
 
-    /// The weights of the units `unit` to `unit + 3`, each of `k` weights, in a form [`Isa::dot`] takes. Past
-    /// `last`, the last unit of its group, that unit is repeated, so that a quad is always whole.
+    /// Whether [`Isa::dot`] over two pixels at once is faster than over one and one.
+    const PAIRS: bool;
+
+    /// The weights of the units `unit` to `unit + 3`, in a form [`Isa::dot`] takes. Past `last` that unit is
+    /// repeated, so that a quad is always whole.
     #[inline(always)]
-    fn quad(self, weights: &[i8], k: usize, unit: usize, last: usize) -> [&[i8]; QUAD] {
-        let of = |i: usize| run(weights, (unit + i).min(last) * k, k);
-        [of(0), of(1), of(2), of(3)]
+    fn quad<'a>(self, matrix: &Matrix<'a>, unit: usize, last: usize) -> Option<[&'a [i8]; QUAD]> {
+        let of = |i: usize| exact(matrix.weights, (unit + i).min(last) * matrix.k, matrix.k);
+        Some([of(0)?, of(1)?, of(2)?, of(3)?])
+    }
+
+    /// `y[p][n] = requantise(bias[p][n] + sum over j of x[p][j] * w[n][j])` for `P` pixels and the units `n` of a
+    /// range. All `x[p]` have `k` elements; `bias[p]` and `y[p]` are those of all units.
+    #[inline(never)]
+    fn units<const P: usize>(
+        self,
+        matrix: &Matrix<'_>,
+        units: Range<usize>,
+        x: [&[i8]; P],
+        bias: [&[i32]; P],
+        y: &mut [&mut [i8]; P],
+    ) {
+        let mut unit = units.start;
+        while unit < units.end {
+            let Some(w) = self.quad(matrix, unit, units.end - 1) else { return };
+            let mut acc = bias.map(|bias| first(bias, unit));
+            self.dot(&mut acc, x, &w, 0);
+            let live = QUAD.min(units.end - unit);
+            for (acc, y) in acc.iter().zip(y.iter_mut()) {
+                self.store(
+                    acc,
+                    run(matrix.requant, unit, live),
+                    matrix.store,
+                    y.get_mut(unit..).unwrap_or_default(),
+                );
+            }
+            unit += live;
+        }
     }
 
     /// `acc[p][i] += sum over j of x[p][j] * w[i][from + j]`: `P` pixels times four channels over a run. All
@@ -76,7 +122,7 @@ pub(crate) trait Isa: Copy {
     #[inline(always)]
     fn dot<const P: usize>(self, acc: &mut [[i32; QUAD]; P], x: [&[i8]; P], w: &[&[i8]; QUAD], from: usize) {
         for (acc, x) in acc.iter_mut().zip(x) {
-            let [w0, w1, w2, w3] = w.map(|w| run(w, from, x.len()));
+            let [Some(w0), Some(w1), Some(w2), Some(w3)] = w.map(|w| exact(w, from, x.len())) else { return };
             let [mut a0, mut a1, mut a2, mut a3] = *acc;
             for ((((&x, &w0), &w1), &w2), &w3) in x.iter().zip(w0).zip(w1).zip(w2).zip(w3) {
                 let x = i32::from(x);
@@ -96,37 +142,38 @@ pub(crate) trait Isa: Copy {
             return;
         }
         for (acc, w) in acc.iter_mut().zip(w) {
-            let sum: i32 = run(w, from, len).iter().map(|&w| i32::from(w)).sum();
-            *acc = acc.wrapping_add(i32::from(x).wrapping_mul(sum));
+            for &w in run(w, from, len) {
+                *acc = acc.wrapping_add(i32::from(x) * i32::from(w));
+            }
         }
     }
 
-    /// `acc[c] += x[c] * w[c]`: one tap of a depthwise window.
+    /// `acc[c] += x[c] * w[c]`: one tap of a depthwise window. All three have one length, at most [`LANES`].
     #[inline(always)]
-    fn tap(self, acc: &mut [i32; LANES], x: &[i8; LANES], w: &[i8; LANES]) {
+    fn tap(self, acc: &mut [i32], x: &[i8], w: &[i8]) {
         for ((acc, &x), &w) in acc.iter_mut().zip(x).zip(w) {
             *acc = acc.wrapping_add(i32::from(x) * i32::from(w));
         }
     }
 
-    /// `acc[c] += x[c]`: one tap of an average.
+    /// `acc[c] += x[c]`: one tap of an average. Both have one length, at most [`LANES`].
     #[inline(always)]
-    fn sum(self, acc: &mut [i32; LANES], x: &[i8; LANES]) {
+    fn sum(self, acc: &mut [i32], x: &[i8]) {
         for (acc, &x) in acc.iter_mut().zip(x) {
             *acc = acc.wrapping_add(i32::from(x));
         }
     }
 
-    /// `acc[c] = max(acc[c], x[c])`: one tap of a maximum.
+    /// `acc[c] = max(acc[c], x[c])`: one tap of a maximum. Both have one length, at most [`LANES`].
     #[inline(always)]
-    fn max(self, acc: &mut [i8; LANES], x: &[i8; LANES]) {
+    fn max(self, acc: &mut [i8], x: &[i8]) {
         for (acc, &x) in acc.iter_mut().zip(x) {
             *acc = x.max(*acc);
         }
     }
 
     /// `y[c] = requantise(acc[c])` for consecutive channels, as many as `y` and `requant` both have.
-    #[inline(always)]
+    #[inline(never)]
     fn store(self, acc: &[i32], requant: &[Requant], store: Store, y: &mut [i8]) {
         for ((y, &acc), q) in y.iter_mut().zip(acc).zip(requant) {
             *y = store.narrow(requantise(acc, q.multiplier, q.shift));
@@ -151,10 +198,22 @@ pub(crate) trait Isa: Copy {
     }
 }
 
+/// The `len` elements from `from` on, if all of them exist.
+#[inline(always)]
+fn exact<T>(slice: &[T], from: usize, len: usize) -> Option<&[T]> {
+    slice.get(from..)?.get(..len)
+}
+
 /// The `len` elements from `from` on; none where not all of them exist.
 #[inline(always)]
 pub(crate) fn run<T>(slice: &[T], from: usize, len: usize) -> &[T] {
-    slice.get(from..from.wrapping_add(len)).unwrap_or(&[])
+    exact(slice, from, len).unwrap_or(&[])
+}
+
+/// The first elements from `from` on; 0 where there are none.
+#[inline(always)]
+pub(crate) fn first<const N: usize>(slice: &[i32], from: usize) -> [i32; N] {
+    core::array::from_fn(|i| slice.get(from + i).copied().unwrap_or_default())
 }
 
 /// Work that can be done on any instruction set.

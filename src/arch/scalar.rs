@@ -10,4 +10,5 @@ pub(crate) struct Scalar;
 impl Isa for Scalar {
     const NAME: &'static str = "scalar";
     const PACKING: Packing = Packing::Plain;
+    const PAIRS: bool = false;
 }

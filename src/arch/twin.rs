@@ -3,7 +3,7 @@
 //! `SXTB16` widens bytes 0 and 2 of a word to halfwords, `SMLAD` adds the products of both halfwords. Four bytes a
 //! word, so two of each for four elements. Here they are functions, so that the algorithm is tested on the host.
 
-use super::{Isa, LANES, QUAD, run};
+use super::{Isa, QUAD, run};
 use crate::ir::Packing;
 
 /// The token; the functions run everywhere.
@@ -13,6 +13,7 @@ pub(crate) struct Twin;
 impl Isa for Twin {
     const NAME: &'static str = "armv7e-m twin";
     const PACKING: Packing = Packing::Plain;
+    const PAIRS: bool = true;
 
     fn dot<const P: usize>(self, acc: &mut [[i32; QUAD]; P], x: [&[i8]; P], w: &[&[i8]; QUAD], from: usize) {
         for (acc, x) in acc.iter_mut().zip(x) {
@@ -31,17 +32,23 @@ impl Isa for Twin {
         }
     }
 
-    fn tap(self, acc: &mut [i32; LANES], x: &[i8; LANES], w: &[i8; LANES]) {
-        let ([x0, x1], _) = x.as_chunks::<4>() else { return };
-        let ([w0, w1], _) = w.as_chunks::<4>() else { return };
-        let (a, _) = acc.as_chunks_mut::<4>();
-        for (a, (&x, &w)) in a.iter_mut().zip([(x0, w0), (x1, w1)]) {
-            let (even_x, odd_x) = (sxtb16(word(x)), sxtb16(word(x).rotate_right(8)));
-            let (even_w, odd_w) = (sxtb16(word(w)), sxtb16(word(w).rotate_right(8)));
-            a[0] = smlabb(even_x, even_w, a[0]);
-            a[1] = smlabb(odd_x, odd_w, a[1]);
-            a[2] = smlabb(even_x >> 16, even_w >> 16, a[2]);
-            a[3] = smlabb(odd_x >> 16, odd_w >> 16, a[3]);
+    fn tap(self, acc: &mut [i32], x: &[i8], w: &[i8]) {
+        let ((a4, a1), (x4, x1), (w4, w1)) =
+            (acc.as_chunks_mut::<4>(), x.as_chunks::<4>(), w.as_chunks::<4>());
+        for ((acc, &x), &w) in a4.iter_mut().zip(x4).zip(w4) {
+            let (x, w) = (word(x), word(w));
+            let (even_x, odd_x) = (sxtb16(x), sxtb16(x.rotate_right(8)));
+            let (even_w, odd_w) = (sxtb16(w), sxtb16(w.rotate_right(8)));
+            let [a0, a1, a2, a3] = *acc;
+            *acc = [
+                smlabb(even_x, even_w, a0),
+                smlabb(odd_x, odd_w, a1),
+                smlabb(even_x >> 16, even_w >> 16, a2),
+                smlabb(odd_x >> 16, odd_w >> 16, a3),
+            ];
+        }
+        for ((acc, &x), &w) in a1.iter_mut().zip(x1).zip(w1) {
+            *acc = smlabb(x as u32, w as u32, *acc);
         }
     }
 }

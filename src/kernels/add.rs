@@ -17,6 +17,7 @@ use crate::ir::IntData;
 
 /// `y = y + x`, where `y` holds operand `held` (0 or 1) and `x` is the other one; without `x` both operands are `y`.
 /// `zero` is the zero point of the operand that `y` holds.
+#[inline(never)]
 pub(crate) fn add<I: Isa>(
     isa: I,
     data: &IntData<'_>,

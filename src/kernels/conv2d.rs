@@ -10,29 +10,34 @@
 //! border reads the zero point.
 //!
 //! Tricks:
-//! 1. Blocks of two neighbouring pixels and four output channels: each weight loaded serves two products, each
-//!    input four.
-//! 2. Where the window reads all channels of adjacent columns (one group, no dilation), a whole kernel row is one
-//!    contiguous run.
-//! 3. The border costs no memory and no branch inside a run: what a run on the border would add is the zero point
-//!    times the sum of its weights.
+//! 1. Where a window is one contiguous run of the input (1x1, or one row of taps, with all channels), it is read in
+//!    place; a small one ([`PATCH`]) is copied together on the stack, border and all. Either way a pixel is a matrix
+//!    times a vector, four units at a time, two pixels where the CPU has the registers.
+//! 2. A larger window is summed run by run. Where it reads all channels of adjacent columns a whole kernel row is
+//!    one run, else a tap is.
+//! 3. What a tap on the border would add is the zero point times the sum of its weights.
 //! 4. A group that wraps round after the last channel is two runs.
 
-use super::{Axis, Input, Output, Taps, biases};
-use crate::arch::{Isa, QUAD, Store, run};
+use super::{Axis, Input, Output, Taps};
+use crate::arch::{Isa, Matrix, QUAD, first, run};
 use crate::ir::{Bias, Conv2d, IntData};
+use core::ops::Range;
+
+/// Elements of the largest window that is copied together.
+const PATCH: usize = 256;
 
 /// Convolution of `x` into `y`.
 ///
 /// # Shapes
 /// `y` is `op.output(x)`; `data` as [`IntData`] tells.
+#[inline(never)]
 pub(crate) fn conv2d<I: Isa>(isa: I, conv: &Conv2d, data: &IntData<'_>, x: Input<'_>, mut y: Output<'_>) {
     let [units, channels, span] = [conv.units, x.shape.c, conv.span].map(usize::from);
     let (rows, columns) = (Axis::rows(&conv.window, x.shape), Axis::columns(&conv.window, x.shape));
+    let k = rows.kernel * columns.kernel * span;
     let job = Job {
         x,
-        data,
-        store: y.store(data.clamp),
+        matrix: Matrix { weights: data.weights, k, requant: data.requant, store: y.store(data.clamp) },
         rows,
         columns,
         units,
@@ -40,19 +45,23 @@ pub(crate) fn conv2d<I: Isa>(isa: I, conv: &Conv2d, data: &IntData<'_>, x: Input
         group_step: channels.checked_div(conv.groups.into()).unwrap_or(0),
         span,
         whole_rows: conv.groups == 1 && span == channels && columns.dilation == 1,
-        unit_bias: conv.bias == Bias::Unit,
     };
     let width = usize::from(y.shape.w);
+    let bias = |pixel: usize| match conv.bias {
+        Bias::Unit => run(data.bias, pixel * units, units),
+        Bias::Channel | Bias::None => data.bias,
+    };
     for oy in 0..usize::from(y.shape.h) {
         let taps = rows.taps(oy);
-        let mut ox = 0;
-        while ox + 1 < width {
-            let out = [y.next(units), y.next(units)];
-            job.pixels(isa, oy * width + ox, taps, [columns.taps(ox), columns.taps(ox + 1)], out);
-            ox += 2;
+        let (mut ox, mut pixel) = (0, oy * width);
+        while I::PAIRS && ox + 1 < width {
+            let columns = [columns.taps(ox), columns.taps(ox + 1)];
+            job.pixels(isa, taps, columns, [bias(pixel), bias(pixel + 1)], [y.next(units), y.next(units)]);
+            (ox, pixel) = (ox + 2, pixel + 2);
         }
-        if ox < width {
-            job.pixels(isa, oy * width + ox, taps, [columns.taps(ox)], [y.next(units)]);
+        while ox < width {
+            job.pixels(isa, taps, [columns.taps(ox)], [bias(pixel)], [y.next(units)]);
+            (ox, pixel) = (ox + 1, pixel + 1);
         }
     }
 }
@@ -60,8 +69,7 @@ pub(crate) fn conv2d<I: Isa>(isa: I, conv: &Conv2d, data: &IntData<'_>, x: Input
 /// What stays the same for all pixels.
 struct Job<'a> {
     x: Input<'a>,
-    data: &'a IntData<'a>,
-    store: Store,
+    matrix: Matrix<'a>,
     rows: Axis,
     columns: Axis,
     units: usize,
@@ -69,106 +77,137 @@ struct Job<'a> {
     group_step: usize,
     span: usize,
     whole_rows: bool,
-    unit_bias: bool,
 }
 
-type Quad<'a> = [&'a [i8]; QUAD];
-
 impl Job<'_> {
-    /// All output channels of `P` neighbouring pixels, the first of which is number `pixel`.
+    /// All output channels of `P` neighbouring pixels.
+    #[inline(never)]
     fn pixels<const P: usize>(
         &self,
         isa: impl Isa,
-        pixel: usize,
         rows: Taps,
         columns: [Taps; P],
+        bias: [&[i32]; P],
         mut y: [&mut [i8]; P],
     ) {
-        let k = self.rows.kernel * self.columns.kernel * self.span;
+        let inside = columns.iter().all(|taps| taps.whole(self.columns.kernel));
+        if self.whole_rows && self.rows.kernel == 1 && rows.whole(1) && inside {
+            let x = columns.map(|taps| run(self.x.data, self.x.at(rows.at, taps.at), self.matrix.k));
+            return isa.units(&self.matrix, 0..self.units, x, bias, &mut y);
+        }
         let (mut unit, mut channel) = (0, 0);
         while unit < self.units {
-            let end = unit + self.per_group.max(1);
-            while unit < end {
-                let w = isa.quad(self.data.weights, k, unit, end - 1);
-                let mut acc = [[0; QUAD]; P];
-                for (p, acc) in acc.iter_mut().enumerate() {
-                    let first = if self.unit_bias { (pixel + p) * self.units } else { 0 };
-                    *acc = biases(self.data.bias, first + unit);
+            let units = unit..unit + self.per_group.max(1);
+            unit = units.end;
+            if self.matrix.k <= PATCH {
+                let mut patches = [[0; PATCH]; P];
+                for (patch, taps) in patches.iter_mut().zip(columns) {
+                    self.gather(rows, taps, channel, patch.get_mut(..self.matrix.k).unwrap_or_default());
                 }
-                if self.whole_rows {
-                    self.dot_rows(isa, &mut acc, &w, rows, columns);
-                } else {
-                    self.dot_taps(isa, &mut acc, &w, rows, columns, channel);
-                }
-                let requant = run(self.data.requant, unit, QUAD.min(end - unit));
-                for (acc, y) in acc.iter().zip(&mut y) {
-                    isa.store(acc, requant, self.store, y.get_mut(unit..).unwrap_or_default());
-                }
-                unit = (unit + QUAD).min(end);
+                let x = patches.each_ref().map(|patch| run(patch, 0, self.matrix.k));
+                isa.units(&self.matrix, units, x, bias, &mut y);
+            } else {
+                self.sum(isa, units, rows, columns, channel, bias, &mut y);
             }
             channel += self.group_step;
         }
     }
 
-    /// A run a kernel row.
+    /// The two runs of channels that a group reads: from `channel` on, and after wrapping round.
     #[inline(always)]
-    fn dot_rows<const P: usize>(
-        &self,
-        isa: impl Isa,
-        acc: &mut [[i32; QUAD]; P],
-        w: &Quad<'_>,
-        rows: Taps,
-        columns: [Taps; P],
-    ) {
-        let (kernel, c) = (self.columns.kernel, self.span);
-        let inside = columns.iter().all(|taps| taps.whole(kernel));
+    fn parts(&self, channel: usize) -> [(usize, usize); 2] {
+        let head = self.span.min(usize::from(self.x.shape.c) - channel);
+        [(channel, head), (0, self.span - head)]
+    }
+
+    /// The elements that a window reads for the group from `channel` on, in the order of the weights.
+    fn gather(&self, rows: Taps, columns: Taps, channel: usize, mut patch: &mut [i8]) {
+        let parts = self.parts(channel);
         for ky in 0..self.rows.kernel {
-            let from = ky * kernel * c;
-            let Some(row) = rows.place(ky, self.rows.dilation) else {
-                acc.iter_mut().for_each(|acc| isa.border(acc, self.x.zero, w, from, kernel * c));
-                continue;
-            };
-            if inside {
-                let x = columns.map(|taps| run(self.x.data, self.x.at(row, taps.at), kernel * c));
-                isa.dot(acc, x, w, from);
-                continue;
-            }
-            for (acc, taps) in acc.iter_mut().zip(columns) {
-                let x = run(self.x.data, self.x.at(row, taps.at), (taps.end - taps.first) * c);
-                isa.border(acc, self.x.zero, w, from, taps.first * c);
-                isa.dot(core::array::from_mut(acc), [x], w, from + taps.first * c);
-                isa.border(acc, self.x.zero, w, from + taps.end * c, (kernel - taps.end) * c);
+            let row = rows.place(ky, self.rows.dilation);
+            for kx in 0..self.columns.kernel {
+                let place = row.zip(columns.place(kx, self.columns.dilation));
+                for (from, len) in parts {
+                    let to = patch.split_off_mut(..len).unwrap_or_default();
+                    match place {
+                        Some((row, column)) => {
+                            let x = run(self.x.data, self.x.at(row, column) + from, len);
+                            to.iter_mut().zip(x).for_each(|(to, &x)| *to = x);
+                        }
+                        None => to.fill(self.x.zero),
+                    }
+                }
             }
         }
     }
 
-    /// One or two runs a tap, from `channel` on.
+    /// As [`Isa::units`], run by run.
     #[inline(always)]
-    fn dot_taps<const P: usize>(
+    fn sum<const P: usize>(
         &self,
         isa: impl Isa,
-        acc: &mut [[i32; QUAD]; P],
-        w: &Quad<'_>,
+        units: Range<usize>,
         rows: Taps,
         columns: [Taps; P],
         channel: usize,
+        bias: [&[i32]; P],
+        y: &mut [&mut [i8]; P],
     ) {
-        let head = self.span.min(usize::from(self.x.shape.c) - channel);
-        let mut from = 0;
-        for ky in 0..self.rows.kernel {
-            let row = rows.place(ky, self.rows.dilation);
-            for kx in 0..self.columns.kernel {
-                for (acc, taps) in acc.iter_mut().zip(columns) {
-                    let (Some(row), Some(column)) = (row, taps.place(kx, self.columns.dilation)) else {
-                        isa.border(acc, self.x.zero, w, from, self.span);
-                        continue;
-                    };
-                    let at = self.x.at(row, column);
-                    let acc = core::array::from_mut(acc);
-                    isa.dot(acc, [run(self.x.data, at + channel, head)], w, from);
-                    isa.dot(acc, [run(self.x.data, at, self.span - head)], w, from + head);
+        let inside = columns.iter().all(|taps| taps.whole(self.columns.kernel));
+        let row_len = self.columns.kernel * self.span;
+        let mut unit = units.start;
+        while unit < units.end {
+            let Some(w) = isa.quad(&self.matrix, unit, units.end - 1) else { return };
+            let mut acc = bias.map(|bias| first(bias, unit));
+            for ky in 0..self.rows.kernel {
+                let from = ky * row_len;
+                match rows.place(ky, self.rows.dilation) {
+                    Some(row) if self.whole_rows && inside => {
+                        let x = columns.map(|taps| run(self.x.data, self.x.at(row, taps.at), row_len));
+                        isa.dot(&mut acc, x, &w, from);
+                    }
+                    row => {
+                        for (acc, taps) in acc.iter_mut().zip(columns) {
+                            self.sum_taps(isa, acc, &w, from, row, taps, channel);
+                        }
+                    }
                 }
-                from += self.span;
+            }
+            let live = QUAD.min(units.end - unit);
+            for (acc, y) in acc.iter().zip(y.iter_mut()) {
+                let to = y.get_mut(unit..).unwrap_or_default();
+                isa.store(acc, run(self.matrix.requant, unit, live), self.matrix.store, to);
+            }
+            unit += live;
+        }
+    }
+
+    /// A kernel row, whose weights start at `from`, tap by tap.
+    #[inline(never)]
+    #[allow(clippy::too_many_arguments)]
+    fn sum_taps(
+        &self,
+        isa: impl Isa,
+        acc: &mut [i32; QUAD],
+        w: &[&[i8]; QUAD],
+        mut from: usize,
+        row: Option<usize>,
+        columns: Taps,
+        channel: usize,
+    ) {
+        for kx in 0..self.columns.kernel {
+            match row.zip(columns.place(kx, self.columns.dilation)) {
+                Some((row, column)) => {
+                    let at = self.x.at(row, column);
+                    for (part, len) in self.parts(channel) {
+                        isa.dot(core::array::from_mut(acc), [run(self.x.data, at + part, len)], w, from);
+                        from += len;
+                    }
+                }
+                None => {
+                    isa.border(acc, self.x.zero, w, from, self.span);
+                    from += self.span;
+                }
             }
         }
     }

@@ -8,12 +8,11 @@
 //! The input's zero point is in the bias already; a tap on the border reads the zero point.
 //!
 //! Tricks:
-//! 1. Blocks of eight neighbouring channels, whose inputs and weights lie side by side: the accumulators stay in
-//!    registers over all taps, and no weight is read twice for a pixel.
-//! 2. With a multiplier above 1 a block stays within one input channel, so that its eight inputs are one value.
-//! 3. The last, short block is filled with zeros, so that there is one kind of block.
+//! 1. Blocks of neighbouring channels, whose inputs and weights lie side by side: a tap is a run of products.
+//! 2. With a multiplier above 1 a block stays within one input channel, so that its inputs are one value.
+//! 3. A border tap is a run of zero points.
 
-use super::{Axis, Input, Output, biases, lanes};
+use super::{Axis, Input, Output};
 use crate::arch::{Isa, LANES, run};
 use crate::ir::{Bias, DepthwiseConv2d, IntData};
 
@@ -21,6 +20,7 @@ use crate::ir::{Bias, DepthwiseConv2d, IntData};
 ///
 /// # Shapes
 /// `y` is `op.output(x)`; `data` as [`IntData`] tells.
+#[inline(never)]
 pub(crate) fn depthwise_conv2d<I: Isa>(
     isa: I,
     conv: &DepthwiseConv2d,
@@ -38,32 +38,31 @@ pub(crate) fn depthwise_conv2d<I: Isa>(
         let row_taps = rows.taps(oy.into());
         for ox in 0..y.shape.w {
             let column_taps = columns.taps(ox.into());
-            let out = y.next(channels);
-            let (mut n, mut end) = (0, together);
-            let mut input = 0;
+            let (mut n, mut end, mut input) = (0, together, 0);
             while n < channels {
                 let live = LANES.min(end - n);
-                let mut acc: [i32; LANES] = biases(data.bias, first_bias + n);
+                let mut acc = [0; LANES];
+                let acc = acc.get_mut(..live).unwrap_or_default();
+                acc.iter_mut().zip(run(data.bias, first_bias + n, live)).for_each(|(acc, &bias)| *acc = bias);
                 let mut weight = n;
                 for ky in 0..rows.kernel {
                     let row = row_taps.place(ky, rows.dilation);
                     for kx in 0..columns.kernel {
-                        let w = lanes(data.weights, weight, live);
+                        let w = run(data.weights, weight, live);
                         weight += channels;
-                        let values = match (row, column_taps.place(kx, columns.dilation)) {
+                        match (row, column_taps.place(kx, columns.dilation)) {
                             (Some(row), Some(column)) if multiplier == 1 => {
-                                lanes(x.data, x.at(row, column) + n, live)
+                                isa.tap(acc, run(x.data, x.at(row, column) + n, live), w);
                             }
                             (Some(row), Some(column)) => {
-                                [x.data.get(x.at(row, column) + input).copied().unwrap_or(0); LANES]
+                                let value = x.data.get(x.at(row, column) + input).copied();
+                                isa.tap(acc, run(&[value.unwrap_or_default(); LANES], 0, live), w);
                             }
-                            _ => [x.zero; LANES],
-                        };
-                        isa.tap(&mut acc, &values, &w);
+                            _ => isa.tap(acc, run(&[x.zero; LANES], 0, live), w),
+                        }
                     }
                 }
-                let to = out.get_mut(n..).unwrap_or_default();
-                isa.store(&acc, run(data.requant, n, live), store, to);
+                isa.store(acc, run(data.requant, n, live), store, y.next(live));
                 n += live;
                 if n == end {
                     end += together;

@@ -26,7 +26,7 @@ pub(crate) use pool::{avg_pool2d, max_pool2d};
 pub(crate) use shuffle::channel_shuffle;
 pub(crate) use softmax::softmax;
 
-use crate::arch::{LANES, Store, run};
+use crate::arch::Store;
 use crate::ir::{Clamp, Shape, Window};
 
 /// A tensor to read.
@@ -139,26 +139,4 @@ impl Taps {
     const fn place(&self, t: usize, dilation: usize) -> Option<usize> {
         if t < self.first || t >= self.end { None } else { Some(self.at + (t - self.first) * dilation) }
     }
-}
-
-/// The [`LANES`] elements from `from` on, of which only `live` count; the others read as 0.
-#[inline(always)]
-fn lanes(slice: &[i8], from: usize, live: usize) -> [i8; LANES] {
-    let mut lanes = [0; LANES];
-    if live >= LANES {
-        if let Some(whole) = run(slice, from, LANES).first_chunk() {
-            lanes = *whole;
-        }
-    } else {
-        lanes.iter_mut().zip(run(slice, from, live)).for_each(|(lane, &x)| *lane = x);
-    }
-    lanes
-}
-
-/// The first biases of a block from `from` on; 0 where there are none.
-#[inline(always)]
-fn biases<const N: usize>(bias: &[i32], from: usize) -> [i32; N] {
-    let mut acc = [0; N];
-    acc.iter_mut().zip(bias.get(from..).unwrap_or(&[])).for_each(|(acc, &bias)| *acc = bias);
-    acc
 }

@@ -9,14 +9,15 @@
 //! and zero point, so that the zero point drops out; the mean rounds to nearest, ties away from zero.
 //!
 //! Tricks:
-//! 1. Blocks of eight neighbouring channels, held in registers over all taps.
+//! 1. Blocks of neighbouring channels, which lie side by side: a tap is a run.
 
-use super::{Axis, Input, Output, lanes};
-use crate::arch::{Isa, LANES};
+use super::{Axis, Input, Output};
+use crate::arch::{Isa, LANES, run};
 use crate::fixed::{mean, narrow};
 use crate::ir::{Clamp, Pool2d};
 
 /// Greatest element of each window of `x` into `y`.
+#[inline(never)]
 pub(crate) fn max_pool2d<I: Isa>(isa: I, pool: &Pool2d, clamp: Clamp, x: Input<'_>, y: Output<'_>) {
     windows(pool, x, y, [i8::MIN; LANES], |best, x| isa.max(best, x), |&best, _| i32::from(best), clamp);
 }
@@ -25,6 +26,7 @@ pub(crate) fn max_pool2d<I: Isa>(isa: I, pool: &Pool2d, clamp: Clamp, x: Input<'
 ///
 /// # Ranges
 /// At most 2^24 taps.
+#[inline(never)]
 pub(crate) fn avg_pool2d<I: Isa>(isa: I, pool: &Pool2d, clamp: Clamp, x: Input<'_>, y: Output<'_>) {
     windows(pool, x, y, [0; LANES], |sum, x| isa.sum(sum, x), |&sum, taps| mean(sum, taps), clamp);
 }
@@ -36,7 +38,7 @@ fn windows<T: Copy>(
     x: Input<'_>,
     mut y: Output<'_>,
     start: [T; LANES],
-    take: impl Fn(&mut [T; LANES], &[i8; LANES]),
+    take: impl Fn(&mut [T], &[i8]),
     give: impl Fn(&T, u32) -> i32,
     clamp: Clamp,
 ) {
@@ -52,14 +54,15 @@ fn windows<T: Copy>(
             while c < channels {
                 let live = LANES.min(channels - c);
                 let mut acc = start;
+                let acc = acc.get_mut(..live).unwrap_or_default();
                 for row in row_taps.at..row_taps.at + height {
                     let mut at = x.at(row, column_taps.at) + c;
                     for _ in 0..width {
-                        take(&mut acc, &lanes(x.data, at, live));
+                        take(acc, run(x.data, at, live));
                         at += channels;
                     }
                 }
-                for (y, acc) in y.next(live).iter_mut().zip(&acc) {
+                for (y, acc) in y.next(live).iter_mut().zip(&*acc) {
                     *y = narrow(give(acc, (height * width) as u32), 0, clamp.low, clamp.high);
                 }
                 c += live;

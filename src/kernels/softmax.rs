@@ -26,6 +26,7 @@ const SUM_INTEGER_BITS: u32 = 12;
 ///
 /// # Ranges
 /// At most 4,095 channels, so that the sum fits.
+#[inline(never)]
 pub(crate) fn softmax(requant: &[Requant], x: Input<'_>, y: Output<'_>) {
     let &[Requant { multiplier, shift }] = requant else { return };
     let channels = usize::from(x.shape.c);

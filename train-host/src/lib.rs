@@ -4,10 +4,12 @@ pub mod build;
 pub mod data;
 mod error;
 pub mod export;
+pub mod float;
 pub mod graph;
 pub mod plan;
 pub mod quantise;
 pub mod recipe;
+pub mod report;
 pub mod train;
 
 pub use error::{Error, Result};

@@ -48,6 +48,9 @@ pub struct Train {
     /// Share of the target spread evenly over all classes; from 0 to below 1.
     #[serde(default)]
     pub label_smoothing: f32,
+    /// Share of a batch's statistics in the running mean and variance of a batch norm; above 0, at most 1.
+    #[serde(default = "batch_norm_momentum")]
+    pub batch_norm_momentum: f32,
     /// How weights begin.
     #[serde(default)]
     pub init: Init,
@@ -174,6 +177,9 @@ pub enum Calibrate {
     Mse,
 }
 
+fn batch_norm_momentum() -> f32 {
+    0.02
+}
 fn one() -> u64 {
     1
 }
@@ -380,6 +386,9 @@ impl Recipe {
         require(train.epochs >= 1, "train.epochs", train.epochs, "at least 1")?;
         require((1..=65_536).contains(&train.batch), "train.batch", train.batch, "from 1 to 65536")?;
         share("train.label_smoothing", train.label_smoothing)?;
+        let momentum = train.batch_norm_momentum;
+        let some = momentum > 0.0 && momentum <= 1.0;
+        require(some, "train.batch_norm_momentum", momentum, "above 0, at most 1")?;
         match train.optimiser {
             Optimiser::Sgd { momentum, weight_decay } => {
                 share("train.optimiser.momentum", momentum)?;

@@ -176,7 +176,7 @@ fn in_class_order(names: BTreeSet<String>) -> Vec<String> {
 }
 
 /// Bytes in hexadecimal, lower case.
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 

@@ -3,13 +3,13 @@
 //! A recipe lists what may happen to a picture and during which share of the run:
 //!
 //! ```toml
-//! [[augment]]
+//! [[train.augment]]
 //! kind = "affine"
 //! rotate = 12.0
 //! scale = 0.12
 //! until = 0.9
 //!
-//! [[augment]]
+//! [[train.augment]]
 //! kind = "shift"
 //! pixels = 1
 //! from = 0.9
@@ -18,151 +18,24 @@
 //! Everything active is composed into one map from the pixels of the result to places in the source, and the
 //! source is read there once, bilinearly (see `warp`), so a picture is blurred once however long the list.
 
+mod affine;
+mod entry;
+mod random;
 mod warp;
 
 use crate::{Error, Result};
-use rand_core::{Rng, SeedableRng};
-use rand_xoshiro::Xoshiro256PlusPlus;
-use serde::{Deserialize, Serialize};
-use warp::{Affine, Warp};
-
-/// One entry of the list. `from` and `until` are shares of the run, 0 to 1, and default to the whole of it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
-pub enum Augment {
-    /// Scaled, then sheared, then rotated, all about the centre, then shifted. Each amount is drawn uniformly.
-    Affine {
-        /// Degrees, either way.
-        #[serde(default)]
-        rotate: f32,
-        /// Factor of 1 ± this, for width and height independently. Below 1.
-        #[serde(default)]
-        scale: f32,
-        /// Columns by which a row is moved for each row it lies off the centre, either way.
-        #[serde(default)]
-        shear: f32,
-        /// Pixels, either way, in x and y independently; need not be whole.
-        #[serde(default)]
-        shift: f32,
-        /// Active from this share of the run.
-        #[serde(default)]
-        from: f32,
-        /// Active until this share of the run.
-        #[serde(default = "one")]
-        until: f32,
-    },
-    /// Moved by a whole number of pixels in x and y independently, each number as likely.
-    Shift {
-        /// Greatest distance, either way.
-        pixels: u16,
-        /// Active from this share of the run.
-        #[serde(default)]
-        from: f32,
-        /// Active until this share of the run.
-        #[serde(default = "one")]
-        until: f32,
-    },
-    /// Distorted by a random displacement on each node of a grid, bilinear between nodes.
-    Elastic {
-        /// Nodes in each direction, the outermost on the outermost pixels. At least 2.
-        grid: u16,
-        /// Standard deviation of the displacement of a node, in pixels, in x and y independently (normal).
-        sigma: f32,
-        /// Active from this share of the run.
-        #[serde(default)]
-        from: f32,
-        /// Active until this share of the run.
-        #[serde(default = "one")]
-        until: f32,
-    },
-    /// Mirrored, left to right.
-    Flip {
-        /// How often, 0 to 1.
-        probability: f32,
-        /// Active from this share of the run.
-        #[serde(default)]
-        from: f32,
-        /// Active until this share of the run.
-        #[serde(default = "one")]
-        until: f32,
-    },
-}
-
-fn one() -> f32 {
-    1.0
-}
-
-impl Augment {
-    /// The share of the run during which this is active.
-    fn span(&self) -> (f32, f32) {
-        match *self {
-            Self::Affine { from, until, .. }
-            | Self::Shift { from, until, .. }
-            | Self::Elastic { from, until, .. }
-            | Self::Flip { from, until, .. } => (from, until),
-        }
-    }
-
-    /// Whether this is active at `progress`; what lasts until the end includes the end.
-    fn is_active(&self, progress: f32) -> bool {
-        let (from, until) = self.span();
-        from <= progress && (progress < until || until >= 1.0)
-    }
-
-    /// What is wrong with this for pictures of `height` x `width`.
-    fn check(&self, height: usize, width: usize) -> Result<(), String> {
-        let at_least_zero = |name: &str, value: f32| {
-            if value.is_finite() && value >= 0.0 {
-                Ok(())
-            } else {
-                Err(format!("{name} = {value} must be a number of at least 0"))
-            }
-        };
-        let side = height.max(width);
-        match *self {
-            Self::Affine { rotate, scale, shear, shift, .. } => {
-                at_least_zero("rotate", rotate)?;
-                at_least_zero("scale", scale)?;
-                at_least_zero("shear", shear)?;
-                at_least_zero("shift", shift)?;
-                if scale >= 1.0 {
-                    return Err(format!("scale = {scale} must be below 1"));
-                }
-                if shift > side as f32 {
-                    return Err(format!("shift = {shift} leaves nothing of a picture of {height}x{width}"));
-                }
-            }
-            Self::Shift { pixels, .. } => {
-                if usize::from(pixels) >= side {
-                    return Err(format!("pixels = {pixels} leaves nothing of a picture of {height}x{width}"));
-                }
-            }
-            Self::Elastic { grid, sigma, .. } => {
-                at_least_zero("sigma", sigma)?;
-                if grid < 2 || usize::from(grid) > side.max(2) {
-                    return Err(format!("grid = {grid} must be from 2 to the {side} pixels of the picture"));
-                }
-            }
-            Self::Flip { probability, .. } => {
-                if !(0.0..=1.0).contains(&probability) {
-                    return Err(format!("probability = {probability} must be from 0 to 1"));
-                }
-            }
-        }
-        let (from, until) = self.span();
-        if !(0.0 <= from && from < until && until <= 1.0) {
-            return Err(format!("from = {from}, until = {until}: 0 <= from < until <= 1 must hold"));
-        }
-        Ok(())
-    }
-}
+use affine::Affine;
+pub use entry::Augment;
+use random::Random;
+use warp::{MAX_PIXELS, Warp};
 
 /// Changes pictures of one shape at random. Clone it for another thread: it holds scratch memory.
 #[derive(Debug, Clone)]
 pub struct Augmenter {
     list: Vec<Augment>,
     warp: Warp,
-    nodes: Vec<(f32, f32)>,
+    /// Displacements in x and y of the nodes of a grid.
+    nodes: [Vec<f32>; 2],
 }
 
 impl Augmenter {
@@ -170,18 +43,27 @@ impl Augmenter {
     ///
     /// # Errors
     /// A negative or non-finite amount, a share of the run that is empty, an amount that the size of the picture
-    /// does not allow. The entry is named by its number in the list, from 1.
+    /// does not allow (the entry is named by its number in the list, from 1), a picture of over four million pixels.
     ///
     /// # Panics
     /// A dimension is 0.
     pub fn new(list: &[Augment], height: usize, width: usize, channels: usize) -> Result<Self> {
         assert!(height * width * channels > 0, "a picture has pixels");
+        if (height + 3).saturating_mul(width + 3) > MAX_PIXELS && !list.is_empty() {
+            return Err(Error::new(format!(
+                "augmentation: pictures of {height}x{width} are too large to augment"
+            )));
+        }
         for (i, entry) in list.iter().enumerate() {
             entry
                 .check(height, width)
-                .map_err(|what| Error::new(format!("[[augment]] {}: {what}", i + 1)))?;
+                .map_err(|what| Error::new(format!("augmentation {}: {what}", i + 1)))?;
         }
-        Ok(Self { list: list.to_vec(), warp: Warp::new(height, width, channels), nodes: Vec::new() })
+        Ok(Self {
+            list: list.to_vec(),
+            warp: Warp::new(height, width, channels),
+            nodes: [Vec::new(), Vec::new()],
+        })
     }
 
     /// Writes a random variation of `src` to `dst`: all that is active at `progress` (share of the run, 0 to 1), in
@@ -204,7 +86,7 @@ impl Augmenter {
 
     /// Draws a variation: the returned map, and the displacements in `self.warp`.
     fn draw(&mut self, progress: f32, seed: u64) -> Affine {
-        let mut random = Random(Xoshiro256PlusPlus::seed_from_u64(seed));
+        let mut random = Random::new(seed);
         let mut map = Affine::IDENTITY;
         self.warp.clear_displacement();
         for entry in self.list.iter().filter(|entry| entry.is_active(progress)) {
@@ -222,12 +104,14 @@ impl Augmenter {
                 }
                 Augment::Elastic { grid, sigma, .. } => {
                     let grid = usize::from(grid);
-                    self.nodes.clear();
-                    self.nodes.extend((0..grid * grid).map(|_| {
+                    let [x, y] = &mut self.nodes;
+                    x.resize(grid * grid, 0.0);
+                    y.resize(grid * grid, 0.0);
+                    for (x, y) in x.iter_mut().zip(&mut *y) {
                         let (a, b) = random.normal_pair();
-                        (sigma * a, sigma * b)
-                    }));
-                    self.warp.displace(grid, &self.nodes);
+                        (*x, *y) = (sigma * a, sigma * b);
+                    }
+                    self.warp.displace(grid, x, y);
                 }
                 Augment::Flip { probability, .. } => {
                     if random.unit() < probability {
@@ -240,36 +124,149 @@ impl Augmenter {
     }
 }
 
-/// Random numbers, the same on every machine.
-struct Random(Xoshiro256PlusPlus);
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sha2::{Digest, Sha256};
 
-impl Random {
-    /// Uniform from 0 up to but without 1, in steps of 2^-24.
-    fn unit(&mut self) -> f32 {
-        (self.0.next_u64() >> 40) as f32 * (1.0 / (1 << 24) as f32)
+    fn affine(rotate: f32, scale: f32, shear: f32, shift: f32) -> Augment {
+        Augment::Affine { rotate, scale, shear, shift, from: 0.0, until: 1.0 }
     }
 
-    /// Uniform within `most` of 0.
-    fn either_way(&mut self, most: f32) -> f32 {
-        (2.0 * self.unit() - 1.0) * most
+    fn elastic(sigma: f32) -> Augment {
+        Augment::Elastic { grid: 5, sigma, from: 0.0, until: 1.0 }
     }
 
-    /// A whole number from `-most` to `most`, each as likely (to within 2^-32).
-    fn whole(&mut self, most: u16) -> f32 {
-        let count = 2 * u64::from(most) + 1;
-        let step = ((self.0.next_u64() >> 32) * count) >> 32;
-        step as f32 - f32::from(most)
+    fn augmenter(list: &[Augment]) -> Augmenter {
+        Augmenter::new(list, 16, 16, 1).unwrap()
     }
 
-    /// Two independent numbers of the standard normal distribution (G. Marsaglia's polar method, 1964).
-    fn normal_pair(&mut self) -> (f32, f32) {
-        loop {
-            let (u, v) = (self.either_way(1.0), self.either_way(1.0));
-            let square = u * u + v * v;
-            if square > 0.0 && square < 1.0 {
-                let stretch = (-2.0 * libm::logf(square) / square).sqrt();
-                return (u * stretch, v * stretch);
-            }
+    /// A picture without symmetry.
+    fn picture() -> Vec<f32> {
+        (0..256).map(|i| (i * i * 7 % 256) as f32 / 127.5 - 1.0).collect()
+    }
+
+    fn apply(list: &[Augment], progress: f32, seed: u64) -> Vec<f32> {
+        let mut dst = vec![f32::NAN; 256];
+        augmenter(list).apply(progress, seed, &picture(), &mut dst);
+        dst
+    }
+
+    #[test]
+    fn amounts_of_zero_change_nothing() {
+        let none = Augment::Flip { probability: 0.0, from: 0.0, until: 1.0 };
+        let list = [affine(0.0, 0.0, 0.0, 0.0), elastic(0.0), none];
+        for seed in 0..20 {
+            assert_eq!(apply(&list, 0.5, seed), picture());
         }
+    }
+
+    #[test]
+    fn entries_act_while_they_are_active() {
+        let list = [
+            Augment::Affine { rotate: 12.0, scale: 0.0, shear: 0.0, shift: 0.0, from: 0.1, until: 0.5 },
+            Augment::Flip { probability: 1.0, from: 0.5, until: 0.9 },
+        ];
+        let mirrored: Vec<f32> = picture().chunks(16).flat_map(|row| row.iter().rev().copied()).collect();
+        assert_eq!(apply(&list, 0.0, 1), picture());
+        assert_ne!(apply(&list, 0.1, 1), picture());
+        assert_eq!(apply(&list, 0.5, 1), mirrored);
+        assert_eq!(apply(&list, 0.9, 1), picture());
+    }
+
+    #[test]
+    fn a_seed_is_a_variation() {
+        let list = [affine(12.0, 0.12, 0.1, 1.0), elastic(0.5)];
+        assert_eq!(apply(&list, 0.5, 7), apply(&list, 0.5, 7));
+        assert_ne!(apply(&list, 0.5, 7), apply(&list, 0.5, 8));
+        // What an augmenter did before does not matter.
+        let mut used = augmenter(&list);
+        let mut dst = vec![0.0; 256];
+        used.apply(0.5, 8, &[1.0; 256], &mut dst);
+        used.apply(0.5, 7, &picture(), &mut dst);
+        assert_eq!(dst, apply(&list, 0.5, 7));
+    }
+
+    #[test]
+    fn variations_are_the_same_on_every_machine() {
+        let list = [affine(12.0, 0.12, 0.1, 1.0), elastic(0.5)];
+        let mut hash = Sha256::new();
+        for seed in 0..100 {
+            apply(&list, 0.5, seed).iter().for_each(|v| hash.update(v.to_bits().to_le_bytes()));
+        }
+        assert_eq!(
+            crate::data::hex(&hash.finalize()),
+            "6b0cb27188aac4e427706a4c7779ff0f13a3e5ac54f190b05b6e6ca552b8b903"
+        );
+    }
+
+    #[test]
+    fn affine_amounts_fill_their_ranges_and_no_more() {
+        let (mut rotation, mut scale, mut shear, mut shift) = (vec![], vec![], vec![], vec![]);
+        for seed in 0..2000 {
+            let map = augmenter(&[affine(12.0, 0.0, 0.0, 0.0)]).draw(0.5, seed);
+            rotation.push(map.xy.atan2(map.xx).to_degrees() / 12.0);
+            let map = augmenter(&[affine(0.0, 0.12, 0.0, 0.0)]).draw(0.5, seed);
+            scale.extend([(1.0 / map.xx - 1.0) / 0.12, (1.0 / map.yy - 1.0) / 0.12]);
+            assert_ne!(map.xx, map.yy, "width and height are independent");
+            shear.push(augmenter(&[affine(0.0, 0.0, 0.1, 0.0)]).draw(0.5, seed).xy / 0.1);
+            let map = augmenter(&[affine(0.0, 0.0, 0.0, 1.0)]).draw(0.5, seed);
+            shift.extend([map.tx, map.ty]);
+            assert_ne!(map.tx, map.ty);
+        }
+        for all in [rotation, scale, shear, shift] {
+            assert!(all.iter().all(|v| v.abs() <= 1.0 + 1e-5));
+            assert!(all.iter().any(|&v| v < -0.98) && all.iter().any(|&v| v > 0.98));
+            assert!((all.iter().sum::<f32>() / all.len() as f32).abs() < 0.05);
+        }
+    }
+
+    #[test]
+    fn whole_shifts_show_background_at_the_border() {
+        let mut augmenter = augmenter(&[Augment::Shift { pixels: 2, from: 0.0, until: 1.0 }]);
+        let mut seen = std::collections::BTreeSet::new();
+        let mut dst = vec![0.0; 256];
+        for seed in 0..500 {
+            let map = augmenter.draw(0.5, seed);
+            let (dx, dy) = map.whole_shift().unwrap();
+            seen.insert((dx, dy));
+            augmenter.apply(0.5, seed, &[1.0; 256], &mut dst);
+            let hidden = 256 - (16 - dx.unsigned_abs()) * (16 - dy.unsigned_abs());
+            assert_eq!(dst.iter().filter(|&&v| v == -1.0).count(), hidden);
+            assert_eq!(dst.iter().filter(|&&v| v == 1.0).count(), 256 - hidden);
+        }
+        assert_eq!(seen.len(), 25, "all of -2 to 2 in both directions");
+    }
+
+    #[test]
+    fn elastic_displacements_are_normal() {
+        let mut augmenter = augmenter(&[elastic(0.5)]);
+        let mut nodes = Vec::new();
+        for seed in 0..400 {
+            assert_eq!(augmenter.draw(0.5, seed), Affine::IDENTITY);
+            nodes.extend(augmenter.nodes.iter().flatten().copied());
+            let most = augmenter.nodes.iter().flatten().fold(0.0_f32, |m, n| m.max(n.abs()));
+            let (dx, dy) = (&augmenter.warp.dx, &augmenter.warp.dy);
+            assert!(
+                dx.iter().chain(dy).all(|d| d.abs() <= most + 1e-6),
+                "between nodes no more than at nodes"
+            );
+        }
+        assert_eq!(nodes.len(), 400 * 50);
+        let variance = nodes.iter().map(|n| n * n).sum::<f32>() / nodes.len() as f32;
+        assert!((variance.sqrt() - 0.5).abs() < 0.01, "{variance}");
+        assert!(nodes.iter().all(|n| n.abs() < 0.5 * 6.0));
+    }
+
+    #[test]
+    fn what_is_wrong_with_an_entry_names_it() {
+        let fails = |list: &[Augment], part: &str| {
+            let text = Augmenter::new(list, 16, 16, 1).unwrap_err().to_string();
+            assert!(text.contains(part), "`{part}` in: {text}");
+        };
+        fails(&[elastic(0.5), affine(-1.0, 0.0, 0.0, 0.0)], "augmentation 2: rotate = -1");
+        fails(&[elastic(f32::NAN)], "augmentation 1: sigma = NaN");
+        let text = Augmenter::new(&[elastic(0.5)], 4096, 4096, 1).unwrap_err().to_string();
+        assert!(text.contains("4096x4096 are too large"), "{text}");
     }
 }

@@ -213,7 +213,7 @@ mod tests {
     #[test]
     fn a_page_that_is_no_file_is_an_error() {
         let text = error_with(|files| {
-            _ = files.insert(FIRST.to_owned(), b"<!doctype html><title>Moved</title>".to_vec())
+            _ = files.insert(FIRST.to_owned(), b"<!doctype html><title>Moved</title>".to_vec());
         });
         assert!(text.contains("cannot unpack"), "{text}");
     }

@@ -10,6 +10,7 @@ mod fetch;
 use super::idx::{self, FILES, Idx};
 use super::{Dataset, digits};
 use crate::{Error, Result};
+use std::fmt::{Display, Formatter};
 use std::path::{Path, PathBuf};
 
 /// A public set.
@@ -74,6 +75,21 @@ pub struct Listed {
     pub found: Option<PathBuf>,
     /// How to get it if it is not there.
     pub hint: String,
+}
+
+/// A few lines for a person, the last one ended.
+impl Display for Listed {
+    fn fmt(&self, f: &mut Formatter) -> std::fmt::Result {
+        writeln!(f, "{}: {}", self.name, self.summary)?;
+        match &self.found {
+            Some(place) => writeln!(f, "    found: {}", place.display())?,
+            None => writeln!(f, "    not found: {}", self.hint)?,
+        }
+        for place in &self.looked_in {
+            writeln!(f, "    looked for in {}", place.display())?;
+        }
+        Ok(())
+    }
 }
 
 /// Every set with a name, the embedded one first.
@@ -276,6 +292,17 @@ mod tests {
         std::fs::write(dir.path().join("train-images-idx3-ubyte"), image).unwrap();
         let text = nowhere(dir.path()).search(&SETS[0]).unwrap_err().to_string();
         assert!(text.contains("train-images-idx3-ubyte: not the file of mnist: SHA-256"), "{text}");
+    }
+
+    #[test]
+    fn a_listed_set_reads_as_text() {
+        let mut set = list().remove(0);
+        assert!(set.to_string().ends_with("(CC BY-SA 3.0)\n    found: embedded\n"), "{set}");
+        set.found = None;
+        set.hint = "buy it".to_owned();
+        set.looked_in = vec!["here".into(), "there".into()];
+        let want = "\n    not found: buy it\n    looked for in here\n    looked for in there\n";
+        assert!(set.to_string().ends_with(want), "{set}");
     }
 
     #[test]

@@ -1,0 +1,138 @@
+//! What one inference takes: a count by the board's counter, and the depth of the stack.
+
+use crate::board;
+use crate::model::Net;
+use core::arch::{asm, naked_asm};
+use core::sync::atomic::{AtomicU32, Ordering};
+use zipnet::{Engine, WrongLength};
+
+static START: AtomicU32 = AtomicU32::new(0);
+static STOP: AtomicU32 = AtomicU32::new(0);
+
+/// Instructions of the markers that lie between the two readings of the counter: `str`, `bx` of the first, `movw`,
+/// `movt`, `ldr` of the second.
+const OVERHEAD: u32 = 5;
+
+/// Marks the beginning of an inference, here and for tools that watch for the symbol.
+#[unsafe(no_mangle)]
+#[unsafe(naked)]
+pub extern "C" fn bench_start() {
+    naked_asm!(
+        "movw r1, #:lower16:{start}",
+        "movt r1, #:upper16:{start}",
+        "movw r0, #{low}",
+        "movt r0, #{high}",
+        "ldr r0, [r0]",
+        "str r0, [r1]",
+        "bx lr",
+        start = sym START,
+        low = const board::COUNTER & 0xffff,
+        high = const board::COUNTER >> 16,
+    )
+}
+
+/// Marks its end.
+#[unsafe(no_mangle)]
+#[unsafe(naked)]
+pub extern "C" fn bench_stop() {
+    naked_asm!(
+        "movw r0, #{low}",
+        "movt r0, #{high}",
+        "ldr r0, [r0]",
+        "movw r1, #:lower16:{stop}",
+        "movt r1, #:upper16:{stop}",
+        "str r0, [r1]",
+        "bx lr",
+        stop = sym STOP,
+        low = const board::COUNTER & 0xffff,
+        high = const board::COUNTER >> 16,
+    )
+}
+
+/// One inference between the markers.
+///
+/// # Errors
+/// Those of [`Engine::run`].
+#[inline(never)]
+pub fn infer<'m>(engine: &'m mut Engine<Net>, input: &[i8]) -> Result<&'m [i8], WrongLength> {
+    bench_start();
+    let output = engine.run(input);
+    bench_stop();
+    output
+}
+
+/// What one inference takes.
+#[derive(Clone, Copy, Debug)]
+pub struct Cost {
+    /// Instructions from the return of [`bench_start`] to the entry of [`bench_stop`], the call of it counted; cycles
+    /// where [`board::UNIT`] says so.
+    pub count: u32,
+    /// Bytes of stack below the stack pointer of the caller of [`infer`], to the deepest that it wrote to.
+    pub stack: usize,
+}
+
+impl Cost {
+    /// Runs one inference.
+    ///
+    /// # Errors
+    /// Those of [`Engine::run`].
+    pub fn of(engine: &mut Engine<Net>, input: &[i8]) -> Result<Self, WrongLength> {
+        let top = paint();
+        infer(engine, input)?;
+        let stack = top - deepest(top);
+        let between = board::counts(START.load(Ordering::Relaxed), STOP.load(Ordering::Relaxed));
+        Ok(Self { count: between.saturating_sub(OVERHEAD), stack })
+    }
+}
+
+/// What unused stack is painted with.
+const PAINT: u32 = 0xc5c5_c5c5;
+
+unsafe extern "C" {
+    /// Where RAM begins that no static occupies (link.x).
+    static mut __sheap: u32;
+}
+
+/// Paints the stack from its end up to the stack pointer, which it returns.
+#[inline(always)]
+fn paint() -> usize {
+    let top;
+    // SAFETY: writes words from the end of the statics to the stack pointer, memory nobody owns: there is no heap,
+    // and no interrupt runs whose frame could lie there. Pushes nothing itself.
+    unsafe {
+        asm!(
+            "mov {top}, sp",
+            "2: cmp {at}, {top}",
+            "bhs 3f",
+            "str {paint}, [{at}], #4",
+            "b 2b",
+            "3:",
+            at = inout(reg) &raw mut __sheap => _,
+            top = out(reg) top,
+            paint = in(reg) PAINT,
+        );
+    }
+    top
+}
+
+/// Lowest address from the end of the stack up to `top` that no longer holds paint.
+fn deepest(top: usize) -> usize {
+    let mut at = (&raw mut __sheap).cast_const();
+    // SAFETY: reads the words that `paint` wrote, all of them RAM.
+    while (at as usize) < top && unsafe { at.read_volatile() } == PAINT {
+        at = at.wrapping_add(1);
+    }
+    at as usize
+}
+
+/// Bytes of flash that the image takes: vectors, code, constants, and the initial values of statics.
+pub fn flash() -> usize {
+    unsafe extern "C" {
+        static __vector_table: u8;
+        static __sidata: u8;
+        static __sdata: u8;
+        static __edata: u8;
+    }
+    let data = (&raw const __edata as usize) - (&raw const __sdata as usize);
+    (&raw const __sidata as usize) - (&raw const __vector_table as usize) + data
+}

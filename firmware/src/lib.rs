@@ -1,0 +1,49 @@
+//! What every firmware binary shares: the board, the model, the app, and the measuring of one inference.
+//!
+//! | module | question it answers |
+//! |---|---|
+//! | [`board`] | which pins and clocks? one file and one linker script a board, chosen by a feature |
+//! | [`model`] | which network? a table written by `train-host`, chosen by `ZIPNET_MODEL` when building |
+//! | [`app`] | what does it do? shows classes on an LED; knows `embedded-hal`, not the board |
+//! | [`cost`] | what does it take? counts, and the stack, of one inference |
+//!
+//! Logs go through `defmt`: out of QEMU by semihosting, out of a board by RTT. `./launch` decodes them.
+#![no_std]
+
+pub mod app;
+#[cfg_attr(feature = "nrf52840-dk", path = "boards/nrf52840_dk.rs")]
+#[cfg_attr(feature = "nucleo-f446re", path = "boards/nucleo_f446re.rs")]
+#[cfg_attr(not(any(feature = "nrf52840-dk", feature = "nucleo-f446re")), path = "boards/qemu_an386.rs")]
+pub mod board;
+pub mod cost;
+
+/// The network: `Net`, its `NAME` and `LABELS`, and the `GOLDEN` samples of the host.
+#[allow(missing_docs, reason = "generated")]
+pub mod model {
+    include!(concat!(env!("OUT_DIR"), "/model.rs"));
+}
+
+use core::panic::PanicInfo;
+use cortex_m::peripheral::DCB;
+
+/// Ends the program; `ok` becomes the exit code 0 or 1 of QEMU or of the debugger. Without either it sleeps for good.
+pub fn exit(ok: bool) -> ! {
+    if board::HOSTED || DCB::is_debugger_attached() {
+        semihosting::process::exit(i32::from(!ok));
+    }
+    loop {
+        cortex_m::asm::wfi();
+    }
+}
+
+/// Nothing of the message is formatted: that would cost more flash than the engine.
+#[panic_handler]
+fn panic(_: &PanicInfo<'_>) -> ! {
+    exit(false)
+}
+
+/// A fault ends the program too, where cortex-m-rt's own handler would spin.
+#[cortex_m_rt::exception]
+unsafe fn HardFault(_: &cortex_m_rt::ExceptionFrame) -> ! {
+    exit(false)
+}

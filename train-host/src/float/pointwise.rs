@@ -1,0 +1,148 @@
+//! Operators that treat every element by itself, or the channels of a pixel together: activations, add, batch norm
+//! once its statistics are known, softmax.
+
+use super::lanes::{LANES, Lanes};
+use super::math;
+use super::simd::{Kernel, Simd};
+
+/// A function of one element.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Function {
+    /// `max(x, 0)`.
+    Relu,
+    /// `min(max(x, 0), 6)`.
+    Relu6,
+    /// Hyperbolic tangent.
+    Tanh,
+}
+
+/// `dest = function(source)`.
+pub(crate) struct Apply<'a>(pub(crate) Function, pub(crate) &'a [Lanes], pub(crate) &'a mut [Lanes]);
+
+impl Kernel for Apply<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Self(function, source, dest) = self;
+        let pairs = source.iter().zip(dest);
+        match function {
+            Function::Relu => {
+                for (x, y) in pairs {
+                    for l in 0..LANES {
+                        y.0[l] = if x.0[l] > 0.0 { x.0[l] } else { 0.0 };
+                    }
+                }
+            }
+            Function::Relu6 => {
+                for (x, y) in pairs {
+                    for l in 0..LANES {
+                        let x = if x.0[l] > 0.0 { x.0[l] } else { 0.0 };
+                        y.0[l] = if x < 6.0 { x } else { 6.0 };
+                    }
+                }
+            }
+            Function::Tanh => {
+                for (x, y) in pairs {
+                    for l in 0..LANES {
+                        y.0[l] = math::tanh(s, x.0[l]);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// `dest = a + b`.
+pub(crate) struct Sum<'a>(pub(crate) &'a [Lanes], pub(crate) &'a [Lanes], pub(crate) &'a mut [Lanes]);
+
+impl Kernel for Sum<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        for ((a, b), y) in self.0.iter().zip(self.1).zip(self.2) {
+            for l in 0..LANES {
+                y.0[l] = a.0[l] + b.0[l];
+            }
+        }
+    }
+}
+
+/// `dest = scale * source + shift` by channel, negative results replaced by 0 where `relu`.
+pub(crate) struct Affine<'a> {
+    /// One a channel.
+    pub(crate) scale: &'a [f32],
+    /// One a channel.
+    pub(crate) shift: &'a [f32],
+    /// Whether a relu follows.
+    pub(crate) relu: bool,
+    /// `[pixels][channels]`.
+    pub(crate) source: &'a [Lanes],
+    /// `[pixels][channels]`.
+    pub(crate) dest: &'a mut [Lanes],
+}
+
+impl Kernel for Affine<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let channels = self.scale.len();
+        let low = if self.relu { 0.0 } else { f32::NEG_INFINITY };
+        for (x, y) in self.source.chunks_exact(channels).zip(self.dest.chunks_exact_mut(channels)) {
+            for (((x, y), &scale), &shift) in x.iter().zip(y).zip(self.scale).zip(self.shift) {
+                for l in 0..LANES {
+                    let z = s.fma1(x.0[l], scale, shift);
+                    y.0[l] = if z > low { z } else { low };
+                }
+            }
+        }
+    }
+}
+
+/// `exp(x - max) / sum` over the channels of each pixel.
+pub(crate) struct Softmax<'a> {
+    /// Channels of a pixel.
+    pub(crate) channels: usize,
+    /// `[pixels][channels]`.
+    pub(crate) source: &'a [Lanes],
+    /// `[pixels][channels]`.
+    pub(crate) dest: &'a mut [Lanes],
+}
+
+impl Kernel for Softmax<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let pixels = self.source.chunks_exact(self.channels).zip(self.dest.chunks_exact_mut(self.channels));
+        for (x, y) in pixels {
+            let most = greatest(x);
+            let mut sum = Lanes::ZERO;
+            for (x, y) in x.iter().zip(y.iter_mut()) {
+                for l in 0..LANES {
+                    y.0[l] = math::exp(s, x.0[l] - most.0[l]);
+                    sum.0[l] += y.0[l];
+                }
+            }
+            for y in y {
+                for l in 0..LANES {
+                    y.0[l] /= sum.0[l];
+                }
+            }
+        }
+    }
+}
+
+/// The greatest of several elements, lane by lane.
+#[inline(always)]
+pub(crate) fn greatest(x: &[Lanes]) -> Lanes {
+    let mut most = Lanes::splat(f32::NEG_INFINITY);
+    for x in x {
+        for l in 0..LANES {
+            most.0[l] = if x.0[l] > most.0[l] { x.0[l] } else { most.0[l] };
+        }
+    }
+    most
+}

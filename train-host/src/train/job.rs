@@ -1,0 +1,115 @@
+//! The unit of work of the last turn: some parameters, their gradient and their update.
+
+use super::backward::pack_rows;
+use super::group::Group;
+use super::optimiser::{Rule, Update};
+use super::weight_gradient::{Biases, ConvWeights, DepthWeights, Sight};
+use crate::float::conv::{Conv, pack_quad};
+use crate::float::gather::Quad;
+use crate::float::plan::{Depth, Step};
+use crate::float::simd::Isa;
+
+/// Some parameters with all that belongs to them.
+pub(crate) struct Share<'a> {
+    parameters: &'a mut [f32],
+    gradient: &'a mut [f32],
+    state: [&'a mut [f32]; 2],
+}
+
+impl<'a> Share<'a> {
+    /// All parameters of a kind.
+    pub(crate) fn new(
+        parameters: &'a mut [f32],
+        gradient: &'a mut [f32],
+        state: &'a mut [Vec<f32>; 2],
+    ) -> Self {
+        let [first, second] = state;
+        Self { parameters, gradient, state: [first, second] }
+    }
+
+    /// Takes off the first `len`.
+    pub(crate) fn split(&mut self, len: usize) -> Share<'a> {
+        Share {
+            parameters: front(&mut self.parameters, len),
+            gradient: front(&mut self.gradient, len),
+            state: [front(&mut self.state[0], len), front(&mut self.state[1], len)],
+        }
+    }
+}
+
+fn front<'a>(all: &mut &'a mut [f32], len: usize) -> &'a mut [f32] {
+    let (front, rest) = std::mem::take(all).split_at_mut(len);
+    *all = rest;
+    front
+}
+
+/// Which parameters, and where kernels read them.
+pub(crate) enum Part<'a> {
+    /// Weights of up to four units of a convolution.
+    Units {
+        /// The convolution.
+        conv: &'a Conv,
+        /// The first unit.
+        unit: usize,
+        /// What the forward kernel reads.
+        quads: &'a mut [Quad],
+        /// What the backward kernel reads.
+        rows: &'a mut [Quad],
+    },
+    /// Weights of a row of taps of a depthwise convolution.
+    Row {
+        /// The convolution.
+        conv: &'a Depth,
+        /// The row.
+        row: usize,
+        /// What kernels read.
+        copy: &'a mut [f32],
+    },
+    /// Biases, and what kernels read.
+    Bias(&'a mut [f32]),
+    /// Gamma or beta, whose gradient is known.
+    Known,
+}
+
+/// Some parameters, their gradient and their update.
+pub(crate) struct Job<'a> {
+    pub(crate) sights: &'a [Sight<'a>],
+    pub(crate) part: Part<'a>,
+    pub(crate) share: Share<'a>,
+}
+
+impl Job<'_> {
+    /// Finds the gradient; applies a rule where one is given.
+    pub(crate) fn run(&mut self, isa: Isa, rule: Option<Rule>) {
+        let Self { sights, part, share: Share { parameters, gradient, state: [first, second] }, .. } = self;
+        if parameters.is_empty() {
+            return;
+        }
+        match part {
+            Part::Units { conv, unit, .. } => {
+                isa.run(ConvWeights { conv, sights, unit: *unit, gradient });
+            }
+            Part::Row { conv, row, .. } => isa.run(DepthWeights { conv, sights, row: *row, gradient }),
+            Part::Bias(_) => isa.run(Biases { sights, gradient }),
+            Part::Known => {}
+        }
+        let Some(rule) = rule else { return };
+        isa.run(Update { rule, gradient, state: [first, second], parameters });
+        match part {
+            Part::Units { conv, quads, rows, .. } => {
+                pack_quad(parameters, conv.fan_in(), quads);
+                pack_rows(conv, parameters, rows);
+            }
+            Part::Row { copy, .. } | Part::Bias(copy) => copy.copy_from_slice(parameters),
+            Part::Known => {}
+        }
+    }
+}
+
+/// What a step read in each group, and the gradient of what it wrote.
+pub(crate) fn sights<'a>(step: Option<&Step>, groups: &'a [Group]) -> Vec<Sight<'a>> {
+    let Some(step) = step else { return Vec::new() };
+    let sight =
+        |group: &'a Group| Sight { x: &group.values[step.inputs[0]], g: &group.gradients[step.output] };
+    groups.iter().map(sight).collect()
+}

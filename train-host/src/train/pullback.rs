@@ -1,0 +1,215 @@
+//! Gradients of the operators without weights, each added to the gradient of the operator's input.
+
+use crate::float::lanes::{LANES, Lanes};
+use crate::float::pointwise::Function;
+use crate::float::pool::PoolMap;
+use crate::float::simd::{Kernel, Simd};
+
+/// `g = 0` wherever `y` is not above 0: a relu that is part of another operator.
+pub(crate) struct MaskBy<'a>(pub(crate) &'a [Lanes], pub(crate) &'a mut [Lanes]);
+
+impl Kernel for MaskBy<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        for (y, g) in self.0.iter().zip(self.1) {
+            for l in 0..LANES {
+                g.0[l] = if y.0[l] > 0.0 { g.0[l] } else { 0.0 };
+            }
+        }
+    }
+}
+
+/// `dest += derivative * g`, the derivative found from the output y.
+pub(crate) struct Derive<'a> {
+    /// The function.
+    pub(crate) function: Function,
+    /// Its output.
+    pub(crate) y: &'a [Lanes],
+    /// Gradient of the output.
+    pub(crate) g: &'a [Lanes],
+    /// Gradient of the input.
+    pub(crate) dest: &'a mut [Lanes],
+}
+
+impl Kernel for Derive<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let all = self.y.iter().zip(self.g).zip(self.dest);
+        match self.function {
+            Function::Relu => {
+                for ((y, g), dest) in all {
+                    for l in 0..LANES {
+                        dest.0[l] += if y.0[l] > 0.0 { g.0[l] } else { 0.0 };
+                    }
+                }
+            }
+            Function::Relu6 => {
+                for ((y, g), dest) in all {
+                    for l in 0..LANES {
+                        let passes = (y.0[l] > 0.0) & (y.0[l] < 6.0);
+                        dest.0[l] += if passes { g.0[l] } else { 0.0 };
+                    }
+                }
+            }
+            Function::Tanh => {
+                for ((y, g), dest) in all {
+                    for l in 0..LANES {
+                        dest.0[l] = s.fma1(s.fma1(-y.0[l], y.0[l], 1.0), g.0[l], dest.0[l]);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Softmax: `dest += y * (g - sum of y g over the channels)`.
+pub(crate) struct SoftmaxBack<'a> {
+    /// Channels of a pixel.
+    pub(crate) channels: usize,
+    /// The output.
+    pub(crate) y: &'a [Lanes],
+    /// Its gradient.
+    pub(crate) g: &'a [Lanes],
+    /// Gradient of the input.
+    pub(crate) dest: &'a mut [Lanes],
+}
+
+impl Kernel for SoftmaxBack<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let n = self.channels;
+        let pixels = self.y.chunks_exact(n).zip(self.g.chunks_exact(n)).zip(self.dest.chunks_exact_mut(n));
+        for ((y, g), dest) in pixels {
+            let mut sum = Lanes::ZERO;
+            for (y, g) in y.iter().zip(g) {
+                for l in 0..LANES {
+                    sum.0[l] = s.fma1(y.0[l], g.0[l], sum.0[l]);
+                }
+            }
+            for ((y, g), dest) in y.iter().zip(g).zip(dest) {
+                for l in 0..LANES {
+                    dest.0[l] = s.fma1(y.0[l], g.0[l] - sum.0[l], dest.0[l]);
+                }
+            }
+        }
+    }
+}
+
+/// Max pooling: the gradient goes to the first element, row by row, that was the greatest.
+pub(crate) struct MaxPoolBack<'a> {
+    /// The windows.
+    pub(crate) map: &'a PoolMap,
+    /// The input.
+    pub(crate) x: &'a [Lanes],
+    /// The output.
+    pub(crate) y: &'a [Lanes],
+    /// Its gradient.
+    pub(crate) g: &'a [Lanes],
+    /// Gradient of the input.
+    pub(crate) dest: &'a mut [Lanes],
+}
+
+impl Kernel for MaxPoolBack<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        let Self { map, x, y, g, dest } = self;
+        let n = map.channels;
+        let mut pixels = y.chunks_exact(n).zip(g.chunks_exact(n));
+        for row in &map.rows {
+            for (column, (y, g)) in map.columns.iter().zip(&mut pixels) {
+                for (c, (y, g)) in y.iter().zip(g).enumerate() {
+                    let mut left = *g;
+                    for r in row {
+                        for t in column {
+                            let at = (r.source * map.width + t.source) * n + c;
+                            let (x, dest) = (&x[at], &mut dest[at]);
+                            for l in 0..LANES {
+                                let share = if x.0[l] == y.0[l] { left.0[l] } else { 0.0 };
+                                dest.0[l] += share;
+                                left.0[l] -= share;
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Average pooling: each element of a window gets an equal share.
+pub(crate) struct AvgPoolBack<'a> {
+    /// The windows.
+    pub(crate) map: &'a PoolMap,
+    /// Gradient of the output.
+    pub(crate) g: &'a [Lanes],
+    /// Gradient of the input.
+    pub(crate) dest: &'a mut [Lanes],
+}
+
+impl Kernel for AvgPoolBack<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Self { map, g, dest } = self;
+        let n = map.channels;
+        let mut pixels = g.chunks_exact(n);
+        for row in &map.rows {
+            for (column, g) in map.columns.iter().zip(&mut pixels) {
+                let share = 1.0 / (row.len() * column.len()) as f32;
+                for r in row {
+                    for t in column {
+                        let dest = &mut dest[(r.source * map.width + t.source) * n..][..n];
+                        for (g, dest) in g.iter().zip(dest) {
+                            for l in 0..LANES {
+                                dest.0[l] = s.fma1(g.0[l], share, dest.0[l]);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// `dest = g`, or `dest += g`.
+pub(crate) fn accumulate(g: &[Lanes], dest: &mut [Lanes], add: bool) {
+    if !add {
+        dest.copy_from_slice(g);
+        return;
+    }
+    for (g, dest) in g.iter().zip(dest) {
+        for l in 0..LANES {
+            dest.0[l] += g.0[l];
+        }
+    }
+}
+
+/// [`accumulate`] of `channels` channels from `first` on, of the `all` of each pixel.
+pub(crate) fn part_of(g: &[Lanes], all: usize, first: usize, channels: usize, dest: &mut [Lanes], add: bool) {
+    for (g, dest) in g.chunks_exact(all).zip(dest.chunks_exact_mut(channels)) {
+        accumulate(&g[first..first + channels], dest, add);
+    }
+}
+
+/// Adds the gradient of a channel shuffle's output to that of its input.
+pub(crate) fn unshuffle(groups: usize, channels: usize, g: &[Lanes], dest: &mut [Lanes]) {
+    let each = channels / groups;
+    for (g, dest) in g.chunks_exact(channels).zip(dest.chunks_exact_mut(channels)) {
+        for (i, g) in g.chunks_exact(groups).enumerate() {
+            for (k, g) in g.iter().enumerate() {
+                for l in 0..LANES {
+                    dest[k * each + i].0[l] += g.0[l];
+                }
+            }
+        }
+    }
+}
