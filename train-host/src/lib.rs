@@ -3,6 +3,7 @@
 pub mod build;
 pub mod data;
 mod error;
+pub mod eval;
 pub mod export;
 pub mod float;
 pub mod graph;
