@@ -1,6 +1,6 @@
 //! Post-training quantisation: from a float net and samples to an int8 net in TensorFlow Lite's arithmetic.
 //!
-//! [`fold`](fold::fold) rewrites the net into operators that have an int8 form; [`calibrate`] sees what range each
+//! [`fold`](fold::fold) rewrites the net into operators that have an int8 form; calibration sees what range each
 //! tensor takes over the samples; from the ranges follow the scales, and from the scales ([`factors`]) the integers of
 //! each operator. What the rounding of its weights adds to an output in the mean over the samples is taken off its bias
 //! (Nagel et al. 2019, arXiv 1906.04721, section 4.2). Weights are symmetric with a scale for each output channel, tensors have one scale and zero point
