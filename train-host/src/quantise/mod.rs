@@ -2,9 +2,9 @@
 //!
 //! [`fold`](fold::fold) rewrites the net into operators that have an int8 form; calibration sees what range each
 //! tensor takes over the samples; from the ranges follow the scales, and from the scales ([`factors`]) the integers of
-//! each operator. What the rounding of its weights adds to an output in the mean over the samples is taken off its bias
-//! (Nagel et al. 2019, arXiv 1906.04721, section 4.2). Weights are symmetric with a scale for each output channel, tensors have one scale and zero point
-//! (the specification is TensorFlow Lite's, "8-bit quantization specification").
+//! each operator. What the rounding of its weights adds to an output in the mean over the samples is taken off its
+//! bias (Nagel et al. 2019, arXiv 1906.04721). Weights are symmetric with a scale for each output channel, tensors have
+//! one scale and zero point (TensorFlow Lite's "8-bit quantization specification").
 
 mod activation;
 mod calibrate;
