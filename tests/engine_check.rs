@@ -250,6 +250,8 @@ fn overlap() {
     expect(1, Fault::Overlap, |g| g.tensors[2].meta.offset = 60);
     expect(2, Fault::Overlap, |g| g.tensors[3].meta.offset = 65); // in place, but for a byte
     expect(1, Fault::Overlap, |g| g.tensors[2].meta.offset = 0); // a pool does not work in place
+    let shuffle = || Part::new(Op::ChannelShuffle { groups: 2 }, &[2], 3, [0, 0, 0]);
+    expect(2, Fault::Overlap, |g| g.nodes[2] = shuffle()); // nor does a shuffle
     expect(0, Fault::Overlap, |g| g.nodes[0].scratch = Scratch { offset: 95, len: 1 });
     expect(2, Fault::Overlap, |g| {
         // In place, though a later node still needs the input.
