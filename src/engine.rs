@@ -4,7 +4,7 @@
 //! could go wrong was settled by [`Graph::check`](crate::ir::Graph::check); what is left is total.
 
 use crate::arch::{self, Isa, Store};
-use crate::ir::{Fault, Graph, Int, IntTensor, Node, Op, Shape, Tensor, TensorId, Uses};
+use crate::ir::{Fault, Graph, Int, IntTensor, Node, Op, Scratch, Shape, Tensor, TensorId, Uses};
 use crate::kernels::{self, Input, Output};
 use core::marker::PhantomData;
 use core::ops::Range;
@@ -17,6 +17,13 @@ pub struct WrongLength {
     pub expected: usize,
     /// Elements given.
     pub given: usize,
+}
+
+impl WrongLength {
+    /// Whether as many were given as expected.
+    pub(crate) const fn check(expected: usize, given: usize) -> Result<(), Self> {
+        if given == expected { Ok(()) } else { Err(Self { expected, given }) }
+    }
 }
 
 impl std::fmt::Display for WrongLength {
@@ -137,9 +144,7 @@ impl core::error::Error for RunError {}
 
 /// Copies between slices of one length.
 pub(crate) fn copy(from: &[i8], to: &mut [i8]) -> Result<(), WrongLength> {
-    if from.len() != to.len() {
-        return Err(WrongLength { expected: to.len(), given: from.len() });
-    }
+    WrongLength::check(to.len(), from.len())?;
     to.iter_mut().zip(from).for_each(|(to, &from)| *to = from);
     Ok(())
 }
@@ -190,9 +195,9 @@ impl<L: Linked> arch::Job for Step<'_, '_, L> {
         match &self.node.op {
             Op::Conv2d(conv) => {
                 if L::USES.conv2d
-                    && let Some((x, y)) = self.apart(0)
+                    && let Some((x, y, scratch)) = self.apart_with_scratch(0)
                 {
-                    kernels::conv2d(isa, conv, data, x, y);
+                    kernels::conv2d(isa, conv, data, x, y, scratch);
                 }
             }
             Op::DepthwiseConv2d(conv) => {
@@ -204,9 +209,9 @@ impl<L: Linked> arch::Job for Step<'_, '_, L> {
             }
             Op::Dense(_) => {
                 if L::USES.dense
-                    && let Some((x, y)) = self.apart(0)
+                    && let Some((x, y, scratch)) = self.apart_with_scratch(0)
                 {
-                    kernels::dense(isa, data, x, y);
+                    kernels::dense(isa, data, x, y, scratch);
                 }
             }
             Op::MaxPool2d(pool) => {
@@ -285,12 +290,22 @@ impl<L: Linked> Step<'_, '_, L> {
 
     /// Input `i` and the output, which lie apart.
     fn apart(&mut self, i: usize) -> Option<(Input<'_>, Output<'_>)> {
+        self.apart_with_scratch(i).map(|(x, y, _)| (x, y))
+    }
+
+    /// Input `i`, the output and the scratch of the node, which lie apart.
+    fn apart_with_scratch(&mut self, i: usize) -> Option<(Input<'_>, Output<'_>, &mut [i8])> {
         let (x, x_place) = place(self.graph, *self.node.inputs.get(i)?)?;
         let (y, y_place) = place(self.graph, self.node.output)?;
-        let [x_data, y_data] = self.arena.get_disjoint_mut([x_place, y_place]).ok()?;
+        let Scratch { offset, len } = self.node.data.scratch;
+        // An empty range within another would count as overlap.
+        let from = if len == 0 { 0 } else { offset as usize };
+        let places = [x_place, y_place, from..from.wrapping_add(len as usize)];
+        let [x_data, y_data, scratch] = self.arena.get_disjoint_mut(places).ok()?;
         Some((
             Input { shape: x.shape, zero: x.meta.zero, data: x_data },
             Output { shape: y.shape, zero: y.meta.zero, data: y_data },
+            scratch,
         ))
     }
 

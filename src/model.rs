@@ -1,7 +1,7 @@
 //! A model of a firmware: a table known when it is compiled, an arena, and the calls a user makes.
 
 use crate::engine::{self, Linked, WrongLength};
-use crate::ir::{Graph, Int, Uses};
+use crate::ir::{Graph, Int, Tensor, Uses};
 use core::marker::PhantomData;
 
 /// A network that an [`Engine`] runs. The exporter writes the implementation; it names two things.
@@ -78,6 +78,11 @@ impl<M: Model> Linked for Of<M> {
 }
 
 impl<M: Model> Engine<M> {
+    /// Shape, scale and zero point of the input.
+    pub const INPUT: Tensor<Int> = *M::GRAPH.tensor(M::GRAPH.input);
+    /// Shape, scale and zero point of the output.
+    pub const OUTPUT: Tensor<Int> = *M::GRAPH.tensor(M::GRAPH.output);
+
     /// Memory set to zero. `const`, so that an engine can be a `static`.
     ///
     /// A graph that is not legal in its arena, or whose `USES` leave out a kernel, does not compile.
@@ -175,4 +180,51 @@ pub fn top<const N: usize>(scores: &[i8]) -> heapless::Vec<Class, N> {
         let _ = top.insert(rank, Class { index, score });
     }
     top
+}
+
+/// Bytes of an image as int8: each less 128. Scale stays, the zero point goes down by 128 too, so that black at zero
+/// point 0 becomes -128 at zero point -128.
+///
+/// # Errors
+/// When the slices differ in length.
+pub fn from_u8(pixels: &[u8], to: &mut [i8]) -> Result<(), WrongLength> {
+    WrongLength::check(to.len(), pixels.len())?;
+    to.iter_mut().zip(pixels).for_each(|(to, &pixel)| *to = (pixel ^ 0x80) as i8);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::prelude::v1::*;
+
+    #[test]
+    fn the_best_is_the_first_of_equals() {
+        assert_eq!(argmax(&[-128, -128]), 0);
+        assert_eq!(argmax(&[1, 5, 5, 2]), 1);
+        assert_eq!(Class::best(&[-3, -2]), Class { index: 1, score: -2 });
+        assert_eq!(argmax(&[]), 0);
+    }
+
+    #[test]
+    fn the_top_are_those_of_a_stable_sort() {
+        for seed in 0..200u32 {
+            let scores: Vec<i8> = (0..seed % 9).map(|i| (seed.wrapping_mul(i + 7) % 5) as i8 - 2).collect();
+            let mut sorted: Vec<Class> =
+                scores.iter().enumerate().map(|(index, &score)| Class { index, score }).collect();
+            sorted.sort_by_key(|class| std::cmp::Reverse(class.score));
+            sorted.truncate(3);
+            assert_eq!(top::<3>(&scores).as_slice(), sorted, "{scores:?}");
+            assert!(top::<0>(&scores).is_empty());
+        }
+    }
+
+    #[test]
+    fn bytes_become_int8_in_order() {
+        let pixels: Vec<u8> = (0..=255).collect();
+        let mut got = vec![0; 256];
+        from_u8(&pixels, &mut got).unwrap();
+        assert!(got.iter().copied().eq(i8::MIN..=i8::MAX));
+        assert_eq!(from_u8(&pixels[1..], &mut got), Err(WrongLength { expected: 256, given: 255 }));
+    }
 }

@@ -88,8 +88,15 @@ pub(crate) trait Isa: Copy {
         Some([of(0)?, of(1)?, of(2)?, of(3)?])
     }
 
+    /// Bytes of scratch that [`Isa::units`] wants for `P` runs of `k` elements; it also works with less.
+    #[allow(dead_code)] // read by whoever plans memory
+    fn scratch(_k: usize) -> usize {
+        0
+    }
+
     /// `y[p][n] = requantise(bias[p][n] + sum over j of x[p][j] * w[n][j])` for `P` pixels and the units `n` of a
-    /// range. All `x[p]` have `k` elements; `bias[p]` and `y[p]` are those of all units.
+    /// range. All `x[p]` have `k` elements; `bias[p]` and `y[p]` are those of all units. The portable body has no
+    /// use for the scratch; others keep there what they prepare once for all units.
     #[inline(never)]
     fn units<const P: usize>(
         self,
@@ -98,23 +105,9 @@ pub(crate) trait Isa: Copy {
         x: [&[i8]; P],
         bias: [&[i32]; P],
         y: &mut [&mut [i8]; P],
+        _scratch: &mut [i8],
     ) {
-        let mut unit = units.start;
-        while unit < units.end {
-            let Some(w) = self.quad(matrix, unit, units.end - 1) else { return };
-            let mut acc = bias.map(|bias| first(bias, unit));
-            self.dot(&mut acc, x, &w, 0);
-            let live = QUAD.min(units.end - unit);
-            for (acc, y) in acc.iter().zip(y.iter_mut()) {
-                self.store(
-                    acc,
-                    run(matrix.requant, unit, live),
-                    matrix.store,
-                    y.get_mut(unit..).unwrap_or_default(),
-                );
-            }
-            unit += live;
-        }
+        by_quads(self, matrix, units, x, bias, y);
     }
 
     /// `acc[p][i] += sum over j of x[p][j] * w[i][from + j]`: `P` pixels times four channels over a run. All
@@ -180,6 +173,22 @@ pub(crate) trait Isa: Copy {
         }
     }
 
+    /// Stores the accumulators of a quad from `unit` on, for each pixel, as far as the units go before `end`.
+    #[inline(always)]
+    fn finish<const P: usize>(
+        self,
+        matrix: &Matrix<'_>,
+        unit: usize,
+        end: usize,
+        acc: &[[i32; QUAD]; P],
+        y: &mut [&mut [i8]; P],
+    ) {
+        let requant = run(matrix.requant, unit, QUAD.min(end - unit));
+        for (acc, y) in acc.iter().zip(y) {
+            self.store(acc, requant, matrix.store, y.get_mut(unit..).unwrap_or_default());
+        }
+    }
+
     /// `y[i] = y[i] + x[i]` as [`Sum`] says; `y[i] + y[i]` when there is no `x`.
     #[inline(always)]
     fn add(self, y: &mut [i8], x: Option<&[i8]>, sum: &Sum) {
@@ -195,6 +204,26 @@ pub(crate) trait Isa: Copy {
             Some(x) => y.iter_mut().zip(x).for_each(|(y, &x)| *y = add(*y, x)),
             None => y.iter_mut().for_each(|y| *y = add(*y, *y)),
         }
+    }
+}
+
+/// The portable [`Isa::units`]: quad by quad, each a [`Isa::dot`] and a [`Isa::store`] for every pixel.
+#[inline(always)]
+fn by_quads<I: Isa, const P: usize>(
+    isa: I,
+    matrix: &Matrix<'_>,
+    units: Range<usize>,
+    x: [&[i8]; P],
+    bias: [&[i32]; P],
+    y: &mut [&mut [i8]; P],
+) {
+    let mut unit = units.start;
+    while unit < units.end {
+        let Some(w) = isa.quad(matrix, unit, units.end - 1) else { return };
+        let mut acc = bias.map(|bias| first(bias, unit));
+        isa.dot(&mut acc, x, &w, 0);
+        isa.finish(matrix, unit, units.end, &acc, y);
+        unit += QUAD;
     }
 }
 

@@ -3,8 +3,9 @@
 //! `SXTB16` widens bytes 0 and 2 of a word to halfwords, `SMLAD` adds the products of both halfwords. Four bytes a
 //! word, so two of each for four elements. Here they are functions, so that the algorithm is tested on the host.
 
-use super::{Isa, QUAD, run};
+use super::{Isa, Matrix, QUAD, by_quads, first, run};
 use crate::ir::Packing;
+use core::ops::Range;
 
 /// The token; the functions run everywhere.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +15,47 @@ impl Isa for Twin {
     const NAME: &'static str = "armv7e-m twin";
     const PACKING: Packing = Packing::Plain;
     const PAIRS: bool = true;
+
+    /// Two runs, each element widened to a halfword.
+    fn scratch(k: usize) -> usize {
+        4 * k.next_multiple_of(4)
+    }
+
+    /// Inputs are widened once for all units, the two halves of a word in the order that `SXTB16` gives weights.
+    fn units<const P: usize>(
+        self,
+        matrix: &Matrix<'_>,
+        units: Range<usize>,
+        x: [&[i8]; P],
+        bias: [&[i32]; P],
+        y: &mut [&mut [i8]; P],
+        scratch: &mut [i8],
+    ) {
+        let bytes = 2 * matrix.k.next_multiple_of(4);
+        if scratch.len() < P * bytes {
+            return by_quads(self, matrix, units, x, bias, y);
+        }
+        for (x, wide) in x.iter().zip(scratch.chunks_exact_mut(bytes)) {
+            widen(x, wide);
+        }
+        let mut unit = units.start;
+        while unit < units.end {
+            let Some(w) = self.quad(matrix, unit, units.end - 1) else { return };
+            let mut acc = bias.map(|bias| first(bias, unit));
+            for (acc, wide) in acc.iter_mut().zip(scratch.chunks_exact(bytes)) {
+                for (acc, w) in acc.iter_mut().zip(w) {
+                    for (&[a, b, c, d, e, f, g, h], w) in wide.as_chunks().0.iter().zip(w.chunks(4)) {
+                        let mut four = [0; 4];
+                        four[..w.len()].copy_from_slice(w);
+                        *acc = smlad(word([a, b, c, d]), sxtb16(word(four)), *acc);
+                        *acc = smlad(word([e, f, g, h]), sxtb16(word(four).rotate_right(8)), *acc);
+                    }
+                }
+            }
+            self.finish(matrix, unit, units.end, &acc, y);
+            unit += QUAD;
+        }
+    }
 
     fn dot<const P: usize>(self, acc: &mut [[i32; QUAD]; P], x: [&[i8]; P], w: &[&[i8]; QUAD], from: usize) {
         for (acc, x) in acc.iter_mut().zip(x) {
@@ -50,6 +92,16 @@ impl Isa for Twin {
         for ((acc, &x), &w) in a1.iter_mut().zip(x1).zip(w1) {
             *acc = smlabb(x as u32, w as u32, *acc);
         }
+    }
+}
+
+/// Elements 0 and 2, then 1 and 3, of each four as halfwords; zeros past the end.
+fn widen(x: &[i8], wide: &mut [i8]) {
+    for (x, wide) in x.chunks(4).zip(wide.as_chunks_mut::<8>().0) {
+        let mut four = [0; 4];
+        four[..x.len()].copy_from_slice(x);
+        let words = [sxtb16(word(four)), sxtb16(word(four).rotate_right(8))].map(u32::to_le_bytes);
+        wide.iter_mut().zip(words.as_flattened()).for_each(|(to, &byte)| *to = byte as i8);
     }
 }
 

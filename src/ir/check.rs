@@ -42,6 +42,8 @@ pub enum Fault {
     Scale,
     /// An operator that the integer phase does not have.
     NotInteger,
+    /// Less scratch than the packing's kernels ask for.
+    Scratch,
     /// A tensor or scratch lies outside the arena.
     Arena,
     /// Two live tensors, or a live tensor and scratch, share bytes of the arena.
@@ -67,6 +69,7 @@ impl Fault {
             Fault::Clamp => "the least output lies above the greatest",
             Fault::Scale => "input and output must have the same scale and zero point",
             Fault::NotInteger => "the operator has no integer form; fold it first",
+            Fault::Scratch => "less scratch than the packing's kernels ask for",
             Fault::Arena => "a tensor lies outside the arena",
             Fault::Overlap => "two live tensors overlap in the arena",
         }
@@ -293,6 +296,9 @@ impl Graph<'_, Int> {
             j += 1;
         }
         let scratch = &data.scratch;
+        if (scratch.len as usize) < data.packing.scratch(&node.op, x.shape) {
+            return Err(Fault::Scratch);
+        }
         if scratch.len > 0 && scratch.offset as usize + scratch.len as usize > arena {
             return Err(Fault::Arena);
         }

@@ -1,6 +1,6 @@
 //! The two phases: what the numbers of a graph are.
 
-use super::Phase;
+use super::{Op, Phase, Shape};
 
 /// Numbers are f32: a net in training or just trained. Lives on the host only.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -118,7 +118,7 @@ impl Clamp {
 pub struct Scratch {
     /// First byte.
     pub offset: u32,
-    /// Number of bytes; what the instruction set's kernel asks for.
+    /// Number of bytes; at least [`Packing::scratch`].
     pub len: u32,
 }
 
@@ -130,6 +130,15 @@ pub enum Packing {
     /// Row by row as [`IntData::weights`] says: read by the portable kernels.
     #[default]
     Plain,
+}
+
+impl Packing {
+    /// Bytes of scratch that the kernels for this packing ask for, to run `op` on an input of this shape.
+    pub const fn scratch(self, _op: &Op, _input: Shape) -> usize {
+        match self {
+            Packing::Plain => 0,
+        }
+    }
 }
 
 /// What a node of an int8 graph carries.

@@ -17,17 +17,8 @@ pub(super) fn run(command: &DataCommand) -> Result<()> {
 
 /// What is known, what it is, and where it is or how to get it.
 fn list() -> String {
-    let mut text = String::new();
-    for set in known::list() {
-        text.push_str(&format!("{}: {}\n", set.name, set.summary));
-        match set.found {
-            Some(place) => text.push_str(&format!("    found: {}\n", place.display())),
-            None => {
-                let places: Vec<String> = set.looked_in.iter().map(|p| p.display().to_string()).collect();
-                text.push_str(&format!("    not found in {}\n    {}\n", places.join(", "), set.hint));
-            }
-        }
-    }
-    text.push_str("or a path: a folder of IDX files, a folder of class folders of PNGs, or a CSV with a label column\n");
-    text
+    let known: String = known::list().iter().map(ToString::to_string).collect();
+    format!(
+        "{known}or a path: a folder of IDX files, a folder of class folders of PNGs, or a CSV with a label column\n"
+    )
 }

@@ -23,7 +23,8 @@ use zipnet::ir::{Float, Int, IntTensor, Tensor, TensorId};
 
 pub use self::calibrate::Range;
 use self::calibrate::{Observe, ranges};
-use self::factors::Scale;
+pub use self::factors::Scale;
+use crate::float::Executor;
 use crate::graph::{Net, NetNode};
 use crate::plan::plan;
 use crate::recipe::Quantise;
@@ -48,12 +49,36 @@ pub struct Quantised {
     pub tensors: Vec<TensorId>,
 }
 
+/// Quantises `net`, its ranges calibrated over `samples`: normalised to -1 to 1, `[h][w][c]`, back to back. Of more
+/// than [`CALIBRATION_SAMPLES`] that many are taken, spread evenly.
+///
+/// # Errors
+/// Names the layer that cannot be quantised, and why.
+pub fn quantise(net: &Net<Float>, spec: &Quantise, samples: &[f32], threads: usize) -> Result<Quantised> {
+    let size = net.input_shape().len();
+    let count = samples.len() / size;
+    if count == 0 || samples.len() != count * size {
+        return Err(Error::new(format!(
+            "{} values to calibrate on are not one or more samples of {size}",
+            samples.len()
+        )));
+    }
+    let origin = net.tensors[net.input.at()].meta.origin;
+    let taken = count.min(CALIBRATION_SAMPLES);
+    let spread = (0..taken).flat_map(|i| &samples[i * count / taken * size..][..size]);
+    let shifted: Vec<f32> = spread.map(|x| x - origin).collect();
+    quantise_with(net, spec, |folded, observe| {
+        Executor::new(folded, threads).observe(&shifted, observe);
+        Ok(())
+    })
+}
+
 /// Quantises `net`; `replay` runs calibration samples, given over `x - origin`, through the folded net it is handed,
 /// the same ones each time, and shows every tensor.
 ///
 /// # Errors
 /// Names the layer that cannot be quantised, and why.
-pub fn quantise_with(
+fn quantise_with(
     net: &Net<Float>,
     spec: &Quantise,
     mut replay: impl FnMut(&Net<Float>, &mut Observe<'_>) -> Result<()>,
@@ -61,6 +86,19 @@ pub fn quantise_with(
     let folded = fold::fold(net)?;
     let steps = activation::fuse(&folded);
     let ranges = ranges(&folded, spec.calibrate, |observe| replay(&folded, observe))?;
+    let mut sums: Vec<Vec<f64>> = folded.tensors.iter().map(|t| vec![0.0; t.shape.len()]).collect();
+    let mut seen = 0usize;
+    replay(&folded, &mut |id, values| {
+        let sum = &mut sums[id.at()];
+        if id == folded.input {
+            seen += values.len() / sum.len();
+        }
+        for sample in values.chunks_exact(sum.len()) {
+            for (s, v) in sum.iter_mut().zip(sample) {
+                *s += f64::from(*v);
+            }
+        }
+    })?;
     let origin = net.tensors[net.input.at()].meta.origin;
     let input = Range { low: DATA.low - origin, high: DATA.high - origin };
     let scales = scales::assign(&folded, &steps, &ranges, input);
@@ -85,6 +123,40 @@ pub fn quantise_with(
         };
         let store = node::store(&node.op, &node.store, &around)
             .map_err(|e| Error::new(format!("layer {:?} ({}): {e}", node.name, node.op.name())))?;
+        let store = if fold::has_weights(&node.op) && std::env::var("BC").is_ok() {
+            let channels = usize::from(folded.shape(step.output).c);
+            let x = around.inputs[0];
+            let mut float = node.store.clone();
+            let mut scales = vec![];
+            for c in 0..channels {
+                let idx = fold::weights_of(&node.op, c, channels, float.weights.len());
+                let most = idx.clone().map(|i| float.weights[i].abs()).fold(0.0, f32::max);
+                scales.push(most / 127.0);
+                for i in idx {
+                    float.weights[i] -= f32::from(store.weights[i]) * most / 127.0;
+                }
+            }
+            float.bias.fill(0.0);
+            let mut one = Net::<Float>::new("one", folded.shape(node.inputs[0]), Default::default());
+            let i = one.input;
+            one.push("n", node.op, &[i], Default::default(), float)?;
+            let mean: Vec<f32> = sums[node.inputs[0].at()].iter().map(|v| (v / seen as f64) as f32).collect();
+            let mut out = vec![];
+            Executor::new(&one, 1).forward(&mean, &mut out);
+            let mut store = store;
+            let n = store.bias.len();
+            let per = out.len() / n;
+            let mut add = vec![0.0f64; n];
+            for (j, v) in out.iter().enumerate() {
+                add[j % n] += f64::from(*v) / per as f64;
+            }
+            for (j, b) in store.bias.iter_mut().enumerate() {
+                *b += (add[j] / (f64::from(x.scale) * f64::from(scales[j % channels]))).round() as i32;
+            }
+            store
+        } else {
+            store
+        };
         let output = TensorId(tensors.len() as u16);
         int.tensors.push(Tensor { shape: around.shape, meta: meta(step.output) });
         int.nodes.push(NetNode { name: node.name.clone(), op: node.op, inputs, output, store });
