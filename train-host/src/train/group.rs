@@ -27,7 +27,8 @@ pub(crate) struct Group {
     input: usize,
     /// Distorts samples.
     augmenter: Option<Augmenter>,
-    distorted: Vec<f32>,
+    /// The samples, back to back.
+    samples: Vec<f32>,
 }
 
 impl Group {
@@ -46,36 +47,29 @@ impl Group {
             tally: Tally::default(),
             input: model.plan.input,
             augmenter: None,
-            distorted: Vec::new(),
+            samples: vec![0.0; LANES * model.input_len()],
         }
     }
 
     /// The same, with distortions.
     pub(crate) fn with(mut self, augmenter: Option<&Augmenter>) -> Self {
         self.augmenter = augmenter.cloned();
-        self.distorted.resize(self.values[self.input].len(), 0.0);
         self
     }
 
-    /// Writes a sample into its lane.
-    pub(crate) fn put(&mut self, lane: usize, sample: &[f32], label: u16) {
-        self.labels[lane] = label;
-        put(sample, lane, &mut self.values[self.input]);
-    }
-
-    /// Writes a sample into its lane, distorted as [`Augmenter::apply`] does where the group has distortions.
-    pub(crate) fn put_distorted(
-        &mut self,
-        lane: usize,
-        sample: &[f32],
-        label: u16,
-        progress: f32,
-        seed: u64,
-    ) {
-        let Some(augmenter) = &mut self.augmenter else { return self.put(lane, sample, label) };
-        augmenter.apply(progress, seed, sample, &mut self.distorted);
-        self.labels[lane] = label;
-        put(&self.distorted, lane, &mut self.values[self.input]);
+    /// Takes its samples: for each, `sample` gives its input, its label, and how far the run is and the number to
+    /// draw from where it is to be distorted ([`Augmenter::apply`]).
+    pub(crate) fn take<'s>(&mut self, sample: impl Fn(usize) -> (&'s [f32], u16, Option<(f32, u64)>)) {
+        let into = &mut self.values[self.input];
+        for (lane, row) in self.samples.chunks_exact_mut(into.len()).take(self.count).enumerate() {
+            let (input, label, distort) = sample(self.first + lane);
+            self.labels[lane] = label;
+            match (distort, &mut self.augmenter) {
+                (Some((progress, seed)), Some(augmenter)) => augmenter.apply(progress, seed, input, row),
+                _ => row.copy_from_slice(input),
+            }
+        }
+        put(&self.samples, into);
     }
 
     /// Steps of a turn forward, then the moments that the next needs.

@@ -242,13 +242,11 @@ impl Run<'_> {
             let progress = (self.step as f64 / self.steps as f64) as f32;
             let seed = self.spec.seed;
             let own = self.model.step(&self.team, groups, self.step, Some(rule), &|group| {
-                for lane in 0..group.count {
-                    let at = batch[group.first + lane];
-                    let sample = samples.input(at as usize, input);
-                    let label = samples.labels[at as usize];
-                    let seed = draw(seed, Purpose::Augment, epoch.into(), at.into());
-                    group.put_distorted(lane, sample, label, progress, seed);
-                }
+                group.take(|place| {
+                    let at = batch[place] as usize;
+                    let draw = draw(seed, Purpose::Augment, epoch.into(), at as u64);
+                    (samples.input(at, input), samples.labels[at], Some((progress, draw)))
+                });
             });
             self.step += 1;
             if !own.loss.is_finite() {
@@ -275,10 +273,10 @@ impl Run<'_> {
         for batch in list.chunks(self.groups.len() * LANES) {
             let groups = deal(&mut self.groups, batch.len());
             tally.add(self.model.evaluate(&self.team, groups, &|group| {
-                for lane in 0..group.count {
-                    let at = batch[group.first + lane] as usize;
-                    group.put(lane, samples.input(at, input), samples.labels[at]);
-                }
+                group.take(|place| {
+                    let at = batch[place] as usize;
+                    (samples.input(at, input), samples.labels[at], None)
+                });
             }));
         }
         tally
