@@ -24,7 +24,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 KERNELS = ROOT / 'src' / 'kernels'
 
 # Both manglings of Rust write a path as lengths and names.
-PANIC = re.compile(r'4core9panicking|rust_begin_unwind|13unwrap_failed|13expect_failed|4core5slice5index\w*fail|_defmt_panic')
+PANIC = re.compile(r'4core9panicking|rust_begin_unwind|13unwrap_failed|13expect_failed|4core5slice5index\w*fail|_defmt_(default_)?panic')
 FORMAT = re.compile(r'4core3fmt')
 FLOAT = re.compile(r'^__aeabi_(c?[fd]|u?[il]2[fd])'
                    r'|^__(add|sub|mul|div|neg|cmp|eq|ne|ge|gt|le|lt|unord|fix|fixuns|extend|trunc|pow)\w*[sdh]f[23sd]?\w*$'
