@@ -43,7 +43,7 @@ HEADER = {
     " learning_rate * v. adamw: w *= 1 - learning_rate * weight_decay; m = beta1 * m + (1 - beta1) * g; v = beta2 * v + (1 - beta2) *"
     " g^2; w -= learning_rate * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon). Both apply to every parameter, biases,"
     " gamma and beta included.",
-    "results": "output: of the last layer, training mode, initial parameters; loss and gradients likewise. after: parameters (and"
+    "results": "output: of the last layer, training mode, initial parameters; gradients likewise. after: parameters (and"
     " running statistics) after that many steps. step_losses: the loss that each step starts from. evaluated: outputs in evaluation"
     " mode, before any step and after the last. Numbers are rounded to 9 significant digits; inputs and initial parameters are exact"
     " once read as float32.",
@@ -305,7 +305,7 @@ def train(net):
         loss.backward()
         losses.append(float(f"{loss.item():.9g}"))
         if step == 1:
-            entry["output"], entry["loss"] = [plain(s) for s in output], losses[0]
+            entry["output"] = [plain(s) for s in output]
             entry["gradients"] = {n: {k: plain(v.grad) for k, v in own.items()} for n, own in parameters.items()}
         if net["optimizer"]["kind"] == "adamw":
             sizes = torch.cat([v.grad.reshape(-1) for v in leaves]).abs()

@@ -25,15 +25,13 @@ pub enum Command {
     /// Train a net, quantise it, export it, report what was lost.
     Train(TrainArgs),
     /// Run an exported int8 net over raw int8 tensors, back to back.
-    #[command(after_help = "The input file holds N inputs of the net, each as many bytes as its input has elements \
-        (rows, columns, channels in that order); the output file gets N outputs. For 8-bit images, input = pixel - 128.")]
+    #[command(
+        after_help = "The input file holds N inputs of the net, each as many bytes as its input has elements \
+        (rows, columns, channels in that order); the output file gets N outputs. For 8-bit images, input = pixel - 128."
+    )]
     Run(RunArgs),
     /// Compare float and int8 over a test split.
     Eval(EvalArgs),
-    /// Time int8 against float on this host, interleaved in one run.
-    #[command(after_help = "Both run on one thread over the same samples. Quote the ratios: absolute times swing \
-        with the machine.")]
-    Bench(BenchArgs),
     /// Show layers, shapes, MACs, weight bytes and the arena over time.
     Inspect(InspectArgs),
     /// List the data sets known here, fetch one, or remake the embedded digits.

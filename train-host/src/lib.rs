@@ -1,8 +1,11 @@
 //! Trains small neural nets, quantises them to 8 bits, and exports them for the `zipnet` engine.
 
 pub mod build;
+pub mod cli;
+pub mod commands;
 pub mod data;
 mod error;
+pub mod eval;
 pub mod export;
 pub mod float;
 pub mod graph;

@@ -18,5 +18,7 @@ pub(super) fn run(command: &DataCommand) -> Result<()> {
 /// What is known, what it is, and where it is or how to get it.
 fn list() -> String {
     let known: String = known::list().iter().map(ToString::to_string).collect();
-    format!("{known}or a path: a folder of IDX files, a folder of class folders of PNGs, or a CSV with a label column\n")
+    format!(
+        "{known}or a path: a folder of IDX files, a folder of class folders of PNGs, or a CSV with a label column\n"
+    )
 }

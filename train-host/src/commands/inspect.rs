@@ -26,7 +26,8 @@ fn describe(stored: &Stored) -> String {
         stored.origin.data,
         stored.origin.seed
     );
-    let mut rows = vec![["layer", "operator", "input", "output", "MACs", "weight bytes"].map(str::to_owned).to_vec()];
+    let mut rows =
+        vec![["layer", "operator", "input", "output", "MACs", "weight bytes"].map(str::to_owned).to_vec()];
     for node in &net.nodes {
         let inputs: Vec<String> = node.inputs.iter().map(|&id| show(net.shape(id))).collect();
         let macs = node.op.macs(net.shape(node.inputs[0]), net.shape(node.output));
@@ -72,10 +73,15 @@ fn arena(net: &Net<Int>, graph: &Graph<'_, Int>, size: usize) -> String {
     }
     let mut text = format!("arena: {size} bytes\n");
     text.push_str(&align(&rows));
-    if let Some((step, bytes)) = live.iter().enumerate().max_by_key(|&(step, bytes)| (bytes, std::cmp::Reverse(step))) {
+    if let Some((step, bytes)) =
+        live.iter().enumerate().max_by_key(|&(step, bytes)| (bytes, std::cmp::Reverse(step)))
+    {
         let name = if step == 0 { "filling the input" } else { &net.nodes[step - 1].name };
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "most live at once: {bytes} bytes, at {name} (tensors that share bytes count twice)");
+        let _ = writeln!(
+            text,
+            "most live at once: {bytes} bytes, at {name} (tensors that share bytes count twice)"
+        );
     }
     text
 }

@@ -1,10 +1,10 @@
 //! One file a command: each reads, calls the library, and tells.
 
-mod bench;
 mod data;
 mod eval;
 mod inspect;
 mod run;
+mod summary;
 mod train;
 
 use std::io::Write;
@@ -23,7 +23,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Some(Command::Train(args)) => train::run(&args),
         Some(Command::Run(args)) => run::run(&args),
         Some(Command::Eval(args)) => eval::run(&args),
-        Some(Command::Bench(args)) => bench::run(&args),
+
         Some(Command::Inspect(args)) => inspect::run(&args),
         Some(Command::Data(command)) => data::run(&command),
     }
@@ -32,7 +32,9 @@ pub fn run(cli: Cli) -> Result<()> {
 /// Prints to standard output. A reader that went away (`| head`) is no error.
 fn print(text: &str) -> Result<()> {
     match std::io::stdout().lock().write_all(text.as_bytes()) {
-        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::new(format!("standard output: {e}"))),
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::new(format!("standard output: {e}")))
+        }
         _ => Ok(()),
     }
 }

@@ -2,17 +2,19 @@
 
 use std::path::PathBuf;
 
-use zipnet::ir::Shape;
+use zipnet::ir::{Float, Shape};
 
-use crate::build::build;
+use crate::build::{Blueprint, build};
 use crate::cli::TrainArgs;
 use crate::data::{Dataset, Split};
-use crate::eval::{compare, quantise_input};
+use crate::eval::{Labelled, compare, quantise_input};
 use crate::export::{CHECKPOINT, Folder, Origin, Sample, Stored, table, write_checkpoint};
-use crate::quantise::{CALIBRATION_SAMPLES, quantise};
+use crate::graph::Net;
+use crate::quantise::quantise;
 use crate::recipe::Recipe;
+use crate::report::Epoch;
 use crate::report::progress::ProgressBar;
-use crate::train::{Samples, train};
+use crate::train::{Samples, Trained, train};
 use crate::{Error, Result};
 
 /// Test samples that go into `model.rs` with the outputs they must give.
@@ -22,49 +24,73 @@ pub(super) fn run(args: &TrainArgs) -> Result<()> {
     let threads = super::threads(args.threads)?;
     let recipe = recipe(args)?;
     let data = Dataset::load(&recipe.data)?;
-    let shape = shape_of(&data)?;
-    let seed = recipe.train.seed;
-    let blueprint = build(&recipe, shape, data.classes.len(), seed)?;
+    let blueprint = build(&recipe, shape_of(&data)?, data.classes.len(), recipe.train.seed)?;
     let out = args.out.clone().unwrap_or_else(|| PathBuf::from("out").join(&recipe.name));
-    let mut folder = Folder::open(&out)?;
+    let mut folder = Folder::open(&out)?; // before the work, so that a folder that cannot be written costs none
 
-    let (train_inputs, test_inputs) = (data.normalised(&data.train), data.normalised(&data.test));
     eprintln!(
-        "{}: {} parameters, {} training and {} test samples of {:?}, {threads} threads",
+        "{}: {} parameters, {} multiplications; {:?}: {} training and {} test samples; threads: {threads}",
         recipe.name,
         blueprint.net.params(),
+        blueprint.net.macs(),
+        data.name,
         data.train.len(),
         data.test.len(),
-        data.name
     );
-    let mut bar = ProgressBar::new(recipe.train.epochs);
-    let trained = train(
-        blueprint,
-        &recipe.train,
-        Samples { inputs: &train_inputs, labels: &data.train.labels },
-        Some(Samples { inputs: &test_inputs, labels: &data.test.labels }),
-        threads,
-        &mut |progress| bar.update(progress),
-    );
-    bar.finish();
-    let trained = trained?;
+    let (inputs, test_inputs) = (data.normalised(&data.train), data.normalised(&data.test));
+    let train_samples = Samples { inputs: &inputs, labels: &data.train.labels };
+    let test_samples = Samples { inputs: &test_inputs, labels: &data.test.labels };
+    let trained = train_with_bar(&recipe, blueprint, train_samples, test_samples, threads)?;
 
-    let calibration = spread(&train_inputs, shape.len(), CALIBRATION_SAMPLES);
-    let quantised = quantise(&trained.net, &recipe.quantise, &calibration, threads)?;
+    let quantised = quantise(&trained.net, &recipe.quantise, &inputs, threads)?;
+    let labelled = Labelled { samples: &test_inputs, labels: &data.test.labels };
+    let comparison = compare(&trained.net, &quantised, labelled, threads)?;
     let (low, high) = data.range;
-    let origin = Origin { data: recipe.data.clone(), seed, low, high, classes: data.classes.clone() };
-    let comparison = compare(&trained.net, &quantised, &test_inputs, &data.test.labels, threads)?;
+    let origin = Origin {
+        data: recipe.data.clone(),
+        seed: recipe.train.seed,
+        low,
+        high,
+        classes: data.classes.clone(),
+    };
     let stored = Stored { net: quantised.net.clone(), arena: quantised.arena, origin };
-    let samples = golden(&stored, &data.test, &test_inputs)?;
+    let golden = golden(&stored, &trained.net, &data.test, &test_inputs)?;
     let report = super::summary::report(&recipe, &data, &trained, &quantised, &comparison);
 
-    folder.write("model.rs", table(&stored, &samples).as_bytes())?;
+    folder.write("model.rs", table(&stored, &golden).as_bytes())?;
     folder.write(Stored::FILE, stored.to_json().as_bytes())?;
     folder.write(CHECKPOINT, &write_checkpoint(&trained.net)?)?;
     folder.write("report.json", report.json().as_bytes())?;
     folder.write("report.html", report.html()?.as_bytes())?;
     folder.commit()?;
-    super::print(&format!("{}\nwritten: {}\n", report.table(), out.display()))
+    super::print(&format!(
+        "{}\nwritten to {}: model.rs, report.html and their kin\n",
+        report.terminal(),
+        out.display()
+    ))
+}
+
+fn train_with_bar(
+    recipe: &Recipe,
+    blueprint: Blueprint,
+    samples: Samples<'_>,
+    test: Samples<'_>,
+    threads: usize,
+) -> Result<Trained> {
+    let mut bar = ProgressBar::new("training", u64::from(recipe.train.epochs));
+    let trained = train(blueprint, &recipe.train, samples, Some(test), threads, &mut |progress| {
+        let done = progress.step * u64::from(progress.epochs) / progress.steps.max(1);
+        bar.epoch(&Epoch {
+            epoch: done as u32,
+            loss: progress.loss.into(),
+            train_accuracy: progress.train_accuracy.into(),
+            test_loss: None,
+            test_accuracy: progress.test_accuracy.map(f64::from),
+            rate: progress.rate.into(),
+        });
+    })?;
+    bar.finish();
+    Ok(trained)
 }
 
 /// The recipe, with what the command line changes.
@@ -82,26 +108,21 @@ fn recipe(args: &TrainArgs) -> Result<Recipe> {
 /// The shape of a sample, as the net sees it.
 fn shape_of(data: &Dataset) -> Result<Shape> {
     let axis = |n: usize| {
-        u16::try_from(n).map_err(|_| Error::new(format!("{:?}: samples of {n} along an axis; 65535 at most", data.name)))
+        u16::try_from(n)
+            .map_err(|_| Error::new(format!("{:?}: samples of {n} along an axis; 65535 at most", data.name)))
     };
     Ok(Shape::new(axis(data.height)?, axis(data.width)?, axis(data.channels)?))
 }
 
-/// `count` samples of `size`, spread evenly over all there are.
-fn spread(inputs: &[f32], size: usize, count: usize) -> Vec<f32> {
-    let all = inputs.len() / size;
-    let count = count.min(all);
-    (0..count).flat_map(|i| &inputs[i * all / count * size..][..size]).copied().collect()
-}
-
 /// Test samples spread evenly over the split, with what the engine makes of them.
-fn golden(stored: &Stored, test: &Split, inputs: &[f32]) -> Result<Vec<Sample>> {
+fn golden(stored: &Stored, float: &Net<Float>, test: &Split, inputs: &[f32]) -> Result<Vec<Sample>> {
     let size = stored.net.input_shape().len();
+    let origin = float.tensors[float.input.at()].meta.origin;
     let count = GOLDEN.min(test.len());
     (0..count)
         .map(|i| {
             let at = i * test.len() / count;
-            let input = quantise_input(&stored.net, &inputs[at * size..][..size]);
+            let input = quantise_input(&stored.net, origin, &inputs[at * size..][..size]);
             let output = stored.run(&input)?;
             Ok(Sample { input, output, label: test.labels[at] })
         })

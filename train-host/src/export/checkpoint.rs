@@ -10,6 +10,9 @@ use zipnet::ir::{Float, Op, Real, Shape, Tensor, TensorId};
 use crate::graph::{FloatStore, Net, NetNode};
 use crate::{Error, Result};
 
+/// The name of the file in an output folder.
+pub const CHECKPOINT: &str = "float.safetensors";
+
 /// The key of the graph in the file's metadata.
 const KEY: &str = "zipnet_graph";
 

@@ -6,7 +6,7 @@ mod folder;
 mod stored;
 mod table;
 
-pub use checkpoint::{read_checkpoint, write_checkpoint};
+pub use checkpoint::{CHECKPOINT, read_checkpoint, write_checkpoint};
 pub use folder::{Folder, write_beside};
 pub use stored::{Origin, Stored};
 pub use table::{Sample, table};

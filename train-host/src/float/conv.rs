@@ -6,7 +6,7 @@
 
 use zipnet::ir::{Bias, Conv2d, Dense, Shape, Window};
 
-use super::gather::{Gather, Group, Map, Quad, Run, Start, wrapped};
+use super::gather::{Gather, Group, Map, Quad, Run, Start, fours, wrapped};
 use super::lanes::Lanes;
 use super::taps::{Columns, Slide};
 
@@ -73,7 +73,7 @@ impl Conv {
                 .enumerate()
                 .map(|(g, runs)| Group {
                     base: g * quads * taps * depth,
-                    dest: (g * each..(g + 1) * each).collect(),
+                    dest: fours((g * each..(g + 1) * each).collect()),
                     runs: runs.clone(),
                 })
                 .collect(),
@@ -134,13 +134,12 @@ impl Conv {
     }
 }
 
-/// Weights `[units][fan in]` of up to four units side by side; missing units are 0.
+/// Weights `[units][fan in]` of up to four units side by side; the last stands in for those that miss.
 pub(crate) fn pack_quad(weights: &[f32], fan_in: usize, quads: &mut [Quad]) {
-    quads.fill([0.0; 4]);
-    for (j, unit) in weights.chunks_exact(fan_in).enumerate() {
-        for (quad, &w) in quads.iter_mut().zip(unit) {
-            quad[j] = w;
-        }
+    let last = weights.len() / fan_in - 1;
+    let [a, b, c, d] = [0, 1, 2, 3].map(|j: usize| &weights[j.min(last) * fan_in..][..fan_in]);
+    for ((((quad, a), b), c), d) in quads.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+        *quad = [*a, *b, *c, *d];
     }
 }
 

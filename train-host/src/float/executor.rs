@@ -15,7 +15,7 @@ pub struct Executor {
     isa: Isa,
     team: Team,
     /// One for each thread.
-    memory: Vec<Vec<Vec<Lanes>>>,
+    memory: Vec<Memory>,
     /// Slot and elements of every tensor.
     tensors: Vec<(TensorId, usize, usize)>,
 }
@@ -32,7 +32,10 @@ impl Executor {
     pub(crate) fn with_isa(net: &Net<Float>, threads: usize, isa: Isa) -> Self {
         let plan = Plan::new(net, None);
         let team = Team::new(threads);
-        let memory = (0..team.threads()).map(|_| plan.memory()).collect();
+        let input = plan.slots[plan.slot_of[net.input.at()]].len;
+        let memory = (0..team.threads())
+            .map(|_| Memory { samples: vec![0.0; LANES * input], values: plan.memory() })
+            .collect();
         let tensor = |i: usize| (TensorId(i as u16), plan.slot_of[i], plan.slots[plan.slot_of[i]].len);
         let tensors = (0..net.tensors.len()).filter(|&i| plan.slot_of[i] != usize::MAX).map(tensor).collect();
         Self { numbers: plan.numbers(net), plan, isa, team, memory, tensors }
@@ -53,10 +56,10 @@ impl Executor {
         let share = samples.div_ceil(LANES).div_ceil(memory.len()).max(1) * LANES;
         let (from, to) = (inputs.chunks(share * x), outputs.chunks_mut(share * y));
         let mut shares: Vec<_> = from.zip(to).zip(memory).collect();
-        team.each(&mut shares, &|((inputs, outputs), values)| {
+        team.each(&mut shares, &|((inputs, outputs), memory)| {
             for (inputs, outputs) in inputs.chunks(LANES * x).zip(outputs.chunks_mut(LANES * y)) {
-                run(plan, numbers, *isa, inputs, values);
-                take(&values[plan.output], outputs);
+                memory.run(plan, numbers, *isa, inputs);
+                take(&memory.values[plan.output], outputs);
             }
         });
     }
@@ -74,12 +77,12 @@ impl Executor {
         let mut seen = Vec::new();
         for round in inputs.chunks(LANES * x * memory.len()) {
             let mut shares: Vec<_> = round.chunks(LANES * x).zip(&mut *memory).collect();
-            team.each(&mut shares, &|(inputs, values)| run(plan, numbers, *isa, inputs, values));
-            for (inputs, values) in shares {
+            team.each(&mut shares, &|(inputs, memory)| memory.run(plan, numbers, *isa, inputs));
+            for (inputs, memory) in shares {
                 for &(id, slot, len) in &*tensors {
                     seen.clear();
                     seen.resize(inputs.len() / x * len, 0.0);
-                    take(&values[slot], &mut seen);
+                    take(&memory.values[slot], &mut seen);
                     f(id, &seen);
                 }
             }
@@ -87,14 +90,22 @@ impl Executor {
     }
 }
 
-/// Runs up to [`LANES`] samples.
-fn run(plan: &Plan, numbers: &[Numbers], isa: Isa, inputs: &[f32], values: &mut [Vec<Lanes>]) {
-    let len = plan.slots[plan.input].len;
-    for (lane, sample) in inputs.chunks_exact(len).enumerate() {
-        put(sample, lane, &mut values[plan.input]);
-    }
-    for step in &plan.steps {
-        step.forward(isa, numbers, values);
+/// What a group of samples needs.
+struct Memory {
+    /// The samples, back to back.
+    samples: Vec<f32>,
+    /// Values of each slot.
+    values: Vec<Vec<Lanes>>,
+}
+
+impl Memory {
+    /// Runs up to [`LANES`] samples.
+    fn run(&mut self, plan: &Plan, numbers: &[Numbers], isa: Isa, inputs: &[f32]) {
+        self.samples[..inputs.len()].copy_from_slice(inputs);
+        put(&self.samples, &mut self.values[plan.input]);
+        for step in &plan.steps {
+            step.forward(isa, numbers, &mut self.values);
+        }
     }
 }
 

@@ -50,7 +50,8 @@ pub(crate) struct Map {
 pub(crate) struct Group {
     /// The first quad of weights.
     pub(crate) base: usize,
-    /// Destination channels; the last quad of weights is short by what is missing to a multiple of 4.
+    /// Destination channels, four for each quad of weights. A quad that would be short repeats its last channel,
+    /// weights and all, so that kernels need not know.
     pub(crate) dest: Vec<usize>,
     /// Source channels.
     pub(crate) runs: Vec<Run>,
@@ -65,6 +66,13 @@ pub(crate) struct Run {
     pub(crate) len: usize,
     /// Which of the group's source channels the first is.
     pub(crate) first: usize,
+}
+
+/// Channels for [`Group::dest`]: filled up to a multiple of 4 with the last.
+pub(crate) fn fours(mut channels: Vec<usize>) -> Vec<usize> {
+    let last = channels[channels.len() - 1];
+    channels.resize(channels.len().next_multiple_of(4), last);
+    channels
 }
 
 /// `len` channels from `start` on, wrapping round after the last of `channels`.
@@ -113,7 +121,7 @@ impl Kernel for Gather<'_> {
     fn run<S: Simd>(mut self, s: S) {
         let map = self.map;
         for group in &map.groups {
-            let quads = group.dest.len().div_ceil(4);
+            let quads = group.dest.len() / 4;
             for y in 0..map.rows.len() {
                 let mut quad = 0;
                 while quad < quads {
@@ -161,7 +169,7 @@ impl Gather<'_> {
         let map = self.map;
         let [source_width, source_channels] = map.source;
         let [dest_width, dest_channels] = map.dest;
-        let channels = &group.dest[quad * 4..group.dest.len().min((quad + Q) * 4)];
+        let channels = &group.dest[quad * 4..][..Q * 4];
         let pixel = y * dest_width + columns.first + n * columns.step;
         let step = columns.shift * source_channels;
         for part in 0..S::PARTS {
@@ -170,14 +178,13 @@ impl Gather<'_> {
                 let at = (pixel + p * columns.step) * dest_channels;
                 for q in 0..Q {
                     for j in 0..4 {
-                        if let Some(&channel) = channels.get(q * 4 + j) {
-                            sum[p][q][j] = match self.start {
-                                Start::Zero => s.zero(),
-                                Start::Channel(bias) => s.splat(bias[channel]),
-                                Start::Unit(bias) => s.splat(bias[at + channel]),
-                                Start::Held => s.load(&self.dest[at + channel], part),
-                            };
-                        }
+                        let channel = channels[q * 4 + j];
+                        sum[p][q][j] = match self.start {
+                            Start::Zero => s.zero(),
+                            Start::Channel(bias) => s.splat(bias[channel]),
+                            Start::Unit(bias) => s.splat(bias[at + channel]),
+                            Start::Held => s.load(&self.dest[at + channel], part),
+                        };
                     }
                 }
             }
@@ -213,10 +220,8 @@ impl Gather<'_> {
                 let at = (pixel + p * columns.step) * dest_channels;
                 for q in 0..Q {
                     for j in 0..4 {
-                        if let Some(&channel) = channels.get(q * 4 + j) {
-                            let y = if self.relu { s.positive(sum[p][q][j]) } else { sum[p][q][j] };
-                            s.store(y, &mut self.dest[at + channel], part);
-                        }
+                        let y = if self.relu { s.positive(sum[p][q][j]) } else { sum[p][q][j] };
+                        s.store(y, &mut self.dest[at + channels[q * 4 + j]], part);
                     }
                 }
             }

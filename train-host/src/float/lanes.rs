@@ -45,14 +45,20 @@ impl Lanes {
     }
 }
 
-/// Writes one sample into its lane.
+/// Writes [`LANES`] samples that lie back to back, each into its lane.
 ///
 /// # Panics
-/// When the lengths differ or `lane` is not below [`LANES`].
-pub(crate) fn put(sample: &[f32], lane: usize, group: &mut [Lanes]) {
-    assert!(sample.len() == group.len() && lane < LANES);
-    for (lanes, &x) in group.iter_mut().zip(sample) {
-        lanes.0[lane] = x;
+/// When `samples` does not hold as many elements as `group`, [`LANES`] times.
+pub(crate) fn put(samples: &[f32], group: &mut [Lanes]) {
+    let len = group.len();
+    assert_eq!(samples.len(), len * LANES);
+    // A line of sixteen elements of every sample at a time, so that what is written stays near.
+    for (block, group) in group.chunks_mut(LANES).enumerate() {
+        for (lane, sample) in samples.chunks_exact(len).enumerate() {
+            for (lanes, &x) in group.iter_mut().zip(&sample[block * LANES..]) {
+                lanes.0[lane] = x;
+            }
+        }
     }
 }
 
@@ -76,13 +82,17 @@ mod tests {
 
     #[test]
     fn samples_come_back_from_their_lanes() {
-        let mut group = vec![Lanes::splat(-1.0); 3];
-        put(&[1.0, 2.0, 3.0], 0, &mut group);
-        put(&[4.0, 5.0, 6.0], 1, &mut group);
-        let mut out = [0.0; 6];
-        take(&group, &mut out);
-        assert_eq!(out, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
-        assert_eq!(group[0].0[2], -1.0);
+        for len in [3, 16, 35] {
+            let samples: Vec<f32> = (0..len * LANES).map(|i| i as f32).collect();
+            let mut group = vec![Lanes::splat(-1.0); len];
+            put(&samples, &mut group);
+            assert_eq!(group[2].0[5], (5 * len + 2) as f32);
+            for count in [1, LANES] {
+                let mut out = vec![0.0; count * len];
+                take(&group, &mut out);
+                assert_eq!(out, samples[..count * len]);
+            }
+        }
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub(crate) trait Simd: Copy {
     type V: Copy;
     /// Registers that make a [`Lanes`].
     const PARTS: usize;
+    /// Accumulators that a kernel may hold besides a handful of operands: 12, or 24 of twice as many registers.
+    const ACCUMULATORS: usize;
     /// Zeros.
     fn zero(self) -> Self::V;
     /// The same number in every lane.
@@ -28,10 +30,16 @@ pub(crate) trait Simd: Copy {
     fn load(self, x: &Lanes, part: usize) -> Self::V;
     /// Writes part `part` of `y`.
     fn store(self, x: Self::V, y: &mut Lanes, part: usize);
+    /// `a + b`.
+    fn add(self, a: Self::V, b: Self::V) -> Self::V;
     /// `a * b + c`, fused where the CPU can.
     fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// `x` where it is above 0, else 0.
     fn positive(self, x: Self::V) -> Self::V;
+    /// `x` where `y` is above 0, else 0.
+    fn where_positive(self, y: Self::V, x: Self::V) -> Self::V;
+    /// Sum over the lanes, in the order of [`Lanes::sum`].
+    fn sum(self, x: &Lanes) -> f32;
     /// `a * b + c` of single numbers, rounded as [`Simd::fma`] rounds.
     fn fma1(self, a: f32, b: f32, c: f32) -> f32;
 }
@@ -119,6 +127,7 @@ const QUARTER: usize = LANES / 4;
 impl Simd for Portable {
     type V = [f32; QUARTER];
     const PARTS: usize = 4;
+    const ACCUMULATORS: usize = 12;
 
     #[inline(always)]
     fn zero(self) -> Self::V {
@@ -138,6 +147,14 @@ impl Simd for Portable {
         y.0[part * QUARTER..][..QUARTER].copy_from_slice(&x);
     }
     #[inline(always)]
+    fn add(self, a: Self::V, b: Self::V) -> Self::V {
+        let mut y = a;
+        for l in 0..QUARTER {
+            y[l] = a[l] + b[l];
+        }
+        y
+    }
+    #[inline(always)]
     fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
         let mut y = c;
         for l in 0..QUARTER {
@@ -152,6 +169,18 @@ impl Simd for Portable {
             y[l] = if x[l] > 0.0 { x[l] } else { 0.0 };
         }
         y
+    }
+    #[inline(always)]
+    fn where_positive(self, y: Self::V, x: Self::V) -> Self::V {
+        let mut z = x;
+        for l in 0..QUARTER {
+            z[l] = if y[l] > 0.0 { x[l] } else { 0.0 };
+        }
+        z
+    }
+    #[inline(always)]
+    fn sum(self, x: &Lanes) -> f32 {
+        x.sum()
     }
     #[inline(always)]
     fn fma1(self, a: f32, b: f32, c: f32) -> f32 {
@@ -178,6 +207,7 @@ mod x86 {
     impl Simd for Avx512 {
         type V = arch::__m512;
         const PARTS: usize = 1;
+        const ACCUMULATORS: usize = 24;
 
         #[inline(always)]
         fn zero(self) -> Self::V {
@@ -200,6 +230,11 @@ mod x86 {
             unsafe { arch::_mm512_store_ps(y.0.as_mut_ptr(), x) }
         }
         #[inline(always)]
+        fn add(self, a: Self::V, b: Self::V) -> Self::V {
+            // SAFETY: a token is made only where the CPU has AVX-512 F.
+            unsafe { arch::_mm512_add_ps(a, b) }
+        }
+        #[inline(always)]
         fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
             // SAFETY: a token is made only where the CPU has AVX-512 F.
             unsafe { arch::_mm512_fmadd_ps(a, b, c) }
@@ -210,14 +245,42 @@ mod x86 {
             unsafe { arch::_mm512_max_ps(x, arch::_mm512_setzero_ps()) }
         }
         #[inline(always)]
+        fn where_positive(self, y: Self::V, x: Self::V) -> Self::V {
+            // SAFETY: a token is made only where the CPU has AVX-512 F.
+            unsafe {
+                let above = arch::_mm512_cmp_ps_mask::<{ arch::_CMP_GT_OQ }>(y, arch::_mm512_setzero_ps());
+                arch::_mm512_maskz_mov_ps(above, x)
+            }
+        }
+        #[inline(always)]
+        fn sum(self, x: &Lanes) -> f32 {
+            // SAFETY: a token is made only where the CPU has AVX, which is all that `sum` uses.
+            unsafe { sum(x) }
+        }
+        #[inline(always)]
         fn fma1(self, a: f32, b: f32, c: f32) -> f32 {
             a.mul_add(b, c)
         }
     }
 
+    /// [`Lanes::sum`] in seven instructions.
+    #[inline]
+    #[target_feature(enable = "avx")]
+    fn sum(x: &Lanes) -> f32 {
+        // SAFETY: a `Lanes` is 16 numbers aligned to 64 bytes.
+        let (low, high) =
+            unsafe { (arch::_mm256_load_ps(x.0.as_ptr()), arch::_mm256_load_ps(x.0[8..].as_ptr())) };
+        let eight = arch::_mm256_add_ps(low, high);
+        let four =
+            arch::_mm_add_ps(arch::_mm256_castps256_ps128(eight), arch::_mm256_extractf128_ps::<1>(eight));
+        let two = arch::_mm_add_ps(four, arch::_mm_movehl_ps(four, four));
+        arch::_mm_cvtss_f32(arch::_mm_add_ss(two, arch::_mm_movehdup_ps(two)))
+    }
+
     impl Simd for Avx2 {
         type V = arch::__m256;
         const PARTS: usize = 2;
+        const ACCUMULATORS: usize = 12;
 
         #[inline(always)]
         fn zero(self) -> Self::V {
@@ -243,6 +306,11 @@ mod x86 {
             unsafe { arch::_mm256_storeu_ps(half.as_mut_ptr(), x) }
         }
         #[inline(always)]
+        fn add(self, a: Self::V, b: Self::V) -> Self::V {
+            // SAFETY: a token is made only where the CPU has AVX2, and so AVX.
+            unsafe { arch::_mm256_add_ps(a, b) }
+        }
+        #[inline(always)]
         fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
             // SAFETY: a token is made only where the CPU has FMA.
             unsafe { arch::_mm256_fmadd_ps(a, b, c) }
@@ -251,6 +319,19 @@ mod x86 {
         fn positive(self, x: Self::V) -> Self::V {
             // SAFETY: a token is made only where the CPU has AVX2, and so AVX.
             unsafe { arch::_mm256_max_ps(x, arch::_mm256_setzero_ps()) }
+        }
+        #[inline(always)]
+        fn where_positive(self, y: Self::V, x: Self::V) -> Self::V {
+            // SAFETY: a token is made only where the CPU has AVX2, and so AVX.
+            unsafe {
+                let above = arch::_mm256_cmp_ps::<{ arch::_CMP_GT_OQ }>(y, arch::_mm256_setzero_ps());
+                arch::_mm256_and_ps(above, x)
+            }
+        }
+        #[inline(always)]
+        fn sum(self, x: &Lanes) -> f32 {
+            // SAFETY: a token is made only where the CPU has AVX, which is all that `sum` uses.
+            unsafe { sum(x) }
         }
         #[inline(always)]
         fn fma1(self, a: f32, b: f32, c: f32) -> f32 {
@@ -279,15 +360,29 @@ mod tests {
         }
     }
 
+    struct Sums<'a>(&'a [Lanes]);
+
+    impl Kernel for Sums<'_> {
+        type Output = Vec<f32>;
+        #[inline(always)]
+        fn run<S: Simd>(self, s: S) -> Vec<f32> {
+            self.0.iter().map(|x| s.sum(x)).collect()
+        }
+    }
+
     #[test]
-    fn every_set_reads_and_writes_every_lane() {
+    fn every_set_reads_writes_and_sums_every_lane() {
         let x: Vec<Lanes> = (0..3).map(|i| Lanes(std::array::from_fn(|l| (i * LANES + l) as f32))).collect();
+        let rough: Vec<Lanes> =
+            (0..9).map(|i| Lanes(std::array::from_fn(|l| libm::expf((i * 5 + l * 7 % 16) as f32)))).collect();
         for isa in Isa::all() {
             let mut y = vec![Lanes::ZERO; 3];
             isa.run(Twice(&x, &mut y));
             for (x, y) in x.iter().zip(&y) {
                 assert_eq!(y.0, x.0.map(|x| 2.0 * x), "{isa:?}");
             }
+            let sums = isa.run(Sums(&rough));
+            assert_eq!(sums, rough.iter().map(Lanes::sum).collect::<Vec<f32>>(), "{isa:?}");
         }
     }
 }

@@ -86,13 +86,24 @@ impl Slide {
         axis
     }
 
-    /// For each tap, the outputs for which it is not border: a range, and the input that the first of them reads.
-    pub(crate) fn valid(&self, tap: usize) -> (std::ops::Range<usize>, usize) {
+    /// The outputs for which a tap is not border.
+    pub(crate) fn valid(&self, tap: usize) -> Valid {
         let inside = |o: &usize| self.input_of(*o, tap).is_some();
         let first = (0..self.output).find(inside).unwrap_or(self.output);
-        let end = (first..self.output).find(|o| !inside(o)).unwrap_or(self.output);
-        (first..end, self.input_of(first, tap).unwrap_or(0))
+        let count = (first..self.output).take_while(inside).count();
+        Valid { first, count, input: self.input_of(first, tap).unwrap_or(0) }
     }
+}
+
+/// Consecutive outputs for which a tap is not border.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Valid {
+    /// The first output.
+    pub(crate) first: usize,
+    /// Their number.
+    pub(crate) count: usize,
+    /// The input that the first of them reads.
+    pub(crate) input: usize,
 }
 
 /// Columns of the destination, `step` apart, that have the same taps; their sources move on by [`Columns::shift`].
@@ -159,8 +170,8 @@ mod tests {
         let forward = pairs(&FIVE.forward());
         assert_eq!(forward[0], [(2, 0), (3, 1), (4, 2)]);
         assert_eq!(forward[3], [(0, 4), (1, 5), (2, 6), (3, 7)]);
-        assert_eq!(FIVE.valid(0), (1..4, 0));
-        assert_eq!(FIVE.valid(4), (0..3, 2));
+        assert_eq!(FIVE.valid(0), Valid { first: 1, count: 3, input: 0 });
+        assert_eq!(FIVE.valid(4), Valid { first: 0, count: 3, input: 2 });
     }
 
     #[test]

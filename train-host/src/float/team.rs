@@ -1,6 +1,6 @@
 //! Threads that share a list.
 
-use rayon::{ThreadPool, ThreadPoolBuilder};
+use rayon_core::{ThreadPool, ThreadPoolBuilder};
 
 /// Threads that share a list; one thread is the caller's own.
 pub(crate) struct Team {
@@ -39,7 +39,7 @@ fn halves<T: Send>(items: &mut [T], f: &(impl Fn(&mut T) + Sync)) {
         [item] => f(item),
         _ => {
             let (left, right) = items.split_at_mut(items.len() / 2);
-            rayon::join(|| halves(left, f), || halves(right, f));
+            rayon_core::join(|| halves(left, f), || halves(right, f));
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Post-training quantisation: from a float net and samples to an int8 net in TensorFlow Lite's arithmetic.
 //!
-//! [`fold`](fold::fold) rewrites the net into operators that have an int8 form; [`calibrate`] sees what range each
+//! [`fold`](fold::fold) rewrites the net into operators that have an int8 form; calibration sees what range each
 //! tensor takes over the samples; from the ranges follow the scales, and from the scales ([`factors`]) the integers of
-//! each operator. Weights are symmetric with a scale for each output channel, tensors have one scale and zero point
-//! (the specification is TensorFlow Lite's, "8-bit quantization specification").
+//! each operator. What the rounding of its weights adds to an output in the mean over the samples is taken off its
+//! bias (Nagel et al. 2019, arXiv 1906.04721). Weights are symmetric with a scale for each output channel, tensors have
+//! one scale and zero point (TensorFlow Lite's "8-bit quantization specification").
 
 mod activation;
 mod calibrate;
@@ -22,8 +23,9 @@ mod tests;
 use zipnet::ir::{Float, Int, IntTensor, Tensor, TensorId};
 
 pub use self::calibrate::Range;
-use self::calibrate::{Observe, ranges};
-use self::factors::Scale;
+use self::calibrate::{Observe, calibrate};
+pub use self::factors::Scale;
+use crate::float::Executor;
 use crate::graph::{Net, NetNode};
 use crate::plan::plan;
 use crate::recipe::Quantise;
@@ -48,22 +50,46 @@ pub struct Quantised {
     pub tensors: Vec<TensorId>,
 }
 
+/// Quantises `net`, its ranges calibrated over `samples`: normalised to -1 to 1, `[h][w][c]`, back to back. Of more
+/// than [`CALIBRATION_SAMPLES`] that many are taken, spread evenly.
+///
+/// # Errors
+/// Names the layer that cannot be quantised, and why.
+pub fn quantise(net: &Net<Float>, spec: &Quantise, samples: &[f32], threads: usize) -> Result<Quantised> {
+    let size = net.input_shape().len();
+    let count = samples.len() / size;
+    if count == 0 || samples.len() != count * size {
+        return Err(Error::new(format!(
+            "{} values to calibrate on are not one or more samples of {size}",
+            samples.len()
+        )));
+    }
+    let origin = net.tensors[net.input.at()].meta.origin;
+    let taken = count.min(CALIBRATION_SAMPLES);
+    let spread = (0..taken).flat_map(|i| &samples[i * count / taken * size..][..size]);
+    let shifted: Vec<f32> = spread.map(|x| x - origin).collect();
+    quantise_with(net, spec, |folded, observe| {
+        Executor::new(folded, threads).observe(&shifted, observe);
+        Ok(())
+    })
+}
+
 /// Quantises `net`; `replay` runs calibration samples, given over `x - origin`, through the folded net it is handed,
 /// the same ones each time, and shows every tensor.
 ///
 /// # Errors
 /// Names the layer that cannot be quantised, and why.
-pub fn quantise_with(
+fn quantise_with(
     net: &Net<Float>,
     spec: &Quantise,
     mut replay: impl FnMut(&Net<Float>, &mut Observe<'_>) -> Result<()>,
 ) -> Result<Quantised> {
     let folded = fold::fold(net)?;
     let steps = activation::fuse(&folded);
-    let ranges = ranges(&folded, spec.calibrate, |observe| replay(&folded, observe))?;
+    let calibration = calibrate(&folded, spec.calibrate, |observe| replay(&folded, observe))?;
     let origin = net.tensors[net.input.at()].meta.origin;
     let input = Range { low: DATA.low - origin, high: DATA.high - origin };
-    let scales = scales::assign(&folded, &steps, &ranges, input);
+    let scales = scales::assign(&folded, &steps, &calibration.ranges, input);
 
     let meta = |id: TensorId| {
         let Scale { scale, zero } = scales[id.at()];
@@ -80,13 +106,14 @@ pub fn quantise_with(
         let around = node::Around {
             inputs: &node.inputs.iter().map(|id| scales[id.at()]).collect::<Vec<_>>(),
             output: scales[step.output.at()],
-            shape: folded.shape(step.output),
+            shapes: (folded.shape(node.inputs[0]), folded.shape(step.output)),
+            mean: &calibration.means[node.inputs[0].at()],
             activation: step.activation,
         };
         let store = node::store(&node.op, &node.store, &around)
             .map_err(|e| Error::new(format!("layer {:?} ({}): {e}", node.name, node.op.name())))?;
         let output = TensorId(tensors.len() as u16);
-        int.tensors.push(Tensor { shape: around.shape, meta: meta(step.output) });
+        int.tensors.push(Tensor { shape: around.shapes.1, meta: meta(step.output) });
         int.nodes.push(NetNode { name: node.name.clone(), op: node.op, inputs, output, store });
         tensors.push(step.output);
         int.output = if step.output == folded.output { output } else { int.output };

@@ -2,7 +2,7 @@
 
 use crate::float::conv::Conv;
 use crate::float::depthwise::{DepthMap, Depthwise};
-use crate::float::gather::{Gather, Group, Map, Quad, Run, Start};
+use crate::float::gather::{Gather, Group, Map, Quad, Run, Start, fours};
 use crate::float::lanes::{LANES, Lanes};
 use crate::float::moves;
 use crate::float::plan::{Depth, Numbers, Plan, Step, Work};
@@ -102,7 +102,7 @@ fn conv_map(conv: &Conv) -> Map {
         groups: (0..conv.groups)
             .map(|g| Group {
                 base: g * each * taps * quads,
-                dest: (0..conv.span).map(|k| (g * (channels / conv.groups) + k) % channels).collect(),
+                dest: fours((0..conv.span).map(|k| (g * (channels / conv.groups) + k) % channels).collect()),
                 runs: vec![Run { channel: g * each, len: each, first: 0 }],
             })
             .collect(),
@@ -124,20 +124,19 @@ fn depth_map(conv: &Depth) -> DepthMap {
     }
 }
 
-/// Quads that hold the weights of a unit for running backward: those of a tap, filled up to a multiple of 4.
+/// Quads that hold the weights of a unit for running backward: those of a tap, filled up to a multiple of 4 with the last.
 pub(crate) fn unit_quads(conv: &Conv) -> usize {
     conv.fan_in() / conv.span * conv.span.div_ceil(4)
 }
 
-/// Weights `[units][taps][span]`, those of each tap filled up to a multiple of 4.
+/// Weights `[units][taps][span]`, those of each tap filled up to a multiple of 4 with the last.
 pub(crate) fn pack_rows(conv: &Conv, weights: &[f32], quads: &mut [Quad]) {
     let each = conv.span.div_ceil(4);
     for (tap, quads) in weights.chunks_exact(conv.span).zip(quads.chunks_exact_mut(each)) {
         for (w, quad) in tap.chunks(4).zip(quads) {
-            if let Ok(four) = w.try_into() {
-                *quad = four;
-            } else {
-                quad[..w.len()].copy_from_slice(w);
+            match w {
+                [a, b, c, d] => *quad = [*a, *b, *c, *d],
+                _ => *quad = [0, 1, 2, 3].map(|j: usize| w[j.min(w.len() - 1)]),
             }
         }
     }

@@ -4,6 +4,7 @@
 //! Whether an element is dropped is a hash of (seed, step, which dropout, sample, element): it needs no memory
 //! between forward and backward, and depends neither on threads nor on how samples lie in groups.
 
+use super::draw::{Purpose, draw};
 use crate::float::lanes::{LANES, Lanes};
 use crate::float::simd::{Kernel, Simd};
 
@@ -20,17 +21,9 @@ pub(crate) struct DropOut<'a> {
 /// Keys of the samples of a group, `first` being the batch's index of the first.
 pub(crate) fn keys(seed: u64, step: u64, dropout: usize, first: usize) -> [u32; LANES] {
     std::array::from_fn(|lane| {
-        let draw = mix(mix(mix(seed) ^ step) ^ ((dropout as u64) << 32 | (first + lane) as u64));
-        (draw >> 32) as u32
+        let sample = (dropout as u64) << 32 | (first + lane) as u64;
+        (draw(seed, Purpose::Dropout, step, sample) >> 32) as u32
     })
-}
-
-/// One step of SplitMix64 (Steele, Lea and Flood 2014).
-pub(crate) fn mix(x: u64) -> u64 {
-    let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    x ^ (x >> 31)
 }
 
 impl Kernel for DropOut<'_> {
@@ -63,7 +56,7 @@ mod tests {
 
     #[test]
     fn the_rate_is_kept_and_samples_steps_and_places_differ() {
-        let draw = |seed, step, dropout, first| {
+        let dropped = |seed, step, dropout, first| {
             let mut y = vec![Lanes::splat(3.0); 2_000];
             let keys = keys(seed, step, dropout, first);
             for isa in Isa::all() {
@@ -73,18 +66,18 @@ mod tests {
             }
             y
         };
-        let y = draw(1, 2, 3, 0);
-        let dropped: usize = y.iter().map(|y| y.0.iter().filter(|&&y| y == 0.0).count()).sum();
-        assert!((7_700..8_300).contains(&dropped), "{dropped} of 32000");
+        let y = dropped(1, 2, 3, 0);
+        let zeros: usize = y.iter().map(|y| y.0.iter().filter(|&&y| y == 0.0).count()).sum();
+        assert!((7_700..8_300).contains(&zeros), "{zeros} of 32000");
         assert!(y.iter().all(|y| y.0.iter().all(|&y| y == 0.0 || y == 4.0)));
         for lane in 1..LANES {
             let same = y.iter().filter(|y| y.0[0] == y.0[lane]).count();
             assert!((1_130..1_370).contains(&same), "lane {lane}: {same} of 2000 as in lane 0");
         }
         // The same sample in another lane of another group draws the same.
-        let shifted = draw(1, 2, 3, 4);
+        let shifted = dropped(1, 2, 3, 4);
         assert!(y.iter().zip(&shifted).all(|(a, b)| a.0[4] == b.0[0]));
-        for other in [draw(2, 2, 3, 0), draw(1, 3, 3, 0), draw(1, 2, 4, 0)] {
+        for other in [dropped(2, 2, 3, 0), dropped(1, 3, 3, 0), dropped(1, 2, 4, 0)] {
             let same = y.iter().zip(&other).filter(|(a, b)| a.0[0] == b.0[0]).count();
             assert!((1_130..1_370).contains(&same), "{same}");
         }

@@ -4,7 +4,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
 
 use super::Samples;
-use super::dropout::mix;
+use super::draw::{Purpose, draw};
 use super::group::Group;
 use crate::float::lanes::LANES;
 use crate::{Error, Result};
@@ -40,9 +40,9 @@ impl Samples<'_> {
     }
 }
 
-/// `items` in an order drawn from the seed and a number that says what for.
-pub(crate) fn shuffle(items: &mut [u32], seed: u64, draw: u64) {
-    let mut rng = Xoshiro256PlusPlus::seed_from_u64(mix(seed) ^ draw);
+/// Puts `items` in an order drawn from the seed, for a purpose and a number within it.
+pub(crate) fn shuffle(items: &mut [u32], seed: u64, purpose: Purpose, number: u64) {
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(draw(seed, purpose, number, 0));
     for i in (1..items.len()).rev() {
         // The upper half of the product is uniform below i + 1, up to one part in 2^32.
         let j = ((rng.next_u64() >> 32) * (i as u64 + 1)) >> 32;
@@ -66,9 +66,9 @@ mod tests {
 
     #[test]
     fn an_order_holds_everything_once_and_depends_on_seed_and_draw() {
-        let order = |seed, draw| {
+        let order = |seed, number| {
             let mut items: Vec<u32> = (0..100).collect();
-            shuffle(&mut items, seed, draw);
+            shuffle(&mut items, seed, Purpose::Order, number);
             items
         };
         let first = order(1, 0);
@@ -78,7 +78,7 @@ mod tests {
         sorted.sort_unstable();
         assert_eq!(sorted, (0..100).collect::<Vec<u32>>());
         // The first place is taken by the lower half about every second time.
-        let low = (0..1000).filter(|&draw| order(7, draw)[0] < 50).count();
+        let low = (0..1000).filter(|&number| order(7, number)[0] < 50).count();
         assert!((430..570).contains(&low), "{low}");
     }
 

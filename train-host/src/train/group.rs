@@ -1,5 +1,6 @@
 //! A group of samples on its way through a net in training.
 
+use super::augment::Augmenter;
 use super::backward::View;
 use super::batch_norm::{InputGradient, Measure, Moments, Sums};
 use super::dropout::{DropOut, keys};
@@ -24,6 +25,10 @@ pub(crate) struct Group {
     pub(crate) tally: Tally,
     /// The slot that takes the samples.
     input: usize,
+    /// Distorts samples.
+    augmenter: Option<Augmenter>,
+    /// The samples, back to back.
+    samples: Vec<f32>,
 }
 
 impl Group {
@@ -41,13 +46,30 @@ impl Group {
             scratch: vec![Lanes::ZERO; 2 * channels],
             tally: Tally::default(),
             input: model.plan.input,
+            augmenter: None,
+            samples: vec![0.0; LANES * model.input_len()],
         }
     }
 
-    /// Writes a sample into its lane.
-    pub(crate) fn put(&mut self, lane: usize, sample: &[f32], label: u16) {
-        self.labels[lane] = label;
-        put(sample, lane, &mut self.values[self.input]);
+    /// The same, with distortions.
+    pub(crate) fn with(mut self, augmenter: Option<&Augmenter>) -> Self {
+        self.augmenter = augmenter.cloned();
+        self
+    }
+
+    /// Takes its samples: for each, `sample` gives its input, its label, and how far the run is and the number to
+    /// draw from where it is to be distorted ([`Augmenter::apply`]).
+    pub(crate) fn take<'s>(&mut self, sample: impl Fn(usize) -> (&'s [f32], u16, Option<(f32, u64)>)) {
+        let into = &mut self.values[self.input];
+        for (lane, row) in self.samples.chunks_exact_mut(into.len()).take(self.count).enumerate() {
+            let (input, label, distort) = sample(self.first + lane);
+            self.labels[lane] = label;
+            match (distort, &mut self.augmenter) {
+                (Some((progress, seed)), Some(augmenter)) => augmenter.apply(progress, seed, input, row),
+                _ => row.copy_from_slice(input),
+            }
+        }
+        put(&self.samples, into);
     }
 
     /// Steps of a turn forward, then the moments that the next needs.

@@ -9,6 +9,7 @@
 pub mod augment;
 mod backward;
 mod batch_norm;
+mod draw;
 mod dropout;
 mod feed;
 mod group;
@@ -25,6 +26,8 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use zipnet::ir::Float;
 
+use self::augment::Augmenter;
+use self::draw::{Purpose, draw};
 use self::feed::{deal, shuffle};
 use self::group::Group;
 use self::loss::Tally;
@@ -123,6 +126,11 @@ pub fn train(
         momentum: spec.batch_norm_momentum,
         seed: spec.seed,
     };
+    let shape = blueprint.net.input_shape();
+    let augmenter = match spec.augment.as_slice() {
+        [] => None,
+        list => Some(Augmenter::new(list, shape.h.into(), shape.w.into(), shape.c.into())?),
+    };
     let model = Model::new(blueprint.net, &blueprint.dropout, aim, Isa::best())?;
     let (input, classes) = (model.input_len(), model.classes());
     let count = train.check("training", input, classes)?;
@@ -130,8 +138,9 @@ pub fn train(
         test.check("test", input, classes)?;
     }
     let (mut order, watched) = hold_out(count, spec)?;
-    let groups =
-        (0..(spec.batch as usize).min(order.len()).div_ceil(LANES)).map(|_| Group::new(&model)).collect();
+    let groups = (0..(spec.batch as usize).min(order.len()).div_ceil(LANES))
+        .map(|_| Group::new(&model).with(augmenter.as_ref()))
+        .collect();
     let steps = u64::from(spec.epochs) * order.len().div_ceil(spec.batch as usize) as u64;
     let mut run =
         Run { spec, model, groups, team: Team::new(threads), step: 0, steps, begun: Instant::now() };
@@ -140,7 +149,7 @@ pub fn train(
     let mut test_accuracy = None;
     let mut stopped_early = None;
     for epoch in 1..=spec.epochs {
-        shuffle(&mut order, spec.seed, epoch.into());
+        shuffle(&mut order, spec.seed, Purpose::Order, epoch.into());
         let (tally, rate) = run.epoch(epoch, &order, train, test_accuracy, on_progress)?;
         let mut stats = EpochStats {
             epoch,
@@ -188,7 +197,7 @@ fn looks(epoch: u32, epochs: u32) -> bool {
 fn hold_out(count: usize, spec: &recipe::Train) -> Result<(Vec<u32>, Vec<u32>)> {
     let mut all: Vec<u32> = (0..count as u32).collect();
     let Some(stop) = spec.early_stop else { return Ok((all, Vec::new())) };
-    shuffle(&mut all, spec.seed, 0);
+    shuffle(&mut all, spec.seed, Purpose::HoldOut, 0);
     let watched = all.split_off(count - (count as f64 * f64::from(stop.hold_out)).round() as usize);
     if watched.is_empty() || all.is_empty() {
         let share = stop.hold_out;
@@ -230,11 +239,14 @@ impl Run<'_> {
             rate = schedule::rate(&self.spec.schedule, self.step, self.steps);
             let rule = Rule::new(&self.spec.optimiser, rate, self.step + 1);
             let groups = deal(&mut self.groups, batch.len());
+            let progress = (self.step as f64 / self.steps as f64) as f32;
+            let seed = self.spec.seed;
             let own = self.model.step(&self.team, groups, self.step, Some(rule), &|group| {
-                for lane in 0..group.count {
-                    let at = batch[group.first + lane] as usize;
-                    group.put(lane, samples.input(at, input), samples.labels[at]);
-                }
+                group.take(|place| {
+                    let at = batch[place] as usize;
+                    let draw = draw(seed, Purpose::Augment, epoch.into(), at as u64);
+                    (samples.input(at, input), samples.labels[at], Some((progress, draw)))
+                });
             });
             self.step += 1;
             if !own.loss.is_finite() {
@@ -261,10 +273,10 @@ impl Run<'_> {
         for batch in list.chunks(self.groups.len() * LANES) {
             let groups = deal(&mut self.groups, batch.len());
             tally.add(self.model.evaluate(&self.team, groups, &|group| {
-                for lane in 0..group.count {
-                    let at = batch[group.first + lane] as usize;
-                    group.put(lane, samples.input(at, input), samples.labels[at]);
-                }
+                group.take(|place| {
+                    let at = batch[place] as usize;
+                    (samples.input(at, input), samples.labels[at], None)
+                });
             }));
         }
         tally

@@ -338,12 +338,10 @@ mod tests {
             let mut groups: Vec<Group> =
                 (0..self.inputs.len().div_ceil(LANES) + 1).map(|_| Group::new(&model)).collect();
             let groups = deal(&mut groups, self.inputs.len());
+            let inputs: Vec<f32> = self.inputs.iter().flatten().map(|&x| x as f32).collect();
             let tally = model.step(&Team::new(threads), groups, STEP, rule, &|group| {
-                for lane in 0..group.count {
-                    let sample: Vec<f32> =
-                        self.inputs[group.first + lane].iter().map(|&x| x as f32).collect();
-                    group.put(lane, &sample, self.labels[group.first + lane]);
-                }
+                let len = self.inputs[0].len();
+                group.take(|place| (&inputs[place * len..][..len], self.labels[place], None));
             });
             (model, tally)
         }

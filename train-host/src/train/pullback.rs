@@ -12,10 +12,11 @@ impl Kernel for MaskBy<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, _: S) {
+    fn run<S: Simd>(self, s: S) {
         for (y, g) in self.0.iter().zip(self.1) {
-            for l in 0..LANES {
-                g.0[l] = if y.0[l] > 0.0 { g.0[l] } else { 0.0 };
+            for part in 0..S::PARTS {
+                let kept = s.where_positive(s.load(y, part), s.load(g, part));
+                s.store(kept, g, part);
             }
         }
     }

@@ -5,10 +5,10 @@
 //! lanes, needs no memory for each thread, and has the same bits whatever the number of threads.
 
 use crate::float::conv::Conv;
-use crate::float::gather::Run;
-use crate::float::lanes::{LANES, Lanes};
+use crate::float::lanes::Lanes;
 use crate::float::plan::Depth;
 use crate::float::simd::{Kernel, Simd};
+use crate::float::taps::Valid;
 
 /// A tensor and its gradient of one group of samples.
 #[derive(Clone, Copy)]
@@ -39,30 +39,40 @@ impl Kernel for ConvWeights<'_> {
         let conv = self.conv;
         let units = self.gradient.len() / conv.fan_in();
         let runs = &conv.runs[self.unit / conv.each()];
+        let most = S::ACCUMULATORS / 4;
         for ky in 0..conv.rows.kernel {
+            let rows = conv.rows.valid(ky);
             for kx in 0..conv.columns.kernel {
+                let seen = Seen { rows, columns: conv.columns.valid(kx) };
+                let tap = ky * conv.columns.kernel + kx;
                 for run in runs {
-                    let mut k = 0;
-                    while k < run.len {
-                        let wide = (run.len - k).min(3);
+                    let blocks = run.len.div_ceil(most);
+                    for block in 0..blocks {
+                        // Blocks of nearly equal width.
+                        let k = run.len * block / blocks;
+                        let wide = run.len * (block + 1) / blocks - k;
+                        let at = tap * conv.depth + run.first + k;
+                        let from = run.channel + k;
                         match (units, wide) {
-                            (4, 3) => self.tile::<S, 4, 3>(s, ky, kx, run, k, 0),
-                            (4, 2) => self.tile::<S, 4, 2>(s, ky, kx, run, k, 0),
-                            (4, _) => self.tile::<S, 4, 1>(s, ky, kx, run, k, 0),
+                            (4, 6) => self.tile::<S, 4, 6>(s, &seen, from, at, 0),
+                            (4, 5) => self.tile::<S, 4, 5>(s, &seen, from, at, 0),
+                            (4, 4) => self.tile::<S, 4, 4>(s, &seen, from, at, 0),
+                            (4, 3) => self.tile::<S, 4, 3>(s, &seen, from, at, 0),
+                            (4, 2) => self.tile::<S, 4, 2>(s, &seen, from, at, 0),
+                            (4, _) => self.tile::<S, 4, 1>(s, &seen, from, at, 0),
                             (_, 3) => {
                                 for u in 0..units {
-                                    self.tile::<S, 1, 3>(s, ky, kx, run, k, u);
+                                    self.tile::<S, 1, 3>(s, &seen, from, at, u);
                                 }
                             }
                             (_, wide) => {
                                 for u in 0..units {
                                     for i in 0..wide {
-                                        self.tile::<S, 1, 1>(s, ky, kx, run, k + i, u);
+                                        self.tile::<S, 1, 1>(s, &seen, from + i, at + i, u);
                                     }
                                 }
                             }
                         }
-                        k += wide;
                     }
                 }
             }
@@ -70,35 +80,39 @@ impl Kernel for ConvWeights<'_> {
     }
 }
 
+/// The outputs for which a tap is not border, and the inputs that it then reads.
+struct Seen {
+    rows: Valid,
+    columns: Valid,
+}
+
 impl ConvWeights<'_> {
-    /// `U` units from the `u`-th on, times `K` weights of a tap from the `k`-th of a run on.
+    /// Weights from the `at`-th on, `K` of `U` units from the `u`-th on; they read inputs from channel `from` on.
     #[inline(always)]
-    #[allow(clippy::too_many_arguments)]
     fn tile<S: Simd, const U: usize, const K: usize>(
         &mut self,
         s: S,
-        ky: usize,
-        kx: usize,
-        run: &Run,
-        k: usize,
+        seen: &Seen,
+        from: usize,
+        at: usize,
         u: usize,
     ) {
         let conv = self.conv;
-        let (rows, first_row) = conv.rows.valid(ky);
-        let (columns, first_column) = conv.columns.valid(kx);
+        let Seen { rows, columns } = seen;
         let (width, channels) = (usize::from(conv.x.w), usize::from(conv.x.c));
         let (wide, units) = (usize::from(conv.y.w), usize::from(conv.y.c));
+        let x_step = conv.columns.stride * channels;
         let mut sums = [[Lanes::ZERO; K]; U];
         for part in 0..S::PARTS {
             let mut sum = [[s.zero(); K]; U];
             for sight in self.sights {
-                for (n, y) in rows.clone().enumerate() {
-                    let mut at = (y * wide + columns.start) * units + self.unit + u;
-                    let row = first_row + n * conv.rows.stride;
-                    let mut from = (row * width + first_column) * channels + run.channel + k;
-                    for _ in columns.clone() {
-                        let g = &sight.g[at..at + U];
-                        let x = &sight.x[from..from + K];
+                for n in 0..rows.count {
+                    let mut g_at = ((rows.first + n) * wide + columns.first) * units + self.unit + u;
+                    let row = rows.input + n * conv.rows.stride;
+                    let mut x_at = (row * width + columns.input) * channels + from;
+                    for _ in 0..columns.count {
+                        let g = &sight.g[g_at..g_at + U];
+                        let x = &sight.x[x_at..x_at + K];
                         let mut a = [s.zero(); K];
                         for i in 0..K {
                             a[i] = s.load(&x[i], part);
@@ -109,8 +123,8 @@ impl ConvWeights<'_> {
                                 sum[j][i] = s.fma(a[i], b, sum[j][i]);
                             }
                         }
-                        at += units;
-                        from += conv.columns.stride * channels;
+                        g_at += units;
+                        x_at += x_step;
                     }
                 }
             }
@@ -120,10 +134,10 @@ impl ConvWeights<'_> {
                 }
             }
         }
-        let at = (ky * conv.columns.kernel + kx) * conv.depth + run.first + k;
         for j in 0..U {
+            let gradient = &mut self.gradient[(u + j) * conv.fan_in() + at..][..K];
             for i in 0..K {
-                self.gradient[(u + j) * conv.fan_in() + at + i] = sums[j][i].sum();
+                gradient[i] = s.sum(&sums[j][i]);
             }
         }
     }
@@ -167,8 +181,7 @@ impl DepthWeights<'_> {
     #[inline(always)]
     fn tile<S: Simd, const C: usize>(&mut self, s: S, kx: usize, d: usize) {
         let conv = self.conv;
-        let (rows, first_row) = conv.rows.valid(self.row);
-        let (columns, first_column) = conv.columns.valid(kx);
+        let (rows, columns) = (conv.rows.valid(self.row), conv.columns.valid(kx));
         let (width, channels) = (usize::from(conv.x.w), usize::from(conv.x.c));
         let (wide, all) = (usize::from(conv.y.w), usize::from(conv.y.c));
         let mut source = [0; C];
@@ -179,11 +192,11 @@ impl DepthWeights<'_> {
         for part in 0..S::PARTS {
             let mut sum = [s.zero(); C];
             for sight in self.sights {
-                for (n, y) in rows.clone().enumerate() {
-                    let mut at = (y * wide + columns.start) * all + d;
-                    let row = first_row + n * conv.rows.stride;
-                    let mut from = (row * width + first_column) * channels;
-                    for _ in columns.clone() {
+                for n in 0..rows.count {
+                    let mut at = ((rows.first + n) * wide + columns.first) * all + d;
+                    let row = rows.input + n * conv.rows.stride;
+                    let mut from = (row * width + columns.input) * channels;
+                    for _ in 0..columns.count {
                         let g = &sight.g[at..at + C];
                         let x = &sight.x[from..from + channels];
                         for c in 0..C {
@@ -199,7 +212,7 @@ impl DepthWeights<'_> {
             }
         }
         for c in 0..C {
-            self.gradient[kx * all + d + c] = sums[c].sum();
+            self.gradient[kx * all + d + c] = s.sum(&sums[c]);
         }
     }
 }
@@ -216,23 +229,20 @@ impl Kernel for Biases<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, _: S) {
+    fn run<S: Simd>(self, s: S) {
         let shared = self.gradient.len();
-        for (first, gradient) in self.gradient.chunks_mut(4).enumerate() {
-            let mut sums = [Lanes::ZERO; 4];
-            for sight in self.sights {
-                for g in sight.g.chunks_exact(shared) {
-                    let g = &g[first * 4..][..gradient.len()];
-                    for (sum, g) in sums.iter_mut().zip(g) {
-                        for l in 0..LANES {
-                            sum.0[l] += g.0[l];
-                        }
+        for (first, gradient) in self.gradient.iter_mut().enumerate() {
+            let mut sums = Lanes::ZERO;
+            for part in 0..S::PARTS {
+                let mut sum = s.zero();
+                for sight in self.sights {
+                    for g in sight.g[first..].iter().step_by(shared) {
+                        sum = s.add(sum, s.load(g, part));
                     }
                 }
+                s.store(sum, &mut sums, part);
             }
-            for (gradient, sum) in gradient.iter_mut().zip(&sums) {
-                *gradient = sum.sum();
-            }
+            *gradient = s.sum(&sums);
         }
     }
 }
