@@ -11,9 +11,11 @@ use zipnet::ir::{
 pub const NAME: &str = "digits";
 
 /// What each output stands for.
+#[allow(dead_code)]
 pub const LABELS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 
 /// Multiplications by a weight in one inference.
+#[allow(dead_code)]
 pub const MACS: u32 = 63660;
 
 /// The net, for `zipnet::Engine`.
@@ -471,6 +473,7 @@ static GRAPH: Graph<'static, Int> = Graph {
 
 /// Inputs with the outputs and the classes they must give, from the test split.
 #[rustfmt::skip]
+#[allow(dead_code)]
 pub static GOLDEN: [zipnet::Golden; 40] = [
     zipnet::Golden { label: 1, output: &[15, 78, 8, 1, 33, -2, 13, 16, 19, 12], input: &[
         -128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,
