@@ -15,7 +15,7 @@ fn main() {
     let mut args = std::env::args().skip(1);
     let seconds: f64 = args.next().and_then(|s| s.parse().ok()).unwrap_or(2.0);
     let only = args.next();
-    let nets = [("digits", Shape::new(16, 16, 1), 10)];
+    let nets = [("digits", Shape::new(16, 16, 1), 10), ("shuffle-28", Shape::new(28, 28, 1), 10)];
     println!("{:<20} {:>8} {:>12} {:>10} {:>14}", "recipe", "threads", "images/s", "us/step", "images/CPU s");
     for (name, shape, classes) in nets {
         if only.as_ref().is_some_and(|only| only != name) {
@@ -24,7 +24,7 @@ fn main() {
         for threads in [1, 2] {
             let mut recipe = Recipe::load(name).expect("a shipped recipe");
             recipe.train.augment.clear();
-            let count = 64 * 40;
+            let count = 64 * 10;
             let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
             let inputs: Vec<f32> =
                 (0..count * shape.len()).map(|_| (rng.next_u64() >> 40) as f32 / 8_388_608.0 - 1.0).collect();
