@@ -11,7 +11,12 @@ use crate::train::augment::Augment;
 use crate::{Error, Result};
 
 /// The recipes that come with the crate: name and text.
-pub const SHIPPED: &[(&str, &str)] = &[("digits", include_str!("../recipes/digits.toml"))];
+pub const SHIPPED: &[(&str, &str)] = &[
+    ("digits", include_str!("../recipes/digits.toml")),
+    ("digits-1989", include_str!("../recipes/digits-1989.toml")),
+    ("digits-bn", include_str!("../recipes/digits-bn.toml")),
+    ("shuffle-28", include_str!("../recipes/shuffle-28.toml")),
+];
 
 /// A net and how to train it.
 #[derive(Clone, Debug, Deserialize)]

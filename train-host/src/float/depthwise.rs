@@ -129,7 +129,7 @@ impl Depthwise<'_> {
             for p in 0..P {
                 let at = (pixel + p * columns.step) * dest_channels + d;
                 for c in 0..C {
-                    let y = if self.relu { s.positive(sum[p][c]) } else { sum[p][c] };
+                    let y = if self.relu { s.max(sum[p][c], s.zero()) } else { sum[p][c] };
                     s.store(y, &mut self.dest[at + c], part);
                 }
             }

@@ -220,7 +220,7 @@ impl Gather<'_> {
                 let at = (pixel + p * columns.step) * dest_channels;
                 for q in 0..Q {
                     for j in 0..4 {
-                        let y = if self.relu { s.positive(sum[p][q][j]) } else { sum[p][q][j] };
+                        let y = if self.relu { s.max(sum[p][q][j], s.zero()) } else { sum[p][q][j] };
                         s.store(y, &mut self.dest[at + channels[q * 4 + j]], part);
                     }
                 }

@@ -29,16 +29,16 @@ impl Kernel for Apply<'_> {
         match function {
             Function::Relu => {
                 for (x, y) in pairs {
-                    for l in 0..LANES {
-                        y.0[l] = if x.0[l] > 0.0 { x.0[l] } else { 0.0 };
+                    for part in 0..S::PARTS {
+                        s.store(s.max(s.load(x, part), s.zero()), y, part);
                     }
                 }
             }
             Function::Relu6 => {
                 for (x, y) in pairs {
-                    for l in 0..LANES {
-                        let x = if x.0[l] > 0.0 { x.0[l] } else { 0.0 };
-                        y.0[l] = if x < 6.0 { x } else { 6.0 };
+                    for part in 0..S::PARTS {
+                        let x = s.max(s.load(x, part), s.zero());
+                        s.store(s.min(x, s.splat(6.0)), y, part);
                     }
                 }
             }
@@ -60,10 +60,10 @@ impl Kernel for Sum<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, _: S) {
+    fn run<S: Simd>(self, s: S) {
         for ((a, b), y) in self.0.iter().zip(self.1).zip(self.2) {
-            for l in 0..LANES {
-                y.0[l] = a.0[l] + b.0[l];
+            for part in 0..S::PARTS {
+                s.store(s.add(s.load(a, part), s.load(b, part)), y, part);
             }
         }
     }
@@ -92,9 +92,9 @@ impl Kernel for Affine<'_> {
         let low = if self.relu { 0.0 } else { f32::NEG_INFINITY };
         for (x, y) in self.source.chunks_exact(channels).zip(self.dest.chunks_exact_mut(channels)) {
             for (((x, y), &scale), &shift) in x.iter().zip(y).zip(self.scale).zip(self.shift) {
-                for l in 0..LANES {
-                    let z = s.fma1(x.0[l], scale, shift);
-                    y.0[l] = if z > low { z } else { low };
+                for part in 0..S::PARTS {
+                    let z = s.fma(s.load(x, part), s.splat(scale), s.splat(shift));
+                    s.store(s.max(z, s.splat(low)), y, part);
                 }
             }
         }

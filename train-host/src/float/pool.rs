@@ -1,6 +1,6 @@
 //! Max and average pooling; border elements take no part.
 
-use super::lanes::{LANES, Lanes};
+use super::lanes::Lanes;
 use super::simd::{Kernel, Simd};
 use super::taps::Axis;
 
@@ -24,7 +24,7 @@ impl Kernel for MaxPool<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, _: S) {
+    fn run<S: Simd>(self, s: S) {
         let Self(map, source, dest) = self;
         dest.fill(Lanes::splat(f32::NEG_INFINITY));
         let mut pixels = dest.chunks_exact_mut(map.channels);
@@ -34,8 +34,8 @@ impl Kernel for MaxPool<'_> {
                     for c in column {
                         let x = &source[(r.source * map.width + c.source) * map.channels..][..map.channels];
                         for (x, y) in x.iter().zip(y.iter_mut()) {
-                            for l in 0..LANES {
-                                y.0[l] = if x.0[l] > y.0[l] { x.0[l] } else { y.0[l] };
+                            for part in 0..S::PARTS {
+                                s.store(s.max(s.load(x, part), s.load(y, part)), y, part);
                             }
                         }
                     }
@@ -52,7 +52,7 @@ impl Kernel for AvgPool<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, _: S) {
+    fn run<S: Simd>(self, s: S) {
         let Self(map, source, dest) = self;
         dest.fill(Lanes::ZERO);
         let mut pixels = dest.chunks_exact_mut(map.channels);
@@ -62,16 +62,16 @@ impl Kernel for AvgPool<'_> {
                     for c in column {
                         let x = &source[(r.source * map.width + c.source) * map.channels..][..map.channels];
                         for (x, y) in x.iter().zip(y.iter_mut()) {
-                            for l in 0..LANES {
-                                y.0[l] += x.0[l];
+                            for part in 0..S::PARTS {
+                                s.store(s.add(s.load(x, part), s.load(y, part)), y, part);
                             }
                         }
                     }
                 }
-                let count = (row.len() * column.len()) as f32;
+                let share = s.splat(1.0 / (row.len() * column.len()) as f32);
                 for y in y {
-                    for y in &mut y.0 {
-                        *y /= count;
+                    for part in 0..S::PARTS {
+                        s.store(s.mul(s.load(y, part), share), y, part);
                     }
                 }
             }

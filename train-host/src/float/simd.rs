@@ -32,10 +32,16 @@ pub(crate) trait Simd: Copy {
     fn store(self, x: Self::V, y: &mut Lanes, part: usize);
     /// `a + b`.
     fn add(self, a: Self::V, b: Self::V) -> Self::V;
+    /// `a - b`.
+    fn sub(self, a: Self::V, b: Self::V) -> Self::V;
+    /// `a * b`.
+    fn mul(self, a: Self::V, b: Self::V) -> Self::V;
+    /// `a` where it is above `b`, else `b`.
+    fn max(self, a: Self::V, b: Self::V) -> Self::V;
+    /// `a` where it is below `b`, else `b`.
+    fn min(self, a: Self::V, b: Self::V) -> Self::V;
     /// `a * b + c`, fused where the CPU can.
     fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
-    /// `x` where it is above 0, else 0.
-    fn positive(self, x: Self::V) -> Self::V;
     /// `x` where `y` is above 0, else 0.
     fn where_positive(self, y: Self::V, x: Self::V) -> Self::V;
     /// Sum over the lanes, in the order of [`Lanes::sum`].
@@ -155,18 +161,42 @@ impl Simd for Portable {
         y
     }
     #[inline(always)]
-    fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
-        let mut y = c;
+    fn sub(self, a: Self::V, b: Self::V) -> Self::V {
+        let mut y = a;
         for l in 0..QUARTER {
-            y[l] = self.fma1(a[l], b[l], c[l]);
+            y[l] = a[l] - b[l];
         }
         y
     }
     #[inline(always)]
-    fn positive(self, x: Self::V) -> Self::V {
-        let mut y = x;
+    fn mul(self, a: Self::V, b: Self::V) -> Self::V {
+        let mut y = a;
         for l in 0..QUARTER {
-            y[l] = if x[l] > 0.0 { x[l] } else { 0.0 };
+            y[l] = a[l] * b[l];
+        }
+        y
+    }
+    #[inline(always)]
+    fn max(self, a: Self::V, b: Self::V) -> Self::V {
+        let mut y = a;
+        for l in 0..QUARTER {
+            y[l] = if a[l] > b[l] { a[l] } else { b[l] };
+        }
+        y
+    }
+    #[inline(always)]
+    fn min(self, a: Self::V, b: Self::V) -> Self::V {
+        let mut y = a;
+        for l in 0..QUARTER {
+            y[l] = if a[l] < b[l] { a[l] } else { b[l] };
+        }
+        y
+    }
+    #[inline(always)]
+    fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        let mut y = c;
+        for l in 0..QUARTER {
+            y[l] = self.fma1(a[l], b[l], c[l]);
         }
         y
     }
@@ -235,14 +265,29 @@ mod x86 {
             unsafe { arch::_mm512_add_ps(a, b) }
         }
         #[inline(always)]
+        fn sub(self, a: Self::V, b: Self::V) -> Self::V {
+            // SAFETY: a token is made only where the CPU has AVX-512 F.
+            unsafe { arch::_mm512_sub_ps(a, b) }
+        }
+        #[inline(always)]
+        fn mul(self, a: Self::V, b: Self::V) -> Self::V {
+            // SAFETY: a token is made only where the CPU has AVX-512 F.
+            unsafe { arch::_mm512_mul_ps(a, b) }
+        }
+        #[inline(always)]
+        fn max(self, a: Self::V, b: Self::V) -> Self::V {
+            // SAFETY: a token is made only where the CPU has AVX-512 F.
+            unsafe { arch::_mm512_max_ps(a, b) }
+        }
+        #[inline(always)]
+        fn min(self, a: Self::V, b: Self::V) -> Self::V {
+            // SAFETY: a token is made only where the CPU has AVX-512 F.
+            unsafe { arch::_mm512_min_ps(a, b) }
+        }
+        #[inline(always)]
         fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
             // SAFETY: a token is made only where the CPU has AVX-512 F.
             unsafe { arch::_mm512_fmadd_ps(a, b, c) }
-        }
-        #[inline(always)]
-        fn positive(self, x: Self::V) -> Self::V {
-            // SAFETY: a token is made only where the CPU has AVX-512 F.
-            unsafe { arch::_mm512_max_ps(x, arch::_mm512_setzero_ps()) }
         }
         #[inline(always)]
         fn where_positive(self, y: Self::V, x: Self::V) -> Self::V {
@@ -311,14 +356,29 @@ mod x86 {
             unsafe { arch::_mm256_add_ps(a, b) }
         }
         #[inline(always)]
+        fn sub(self, a: Self::V, b: Self::V) -> Self::V {
+            // SAFETY: a token is made only where the CPU has AVX2, and so AVX.
+            unsafe { arch::_mm256_sub_ps(a, b) }
+        }
+        #[inline(always)]
+        fn mul(self, a: Self::V, b: Self::V) -> Self::V {
+            // SAFETY: a token is made only where the CPU has AVX2, and so AVX.
+            unsafe { arch::_mm256_mul_ps(a, b) }
+        }
+        #[inline(always)]
+        fn max(self, a: Self::V, b: Self::V) -> Self::V {
+            // SAFETY: a token is made only where the CPU has AVX2, and so AVX.
+            unsafe { arch::_mm256_max_ps(a, b) }
+        }
+        #[inline(always)]
+        fn min(self, a: Self::V, b: Self::V) -> Self::V {
+            // SAFETY: a token is made only where the CPU has AVX2, and so AVX.
+            unsafe { arch::_mm256_min_ps(a, b) }
+        }
+        #[inline(always)]
         fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
             // SAFETY: a token is made only where the CPU has FMA.
             unsafe { arch::_mm256_fmadd_ps(a, b, c) }
-        }
-        #[inline(always)]
-        fn positive(self, x: Self::V) -> Self::V {
-            // SAFETY: a token is made only where the CPU has AVX2, and so AVX.
-            unsafe { arch::_mm256_max_ps(x, arch::_mm256_setzero_ps()) }
         }
         #[inline(always)]
         fn where_positive(self, y: Self::V, x: Self::V) -> Self::V {

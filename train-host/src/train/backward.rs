@@ -10,9 +10,7 @@ use crate::float::simd::Isa;
 use crate::float::taps::Columns;
 
 use super::dropout::DropOut;
-use super::pullback::{
-    AvgPoolBack, Derive, MaskBy, MaxPoolBack, SoftmaxBack, accumulate, part_of, unshuffle,
-};
+use super::pullback::{Accumulate, AvgPoolBack, Derive, MaskBy, MaxPoolBack, SoftmaxBack, Unshuffle};
 
 /// What a step needs to run backward.
 #[derive(Clone, Debug)]
@@ -193,11 +191,7 @@ impl Step {
                     isa.run(Depthwise { map, weights, start, relu: false, source: &g, dest });
                 }
             }
-            Work::BatchNorm { relu, .. } => {
-                if *relu {
-                    isa.run(MaskBy(y, &mut g));
-                }
-            }
+            Work::BatchNorm { .. } => {}
             Work::MaxPool(map) => {
                 if let Some(dest) = summed(gradients, self.inputs[0], back.inputs[0]) {
                     isa.run(MaxPoolBack { map, x: &values[self.inputs[0]], y, g: &g, dest });
@@ -211,7 +205,8 @@ impl Step {
             Work::Add => {
                 for (&slot, &input) in self.inputs.iter().zip(&back.inputs) {
                     if input != Input::Unwanted {
-                        accumulate(&g, &mut gradients[slot], input == Input::Add);
+                        let (add, dest) = (input == Input::Add, &mut gradients[slot][..]);
+                        isa.run(Accumulate { g: &g, all: 1, first: 0, channels: 1, add, dest });
                     }
                 }
             }
@@ -220,18 +215,20 @@ impl Step {
                 let mut first = 0;
                 for ((&slot, &input), &channels) in self.inputs.iter().zip(&back.inputs).zip(parts) {
                     if input != Input::Unwanted {
-                        part_of(&g, all, first, channels, &mut gradients[slot], input == Input::Add);
+                        let (add, dest) = (input == Input::Add, &mut gradients[slot][..]);
+                        isa.run(Accumulate { g: &g, all, first, channels, add, dest });
                     }
                     first += channels;
                 }
             }
-            Work::Shuffle { groups, channels } => match back.inputs[0] {
-                Input::Unwanted => {}
-                Input::First => {
-                    moves::shuffle(channels / groups, *channels, &g, &mut gradients[self.inputs[0]]);
+            Work::Shuffle { groups, channels } => {
+                let dest = &mut gradients[self.inputs[0]][..];
+                match back.inputs[0] {
+                    Input::Unwanted => {}
+                    Input::First => moves::shuffle(channels / groups, *channels, &g, dest),
+                    Input::Add => isa.run(Unshuffle { groups: *groups, channels: *channels, g: &g, dest }),
                 }
-                Input::Add => unshuffle(*groups, *channels, &g, &mut gradients[self.inputs[0]]),
-            },
+            }
             Work::Apply(function) => {
                 if let Some(dest) = summed(gradients, self.inputs[0], back.inputs[0]) {
                     isa.run(Derive { function: *function, y, g: &g, dest });
@@ -247,8 +244,8 @@ impl Step {
                 if back.inputs[0] != Input::Unwanted {
                     isa.run(DropOut { keys: &keys, rate: *rate, elements: &mut g });
                     if self.inputs[0] != self.output {
-                        let add = back.inputs[0] == Input::Add;
-                        accumulate(&g, &mut gradients[self.inputs[0]], add);
+                        let (add, dest) = (back.inputs[0] == Input::Add, &mut gradients[self.inputs[0]][..]);
+                        isa.run(Accumulate { g: &g, all: 1, first: 0, channels: 1, add, dest });
                     }
                 }
             }

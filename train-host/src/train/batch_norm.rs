@@ -5,7 +5,7 @@
 //! A group gives its own mean and squared deviations; groups are joined in their order in f64 (Chan, Golub and
 //! LeVeque 1979), so that no large sums cancel and threads do not matter.
 
-use crate::float::lanes::{LANES, Lanes};
+use crate::float::lanes::Lanes;
 use crate::float::simd::{Kernel, Simd};
 
 /// Moments of one channel over some samples and pixels.
@@ -35,14 +35,18 @@ impl Moments {
     }
 }
 
+/// Channels that a kernel here sums at a time.
+const BLOCK: usize = 6;
+
 /// Moments of each channel over the first `count` samples of a group.
+///
+/// Values are summed as deviations from that of the first sample's first pixel, and so are their squares: one
+/// reading suffices, and nothing large cancels as long as that value is not many deviations from the mean.
 pub(crate) struct Measure<'a> {
     /// Samples.
     pub(crate) count: usize,
     /// `[pixels][channels]`.
     pub(crate) x: &'a [Lanes],
-    /// As many as channels.
-    pub(crate) scratch: &'a mut [Lanes],
     /// One for each channel.
     pub(crate) moments: &'a mut [Moments],
 }
@@ -51,37 +55,52 @@ impl Kernel for Measure<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
+    fn run<S: Simd>(mut self, s: S) {
+        let channels = self.moments.len();
+        let mut c = 0;
+        while c + BLOCK <= channels {
+            self.block::<S, BLOCK>(s, c);
+            c += BLOCK;
+        }
+        while c < channels {
+            self.block::<S, 1>(s, c);
+            c += 1;
+        }
+    }
+}
+
+impl Measure<'_> {
+    /// `C` channels from `c` on.
+    #[inline(always)]
+    fn block<S: Simd, const C: usize>(&mut self, s: S, c: usize) {
         let channels = self.moments.len();
         let mask = Lanes::mask(self.count);
-        let pixels = self.x.len() / channels;
-        let number = (pixels * self.count) as f32;
-        let sums = &mut self.scratch[..channels];
-        sums.fill(Lanes::ZERO);
-        for x in self.x.chunks_exact(channels) {
-            for (x, sum) in x.iter().zip(&mut *sums) {
-                for l in 0..LANES {
-                    sum.0[l] = s.fma1(x.0[l], mask.0[l], sum.0[l]);
+        let (mut sums, mut squares) = ([Lanes::ZERO; C], [Lanes::ZERO; C]);
+        for part in 0..S::PARTS {
+            let (mut sum, mut square) = ([s.zero(); C], [s.zero(); C]);
+            let mut pivot = [s.zero(); C];
+            for i in 0..C {
+                pivot[i] = s.splat(self.x[c + i].0[0]);
+            }
+            for x in self.x.chunks_exact(channels) {
+                let x = &x[c..c + C];
+                for i in 0..C {
+                    let off = s.sub(s.load(&x[i], part), pivot[i]);
+                    sum[i] = s.add(sum[i], off);
+                    square[i] = s.fma(off, off, square[i]);
                 }
             }
-        }
-        // Means, then the deviations from them in the same memory: the mean stays in `moments`.
-        for (moments, sum) in self.moments.iter_mut().zip(&mut *sums) {
-            let mean = sum.sum() / number.max(1.0);
-            *moments = Moments { count: number.into(), mean: mean.into(), square: 0.0 };
-            *sum = Lanes::ZERO;
-        }
-        for x in self.x.chunks_exact(channels) {
-            for ((x, sum), moments) in x.iter().zip(&mut *sums).zip(&*self.moments) {
-                let mean = moments.mean as f32;
-                for l in 0..LANES {
-                    let off = (x.0[l] - mean) * mask.0[l];
-                    sum.0[l] = s.fma1(off, off, sum.0[l]);
-                }
+            let mask = s.load(&mask, part);
+            for i in 0..C {
+                s.store(s.mul(sum[i], mask), &mut sums[i], part);
+                s.store(s.mul(square[i], mask), &mut squares[i], part);
             }
         }
-        for (moments, sum) in self.moments.iter_mut().zip(sums) {
-            moments.square = sum.sum().into();
+        let count = (self.x.len() / channels * self.count) as f64;
+        for i in 0..C {
+            let (sum, square) = (f64::from(s.sum(&sums[i])), f64::from(s.sum(&squares[i])));
+            let (off, pivot) = (sum / count.max(1.0), f64::from(self.x[c + i].0[0]));
+            self.moments[c + i] = Moments { count, mean: pivot + off, square: (square - off * sum).max(0.0) };
         }
     }
 }
@@ -95,16 +114,17 @@ pub(crate) struct Norm {
     pub(crate) inverse: f32,
 }
 
-/// Sums over a group of the output's gradient g, and of g times the normalised input.
+/// Sums over a group of the output's gradient g, and of g times the normalised input. Where a relu is part of the
+/// batch norm, g is first taken through it.
 pub(crate) struct Sums<'a> {
     /// One for each channel.
     pub(crate) norms: &'a [Norm],
     /// `[pixels][channels]`: the input.
     pub(crate) x: &'a [Lanes],
+    /// The output, where a relu is part of it.
+    pub(crate) relu: Option<&'a [Lanes]>,
     /// Gradient of the output.
-    pub(crate) g: &'a [Lanes],
-    /// Twice as many as channels.
-    pub(crate) scratch: &'a mut [Lanes],
+    pub(crate) g: &'a mut [Lanes],
     /// Both sums of each channel.
     pub(crate) sums: &'a mut [[f32; 2]],
 }
@@ -113,22 +133,50 @@ impl Kernel for Sums<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
+    fn run<S: Simd>(mut self, s: S) {
         let channels = self.norms.len();
-        let (plain, times) = self.scratch[..2 * channels].split_at_mut(channels);
-        plain.fill(Lanes::ZERO);
-        times.fill(Lanes::ZERO);
-        for (x, g) in self.x.chunks_exact(channels).zip(self.g.chunks_exact(channels)) {
-            let sums = plain.iter_mut().zip(times.iter_mut());
-            for (((x, g), (plain, times)), norm) in x.iter().zip(g).zip(sums).zip(self.norms) {
-                for l in 0..LANES {
-                    plain.0[l] += g.0[l];
-                    times.0[l] = s.fma1(g.0[l], x.0[l] - norm.mean, times.0[l]);
+        let mut c = 0;
+        while c + BLOCK <= channels {
+            self.block::<S, BLOCK>(s, c);
+            c += BLOCK;
+        }
+        while c < channels {
+            self.block::<S, 1>(s, c);
+            c += 1;
+        }
+    }
+}
+
+impl Sums<'_> {
+    /// `C` channels from `c` on.
+    #[inline(always)]
+    fn block<S: Simd, const C: usize>(&mut self, s: S, c: usize) {
+        let channels = self.norms.len();
+        let norms = &self.norms[c..c + C];
+        let (mut plains, mut products) = ([Lanes::ZERO; C], [Lanes::ZERO; C]);
+        for part in 0..S::PARTS {
+            let (mut plain, mut product) = ([s.zero(); C], [s.zero(); C]);
+            for (p, (x, g)) in self.x.chunks_exact(channels).zip(self.g.chunks_exact_mut(channels)).enumerate() {
+                let (x, g) = (&x[c..c + C], &mut g[c..c + C]);
+                let y = self.relu.map(|y| &y[p * channels + c..][..C]);
+                for i in 0..C {
+                    let mut own = s.load(&g[i], part);
+                    if let Some(y) = y {
+                        own = s.where_positive(s.load(&y[i], part), own);
+                        s.store(own, &mut g[i], part);
+                    }
+                    let off = s.sub(s.load(&x[i], part), s.splat(norms[i].mean));
+                    plain[i] = s.add(plain[i], own);
+                    product[i] = s.fma(own, off, product[i]);
                 }
             }
+            for i in 0..C {
+                s.store(plain[i], &mut plains[i], part);
+                s.store(product[i], &mut products[i], part);
+            }
         }
-        for (((sums, plain), times), norm) in self.sums.iter_mut().zip(plain).zip(times).zip(self.norms) {
-            *sums = [plain.sum(), times.sum() * norm.inverse];
+        for i in 0..C {
+            self.sums[c + i] = [s.sum(&plains[i]), s.sum(&products[i]) * norms[i].inverse];
         }
     }
 }
@@ -184,13 +232,16 @@ impl Kernel for InputGradient<'_> {
     fn run<S: Simd>(self, s: S) {
         let channels = self.factors.len();
         let mask = Lanes::mask(self.count);
-        let keep = if self.add { 1.0 } else { 0.0 };
         let pixels = self.x.chunks_exact(channels).zip(self.g.chunks_exact(channels));
         for ((x, g), dest) in pixels.zip(self.dest.chunks_exact_mut(channels)) {
             for (((x, g), dest), f) in x.iter().zip(g).zip(dest).zip(self.factors) {
-                for l in 0..LANES {
-                    let own = s.fma1(f.gradient, g.0[l], s.fma1(f.deviation, x.0[l] - f.mean, f.constant));
-                    dest.0[l] = s.fma1(own, mask.0[l], keep * dest.0[l]);
+                for part in 0..S::PARTS {
+                    let off = s.sub(s.load(x, part), s.splat(f.mean));
+                    let own = s.fma(s.splat(f.deviation), off, s.splat(f.constant));
+                    let own = s.fma(s.splat(f.gradient), s.load(g, part), own);
+                    let own = s.mul(own, s.load(&mask, part));
+                    let own = if self.add { s.add(own, s.load(dest, part)) } else { own };
+                    s.store(own, dest, part);
                 }
             }
         }
@@ -210,8 +261,8 @@ mod tests {
         let group = |pixels: usize, count: usize| {
             let x: Vec<Lanes> =
                 (0..pixels * 3).map(|i| Lanes(std::array::from_fn(|l| value(i / 3, i % 3, l)))).collect();
-            let (mut moments, mut scratch) = ([Moments::default(); 3], [Lanes::ZERO; 3]);
-            Isa::best().run(Measure { count, x: &x, scratch: &mut scratch, moments: &mut moments });
+            let mut moments = [Moments::default(); 3];
+            Isa::best().run(Measure { count, x: &x, moments: &mut moments });
             moments
         };
         let (a, b, none) = (group(5, 16), group(5, 3), group(5, 0));

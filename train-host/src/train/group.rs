@@ -21,7 +21,6 @@ pub(crate) struct Group {
     /// Of the batch norm that the groups meet for.
     pub(crate) moments: Vec<Moments>,
     pub(crate) sums: Vec<[f32; 2]>,
-    scratch: Vec<Lanes>,
     pub(crate) tally: Tally,
     /// The slot that takes the samples.
     input: usize,
@@ -43,7 +42,6 @@ impl Group {
             gradients: model.plan.slots.iter().map(|slot| vec![Lanes::ZERO; slot.len]).collect(),
             moments: vec![Moments::default(); channels],
             sums: vec![[0.0; 2]; channels],
-            scratch: vec![Lanes::ZERO; 2 * channels],
             tally: Tally::default(),
             input: model.plan.input,
             augmenter: None,
@@ -83,7 +81,6 @@ impl Group {
             model.isa.run(Measure {
                 count: self.count,
                 x: &self.values[inputs[0]],
-                scratch: &mut self.scratch,
                 moments: &mut self.moments[..*channels],
             });
         }
@@ -139,12 +136,12 @@ impl Group {
             };
             let view = View { values: &self.values, gradients: &mut self.gradients, keys };
             what.backward(model.isa, &model.backs[at], &model.numbers, &model.rows, view);
-            if let Work::BatchNorm { channels, .. } = what.work {
+            if let Work::BatchNorm { channels, relu } = what.work {
                 model.isa.run(Sums {
                     norms: &model.norms[what.node],
                     x: &self.values[what.inputs[0]],
-                    g: &self.gradients[what.output],
-                    scratch: &mut self.scratch,
+                    relu: relu.then_some(&self.values[what.output]),
+                    g: &mut self.gradients[what.output],
                     sums: &mut self.sums[..channels],
                 });
             }

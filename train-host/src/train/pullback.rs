@@ -43,23 +43,28 @@ impl Kernel for Derive<'_> {
         match self.function {
             Function::Relu => {
                 for ((y, g), dest) in all {
-                    for l in 0..LANES {
-                        dest.0[l] += if y.0[l] > 0.0 { g.0[l] } else { 0.0 };
+                    for part in 0..S::PARTS {
+                        let own = s.where_positive(s.load(y, part), s.load(g, part));
+                        s.store(s.add(s.load(dest, part), own), dest, part);
                     }
                 }
             }
             Function::Relu6 => {
                 for ((y, g), dest) in all {
-                    for l in 0..LANES {
-                        let passes = (y.0[l] > 0.0) & (y.0[l] < 6.0);
-                        dest.0[l] += if passes { g.0[l] } else { 0.0 };
+                    for part in 0..S::PARTS {
+                        let y = s.load(y, part);
+                        let own = s.where_positive(y, s.load(g, part));
+                        let own = s.where_positive(s.sub(s.splat(6.0), y), own);
+                        s.store(s.add(s.load(dest, part), own), dest, part);
                     }
                 }
             }
             Function::Tanh => {
                 for ((y, g), dest) in all {
-                    for l in 0..LANES {
-                        dest.0[l] = s.fma1(s.fma1(-y.0[l], y.0[l], 1.0), g.0[l], dest.0[l]);
+                    for part in 0..S::PARTS {
+                        let y = s.load(y, part);
+                        let slope = s.fma(s.sub(s.zero(), y), y, s.splat(1.0));
+                        s.store(s.fma(slope, s.load(g, part), s.load(dest, part)), dest, part);
                     }
                 }
             }
@@ -170,8 +175,9 @@ impl Kernel for AvgPoolBack<'_> {
                     for t in column {
                         let dest = &mut dest[(r.source * map.width + t.source) * n..][..n];
                         for (g, dest) in g.iter().zip(dest) {
-                            for l in 0..LANES {
-                                dest.0[l] = s.fma1(g.0[l], share, dest.0[l]);
+                            for part in 0..S::PARTS {
+                                let own = s.fma(s.load(g, part), s.splat(share), s.load(dest, part));
+                                s.store(own, dest, part);
                             }
                         }
                     }
@@ -181,34 +187,67 @@ impl Kernel for AvgPoolBack<'_> {
     }
 }
 
-/// `dest = g`, or `dest += g`.
-pub(crate) fn accumulate(g: &[Lanes], dest: &mut [Lanes], add: bool) {
-    if !add {
-        dest.copy_from_slice(g);
-        return;
-    }
-    for (g, dest) in g.iter().zip(dest) {
-        for l in 0..LANES {
-            dest.0[l] += g.0[l];
+/// `dest = g`, or `dest += g`, for `channels` of the `all` channels of each pixel of g, from `first` on.
+pub(crate) struct Accumulate<'a> {
+    /// Gradient of the output.
+    pub(crate) g: &'a [Lanes],
+    /// Its channels.
+    pub(crate) all: usize,
+    /// The first to take.
+    pub(crate) first: usize,
+    /// How many to take.
+    pub(crate) channels: usize,
+    /// Whether to add.
+    pub(crate) add: bool,
+    /// Gradient of the input.
+    pub(crate) dest: &'a mut [Lanes],
+}
+
+impl Kernel for Accumulate<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        for (g, dest) in self.g.chunks_exact(self.all).zip(self.dest.chunks_exact_mut(self.channels)) {
+            let g = &g[self.first..][..self.channels];
+            if !self.add {
+                dest.copy_from_slice(g);
+                continue;
+            }
+            for (g, dest) in g.iter().zip(dest) {
+                for part in 0..S::PARTS {
+                    s.store(s.add(s.load(g, part), s.load(dest, part)), dest, part);
+                }
+            }
         }
     }
 }
 
-/// [`accumulate`] of `channels` channels from `first` on, of the `all` of each pixel.
-pub(crate) fn part_of(g: &[Lanes], all: usize, first: usize, channels: usize, dest: &mut [Lanes], add: bool) {
-    for (g, dest) in g.chunks_exact(all).zip(dest.chunks_exact_mut(channels)) {
-        accumulate(&g[first..first + channels], dest, add);
-    }
+/// Channel shuffle: adds the gradient of the output to that of the input.
+pub(crate) struct Unshuffle<'a> {
+    /// Groups.
+    pub(crate) groups: usize,
+    /// Channels.
+    pub(crate) channels: usize,
+    /// Gradient of the output.
+    pub(crate) g: &'a [Lanes],
+    /// Gradient of the input.
+    pub(crate) dest: &'a mut [Lanes],
 }
 
-/// Adds the gradient of a channel shuffle's output to that of its input.
-pub(crate) fn unshuffle(groups: usize, channels: usize, g: &[Lanes], dest: &mut [Lanes]) {
-    let each = channels / groups;
-    for (g, dest) in g.chunks_exact(channels).zip(dest.chunks_exact_mut(channels)) {
-        for (i, g) in g.chunks_exact(groups).enumerate() {
-            for (k, g) in g.iter().enumerate() {
-                for l in 0..LANES {
-                    dest[k * each + i].0[l] += g.0[l];
+impl Kernel for Unshuffle<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let each = self.channels / self.groups;
+        for (g, dest) in self.g.chunks_exact(self.channels).zip(self.dest.chunks_exact_mut(self.channels)) {
+            for (i, g) in g.chunks_exact(self.groups).enumerate() {
+                for (k, g) in g.iter().enumerate() {
+                    let dest = &mut dest[k * each + i];
+                    for part in 0..S::PARTS {
+                        s.store(s.add(s.load(g, part), s.load(dest, part)), dest, part);
+                    }
                 }
             }
         }
