@@ -156,7 +156,9 @@ impl Sums<'_> {
         let (mut plains, mut products) = ([Lanes::ZERO; C], [Lanes::ZERO; C]);
         for part in 0..S::PARTS {
             let (mut plain, mut product) = ([s.zero(); C], [s.zero(); C]);
-            for (p, (x, g)) in self.x.chunks_exact(channels).zip(self.g.chunks_exact_mut(channels)).enumerate() {
+            for (p, (x, g)) in
+                self.x.chunks_exact(channels).zip(self.g.chunks_exact_mut(channels)).enumerate()
+            {
                 let (x, g) = (&x[c..c + C], &mut g[c..c + C]);
                 let y = self.relu.map(|y| &y[p * channels + c..][..C]);
                 for i in 0..C {
