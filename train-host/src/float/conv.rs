@@ -103,6 +103,12 @@ impl Conv {
         usize::from(self.y.c) / self.groups
     }
 
+    /// The units whose weights make a quad: the first, and how many they are.
+    pub(crate) fn fours(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
+        let (groups, each) = (self.groups, self.each());
+        (0..groups).flat_map(move |g| (0..each).step_by(4).map(move |u| (g * each + u, (each - u).min(4))))
+    }
+
     /// Weights of a unit.
     pub(crate) fn fan_in(&self) -> usize {
         self.taps() * self.depth

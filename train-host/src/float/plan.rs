@@ -61,8 +61,11 @@ pub(crate) enum Work {
     MaxPool(PoolMap),
     /// Mean of each window.
     AvgPool(PoolMap),
-    /// Sum of two tensors.
-    Add,
+    /// Sum of two tensors, perhaps with its relu.
+    Add {
+        /// Whether a relu follows.
+        relu: bool,
+    },
     /// Channels one after another; the channels of each input.
     Concat(Vec<usize>),
     /// Channels transposed.
@@ -182,7 +185,7 @@ impl Plan {
                 }
                 Op::MaxPool2d(pool) => (Work::MaxPool(PoolMap::new(pool, x, y)), inputs),
                 Op::AvgPool2d(pool) => (Work::AvgPool(PoolMap::new(pool, x, y)), inputs),
-                Op::Add => (Work::Add, inputs),
+                Op::Add => (Work::Add { relu: alone }, inputs),
                 Op::Concat => {
                     (Work::Concat(node.inputs.iter().map(|&id| net.shape(id).c.into()).collect()), inputs)
                 }
@@ -283,12 +286,13 @@ impl Plan {
 }
 
 impl Work {
-    fn has_relu(&self) -> bool {
+    /// Whether a relu is part of the step.
+    pub(crate) fn has_relu(&self) -> bool {
         match self {
             Work::Conv(conv) => conv.relu,
             Work::Depthwise(conv) => conv.relu,
-            Work::BatchNorm { relu, .. } => *relu,
-            Work::MaxPool(_) | Work::AvgPool(_) | Work::Add | Work::Concat(_) | Work::Shuffle { .. } => false,
+            Work::BatchNorm { relu, .. } | Work::Add { relu } => *relu,
+            Work::MaxPool(_) | Work::AvgPool(_) | Work::Concat(_) | Work::Shuffle { .. } => false,
             Work::Apply(_) | Work::Softmax(_) | Work::Frame(_) | Work::Dropout { .. } => false,
         }
     }
@@ -297,7 +301,9 @@ impl Work {
     fn forgets_output(&self) -> bool {
         match self {
             Work::Conv(_) | Work::Depthwise(_) | Work::BatchNorm { .. } | Work::Apply(Function::Relu) => true,
-            Work::Add | Work::Concat(_) | Work::Shuffle { .. } | Work::AvgPool(_) | Work::Frame(_) => true,
+            Work::Add { .. } | Work::Concat(_) | Work::Shuffle { .. } | Work::AvgPool(_) | Work::Frame(_) => {
+                true
+            }
             Work::Dropout { .. } => true,
             Work::MaxPool(_) | Work::Softmax(_) | Work::Apply(Function::Relu6 | Function::Tanh) => false,
         }
@@ -318,8 +324,9 @@ impl Work {
                 (numbers.scale, numbers.shift) =
                     scale_and_shift(&store.weights, &store.bias, &store.mean, &store.variance);
             }
-            Work::MaxPool(_) | Work::AvgPool(_) | Work::Add | Work::Concat(_) | Work::Shuffle { .. } => {}
-            Work::Apply(_) | Work::Softmax(_) | Work::Frame(_) | Work::Dropout { .. } => {}
+            Work::MaxPool(_) | Work::AvgPool(_) | Work::Add { .. } | Work::Concat(_) => {}
+            Work::Shuffle { .. } | Work::Apply(_) | Work::Softmax(_) => {}
+            Work::Frame(_) | Work::Dropout { .. } => {}
         }
     }
 }
@@ -390,7 +397,7 @@ impl Step {
             }
             Work::MaxPool(map) => isa.run(MaxPool(map, x(0), y)),
             Work::AvgPool(map) => isa.run(AvgPool(map, x(0), y)),
-            Work::Add => isa.run(Sum(x(0), x(1), y)),
+            Work::Add { relu } => isa.run(Sum { a: x(0), b: x(1), relu: *relu, dest: y }),
             Work::Concat(parts) => {
                 let all = parts.iter().sum();
                 let mut first = 0;

@@ -53,17 +53,28 @@ impl Kernel for Apply<'_> {
     }
 }
 
-/// `dest = a + b`.
-pub(crate) struct Sum<'a>(pub(crate) &'a [Lanes], pub(crate) &'a [Lanes], pub(crate) &'a mut [Lanes]);
+/// `dest = a + b`, negative results replaced by 0 where `relu`.
+pub(crate) struct Sum<'a> {
+    /// One.
+    pub(crate) a: &'a [Lanes],
+    /// The other.
+    pub(crate) b: &'a [Lanes],
+    /// Whether a relu follows.
+    pub(crate) relu: bool,
+    /// Their sum.
+    pub(crate) dest: &'a mut [Lanes],
+}
 
 impl Kernel for Sum<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        for ((a, b), y) in self.0.iter().zip(self.1).zip(self.2) {
+        let low = if self.relu { 0.0 } else { f32::NEG_INFINITY };
+        for ((a, b), y) in self.a.iter().zip(self.b).zip(self.dest) {
             for part in 0..S::PARTS {
-                s.store(s.add(s.load(a, part), s.load(b, part)), y, part);
+                let sum = s.add(s.load(a, part), s.load(b, part));
+                s.store(s.max(sum, s.splat(low)), y, part);
             }
         }
     }

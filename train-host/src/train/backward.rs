@@ -1,24 +1,40 @@
 //! The gradient of a step's inputs from that of its output.
 
+use zipnet::ir::Shape;
+
 use crate::float::conv::Conv;
 use crate::float::depthwise::{DepthMap, Depthwise};
 use crate::float::gather::{Gather, Group, Map, Quad, Run, Start, fours};
 use crate::float::lanes::{LANES, Lanes};
 use crate::float::moves;
 use crate::float::plan::{Depth, Numbers, Plan, Step, Work};
+use crate::float::pointwise::Function;
 use crate::float::simd::Isa;
 use crate::float::taps::Columns;
 
 use super::dropout::DropOut;
-use super::pullback::{Accumulate, AvgPoolBack, Derive, MaskBy, MaxPoolBack, SoftmaxBack, Unshuffle};
+use super::pullback::{Accumulate, AvgPoolBack, Derive, MaxPoolBack, Part, SoftmaxBack, Unshuffle};
+
+/// What a plan needs to run backward.
+#[derive(Clone, Debug)]
+pub(crate) struct Backward {
+    /// What each step needs.
+    pub(crate) steps: Vec<Back>,
+    /// The buffer that takes the gradient of each slot; of one without gradient, [`usize::MAX`].
+    pub(crate) buffers: Vec<usize>,
+    /// Elements of each buffer. Slots whose gradients are not needed at the same time share one.
+    pub(crate) lens: Vec<usize>,
+}
 
 /// What a step needs to run backward.
 #[derive(Clone, Debug)]
 pub(crate) struct Back {
     /// Whether the loss depends on the step's output at all.
     pub(crate) live: bool,
-    /// For each input, whether its gradient is wanted, and whether this step is the first to write it.
+    /// For each input, what is to be done about its gradient.
     pub(crate) inputs: Vec<Input>,
+    /// When the gradient of the step's weights is found.
+    pub(crate) learns: Learns,
     /// Of a convolution whose input's gradient is wanted.
     pub(crate) map: BackMap,
 }
@@ -28,11 +44,28 @@ pub(crate) struct Back {
 pub(crate) enum Input {
     /// No weight lies before it.
     Unwanted,
+    /// It takes over the buffer of the output's gradient, which is turned in place.
+    Same,
     /// This step is the first, running backward, to write it.
     First,
     /// Another step has written its share.
     Add,
 }
+
+/// When the gradient of a step's weights is found. Where a weight sees many pixels, a group's share is found while
+/// its tensors are still near; where few, over all groups at once, with a single sum over the lanes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Learns {
+    /// Group by group.
+    Early,
+    /// When all groups have run.
+    Late,
+    /// It has no weights, or those of a batch norm.
+    Never,
+}
+
+/// Pixels from which on a weight's gradient is found group by group.
+const MANY_PIXELS: usize = 32;
 
 /// The map of a convolution run backward.
 #[derive(Clone, Debug)]
@@ -45,45 +78,76 @@ pub(crate) enum BackMap {
     Depth(Box<DepthMap>),
 }
 
-/// What every step of a plan needs to run backward from slot `loss`.
-pub(crate) fn backs(plan: &Plan, loss: usize) -> Vec<Back> {
-    let mut wanted = vec![false; plan.slots.len()];
-    for step in &plan.steps {
-        let here = step.work.has_weights() || step.inputs.iter().any(|&i| wanted[i]);
-        wanted[step.output] |= here;
-    }
-    let mut written = vec![false; plan.slots.len()];
-    written[loss] = true;
-    let mut backs: Vec<Back> = plan
-        .steps
-        .iter()
-        .rev()
-        .map(|step| {
-            let live = written[step.output] && wanted[step.output];
-            let mut input = |&i: &usize| {
-                if !live || !wanted[i] {
+impl Backward {
+    /// What every step of a plan needs to run backward from slot `loss`.
+    pub(crate) fn new(plan: &Plan, loss: usize) -> Self {
+        let mut wanted = vec![false; plan.slots.len()];
+        for step in &plan.steps {
+            let here = step.work.has_weights() || step.inputs.iter().any(|&i| wanted[i]);
+            wanted[step.output] |= here;
+        }
+        let mut this =
+            Self { steps: Vec::new(), buffers: vec![usize::MAX; plan.slots.len()], lens: Vec::new() };
+        let mut free = Vec::new();
+        this.buffer(loss, plan, &mut free);
+        for step in plan.steps.iter().rev() {
+            let own = this.buffers[step.output];
+            let live = own != usize::MAX && wanted[step.output];
+            let distinct = step.inputs.iter().all(|i| step.inputs.iter().filter(|j| i == *j).count() == 1);
+            let mut handed_on = false;
+            let mut inputs = Vec::new();
+            for &i in &step.inputs {
+                inputs.push(if !live || !wanted[i] {
                     Input::Unwanted
-                } else if std::mem::replace(&mut written[i], true) && i != step.output {
+                } else if i == step.output {
+                    handed_on = true;
+                    Input::Same
+                } else if this.buffers[i] != usize::MAX {
                     Input::Add
+                } else if step.work.turns_in_place() && distinct && !handed_on {
+                    handed_on = true;
+                    this.buffers[i] = own;
+                    Input::Same
                 } else {
+                    this.buffer(i, plan, &mut free);
                     Input::First
-                }
-            };
-            let inputs: Vec<Input> = step.inputs.iter().map(&mut input).collect();
-            let map = match &step.work {
-                Work::Conv(conv) if inputs[0] != Input::Unwanted => {
-                    BackMap::Conv(Box::new(conv_map(conv)), conv.span * conv.groups > conv.x.c.into())
-                }
-                Work::Depthwise(conv) if inputs[0] != Input::Unwanted => {
-                    BackMap::Depth(Box::new(depth_map(conv)))
-                }
-                _ => BackMap::None,
-            };
-            Back { live, inputs, map }
-        })
-        .collect();
-    backs.reverse();
-    backs
+                });
+            }
+            let learns = step.work.learns();
+            if live && !handed_on && learns != Learns::Late {
+                free.push(own);
+            }
+            let map = BackMap::new(step, inputs[0]);
+            this.steps.push(Back { live, inputs, learns, map });
+        }
+        this.steps.reverse();
+        this
+    }
+
+    /// Gives a slot a buffer.
+    fn buffer(&mut self, slot: usize, plan: &Plan, free: &mut Vec<usize>) {
+        let len = plan.slots[slot].len;
+        let at = free.iter().rposition(|&b| self.lens[b] == len).map(|at| free.remove(at));
+        self.buffers[slot] = at.unwrap_or_else(|| {
+            self.lens.push(len);
+            self.lens.len() - 1
+        });
+    }
+}
+
+impl BackMap {
+    fn new(step: &Step, input: Input) -> Self {
+        match &step.work {
+            _ if input == Input::Unwanted => BackMap::None,
+            Work::Conv(conv) => {
+                BackMap::Conv(Box::new(conv_map(conv)), conv.span * conv.groups > conv.x.c.into())
+            }
+            Work::Depthwise(conv) => BackMap::Depth(Box::new(depth_map(conv))),
+            Work::MaxPool(_) | Work::AvgPool(_) | Work::Add { .. } | Work::Concat(_) => BackMap::None,
+            Work::Shuffle { .. } | Work::Apply(_) | Work::Softmax(_) => BackMap::None,
+            Work::BatchNorm { .. } | Work::Frame(_) | Work::Dropout { .. } => BackMap::None,
+        }
+    }
 }
 
 fn conv_map(conv: &Conv) -> Map {
@@ -144,10 +208,18 @@ pub(crate) fn pack_rows(conv: &Conv, weights: &[f32], quads: &mut [Quad]) {
 pub(crate) struct View<'a> {
     /// Values of each slot.
     pub(crate) values: &'a [Vec<Lanes>],
-    /// Gradients of each slot.
+    /// Gradients.
     pub(crate) gradients: &'a mut [Vec<Lanes>],
+    /// The buffer of each slot's gradient.
+    pub(crate) buffers: &'a [usize],
     /// Keys of the step's dropout.
     pub(crate) keys: [u32; LANES],
+}
+
+impl View<'_> {
+    fn gradient(&mut self, slot: usize) -> &mut [Lanes] {
+        &mut self.gradients[self.buffers[slot]]
+    }
 }
 
 impl Step {
@@ -160,18 +232,17 @@ impl Step {
         back: &Back,
         numbers: &[Numbers],
         rows: &[Vec<Quad>],
-        view: View<'_>,
+        mut view: View<'_>,
     ) {
-        let View { values, gradients, keys } = view;
-        let mut g = std::mem::take(&mut gradients[self.output]);
-        let y = &values[self.output][..];
+        let mut g = std::mem::take(&mut view.gradients[view.buffers[self.output]]);
+        let y = &view.values[self.output][..];
+        if self.work.has_relu() && !matches!(self.work, Work::BatchNorm { .. }) {
+            isa.run(Derive { function: Function::Relu, y, g: &mut g });
+        }
         match &self.work {
-            Work::Conv(conv) => {
-                if conv.relu {
-                    isa.run(MaskBy(y, &mut g));
-                }
+            Work::Conv(_) => {
                 if let BackMap::Conv(map, overlap) = &back.map {
-                    let dest = &mut gradients[self.inputs[0]][..];
+                    let dest = view.gradient(self.inputs[0]);
                     let first = back.inputs[0] == Input::First;
                     if *overlap && first {
                         dest.fill(Lanes::ZERO);
@@ -180,89 +251,86 @@ impl Step {
                     isa.run(Gather { map, weights: &rows[self.node], start, relu: false, source: &g, dest });
                 }
             }
-            Work::Depthwise(conv) => {
-                if conv.relu {
-                    isa.run(MaskBy(y, &mut g));
-                }
+            Work::Depthwise(_) => {
                 if let BackMap::Depth(map) = &back.map {
-                    let dest = &mut gradients[self.inputs[0]][..];
+                    let dest = view.gradient(self.inputs[0]);
                     let start = if back.inputs[0] == Input::First { Start::Zero } else { Start::Held };
                     let weights = &numbers[self.node].weights;
                     isa.run(Depthwise { map, weights, start, relu: false, source: &g, dest });
                 }
             }
-            Work::BatchNorm { .. } => {}
             Work::MaxPool(map) => {
-                if let Some(dest) = summed(gradients, self.inputs[0], back.inputs[0]) {
-                    isa.run(MaxPoolBack { map, x: &values[self.inputs[0]], y, g: &g, dest });
+                let x = &view.values[self.inputs[0]];
+                if let Some(dest) = self.summed(back, &mut view) {
+                    isa.run(MaxPoolBack { map, x, y, g: &g, dest });
                 }
             }
             Work::AvgPool(map) => {
-                if let Some(dest) = summed(gradients, self.inputs[0], back.inputs[0]) {
+                if let Some(dest) = self.summed(back, &mut view) {
                     isa.run(AvgPoolBack { map, g: &g, dest });
                 }
             }
-            Work::Add => {
-                for (&slot, &input) in self.inputs.iter().zip(&back.inputs) {
-                    if input != Input::Unwanted {
-                        let (add, dest) = (input == Input::Add, &mut gradients[slot][..]);
-                        isa.run(Accumulate { g: &g, all: 1, first: 0, channels: 1, add, dest });
-                    }
-                }
-            }
-            Work::Concat(parts) => {
-                let all = parts.iter().sum();
-                let mut first = 0;
-                for ((&slot, &input), &channels) in self.inputs.iter().zip(&back.inputs).zip(parts) {
-                    if input != Input::Unwanted {
-                        let (add, dest) = (input == Input::Add, &mut gradients[slot][..]);
-                        isa.run(Accumulate { g: &g, all, first, channels, add, dest });
-                    }
-                    first += channels;
-                }
-            }
-            Work::Shuffle { groups, channels } => {
-                let dest = &mut gradients[self.inputs[0]][..];
-                match back.inputs[0] {
-                    Input::Unwanted => {}
-                    Input::First => moves::shuffle(channels / groups, *channels, &g, dest),
-                    Input::Add => isa.run(Unshuffle { groups: *groups, channels: *channels, g: &g, dest }),
-                }
-            }
-            Work::Apply(function) => {
-                if let Some(dest) = summed(gradients, self.inputs[0], back.inputs[0]) {
-                    isa.run(Derive { function: *function, y, g: &g, dest });
-                }
-            }
             Work::Softmax(channels) => {
-                if let Some(dest) = summed(gradients, self.inputs[0], back.inputs[0]) {
+                if let Some(dest) = self.summed(back, &mut view) {
                     isa.run(SoftmaxBack { channels: *channels, y, g: &g, dest });
                 }
             }
-            Work::Frame(_) => {} // of the net's input, whose gradient nobody wants
-            Work::Dropout { rate, .. } => {
-                if back.inputs[0] != Input::Unwanted {
-                    isa.run(DropOut { keys: &keys, rate: *rate, elements: &mut g });
-                    if self.inputs[0] != self.output {
-                        let (add, dest) = (back.inputs[0] == Input::Add, &mut gradients[self.inputs[0]][..]);
-                        isa.run(Accumulate { g: &g, all: 1, first: 0, channels: 1, add, dest });
-                    }
+            Work::Shuffle { groups, channels } => match back.inputs[0] {
+                Input::Unwanted => {}
+                Input::Add => {
+                    let dest = view.gradient(self.inputs[0]);
+                    isa.run(Unshuffle { groups: *groups, channels: *channels, g: &g, dest });
+                }
+                Input::First | Input::Same => {
+                    moves::shuffle(channels / groups, *channels, &g, view.gradient(self.inputs[0]));
+                }
+            },
+            Work::Concat(parts) => {
+                let all = parts.iter().sum();
+                let mut first = 0;
+                for (i, &channels) in parts.iter().enumerate() {
+                    self.hand_on(isa, back, &mut view, i, Part { g: &g, all, first, channels });
+                    first += channels;
                 }
             }
+            Work::Apply(function) => {
+                isa.run(Derive { function: *function, y, g: &mut g });
+                self.hand_on(isa, back, &mut view, 0, Part::whole(&g));
+            }
+            Work::Dropout { rate, .. } => {
+                isa.run(DropOut { keys: &view.keys, rate: *rate, elements: &mut g });
+                self.hand_on(isa, back, &mut view, 0, Part::whole(&g));
+            }
+            Work::Add { .. } => {
+                self.hand_on(isa, back, &mut view, 0, Part::whole(&g));
+                self.hand_on(isa, back, &mut view, 1, Part::whole(&g));
+            }
+            Work::BatchNorm { .. } => {}
+            Work::Frame(_) => {} // of the net's input, whose gradient nobody wants
         }
-        gradients[self.output] = g;
+        view.gradients[view.buffers[self.output]] = g;
     }
-}
 
-/// The gradient of an input to be added to, unless it is unwanted.
-fn summed(gradients: &mut [Vec<Lanes>], slot: usize, input: Input) -> Option<&mut [Lanes]> {
-    let dest = &mut gradients[slot][..];
-    match input {
-        Input::Unwanted => return None,
-        Input::First => dest.fill(Lanes::ZERO),
-        Input::Add => {}
+    /// The gradient of the first input to be added to, unless it is unwanted.
+    fn summed<'v>(&self, back: &Back, view: &'v mut View<'_>) -> Option<&'v mut [Lanes]> {
+        let dest = view.gradient(self.inputs[0]);
+        match back.inputs[0] {
+            Input::Unwanted => return None,
+            Input::First | Input::Same => dest.fill(Lanes::ZERO),
+            Input::Add => {}
+        }
+        Some(dest)
     }
-    Some(dest)
+
+    /// Gives an input its part of a gradient.
+    fn hand_on(&self, isa: Isa, back: &Back, view: &mut View<'_>, input: usize, part: Part<'_>) {
+        let add = match back.inputs[input] {
+            Input::Unwanted | Input::Same => return,
+            Input::First => false,
+            Input::Add => true,
+        };
+        isa.run(Accumulate { part, add, dest: view.gradient(self.inputs[input]) });
+    }
 }
 
 impl Work {
@@ -270,8 +338,31 @@ impl Work {
     pub(crate) fn has_weights(&self) -> bool {
         match self {
             Work::Conv(_) | Work::Depthwise(_) | Work::BatchNorm { .. } => true,
-            Work::MaxPool(_) | Work::AvgPool(_) | Work::Add | Work::Concat(_) | Work::Shuffle { .. } => false,
-            Work::Apply(_) | Work::Softmax(_) | Work::Frame(_) | Work::Dropout { .. } => false,
+            Work::MaxPool(_) | Work::AvgPool(_) | Work::Add { .. } | Work::Concat(_) => false,
+            Work::Shuffle { .. } | Work::Apply(_) | Work::Softmax(_) => false,
+            Work::Frame(_) | Work::Dropout { .. } => false,
+        }
+    }
+
+    fn learns(&self) -> Learns {
+        let by_pixels = |y: Shape| {
+            if usize::from(y.h) * usize::from(y.w) >= MANY_PIXELS { Learns::Early } else { Learns::Late }
+        };
+        match self {
+            Work::Conv(conv) => by_pixels(conv.y),
+            Work::Depthwise(conv) => by_pixels(conv.y),
+            Work::MaxPool(_) | Work::AvgPool(_) | Work::Add { .. } | Work::Concat(_) => Learns::Never,
+            Work::Shuffle { .. } | Work::Apply(_) | Work::Softmax(_) => Learns::Never,
+            Work::BatchNorm { .. } | Work::Frame(_) | Work::Dropout { .. } => Learns::Never,
+        }
+    }
+
+    /// Whether the output's gradient can be turned into that of an input where it lies.
+    fn turns_in_place(&self) -> bool {
+        match self {
+            Work::BatchNorm { .. } | Work::Apply(_) | Work::Dropout { .. } | Work::Add { .. } => true,
+            Work::Conv(_) | Work::Depthwise(_) | Work::MaxPool(_) | Work::AvgPool(_) => false,
+            Work::Concat(_) | Work::Shuffle { .. } | Work::Softmax(_) | Work::Frame(_) => false,
         }
     }
 }

@@ -114,17 +114,34 @@ pub(crate) struct Norm {
     pub(crate) inverse: f32,
 }
 
-/// Sums over a group of the output's gradient g, and of g times the normalised input. Where a relu is part of the
-/// batch norm, g is first taken through it.
+/// The relu that is part of a batch norm, found again from the input: it passes where `scale * x + shift` is above 0.
+#[derive(Clone, Copy)]
+pub(crate) struct Gate<'a> {
+    /// One for each channel.
+    pub(crate) scale: &'a [f32],
+    /// One for each channel.
+    pub(crate) shift: &'a [f32],
+}
+
+impl Gate<'_> {
+    /// `g` where the relu passes, else 0.
+    #[inline(always)]
+    fn pass<S: Simd>(&self, s: S, c: usize, x: S::V, g: S::V) -> S::V {
+        s.where_positive(s.fma(x, s.splat(self.scale[c]), s.splat(self.shift[c])), g)
+    }
+}
+
+/// Sums over a group of the output's gradient g, and of g times the normalised input; g as it comes through the relu
+/// where there is one.
 pub(crate) struct Sums<'a> {
     /// One for each channel.
     pub(crate) norms: &'a [Norm],
     /// `[pixels][channels]`: the input.
     pub(crate) x: &'a [Lanes],
-    /// The output, where a relu is part of it.
-    pub(crate) relu: Option<&'a [Lanes]>,
+    /// The relu, where there is one.
+    pub(crate) gate: Option<Gate<'a>>,
     /// Gradient of the output.
-    pub(crate) g: &'a mut [Lanes],
+    pub(crate) g: &'a [Lanes],
     /// Both sums of each channel.
     pub(crate) sums: &'a mut [[f32; 2]],
 }
@@ -156,20 +173,16 @@ impl Sums<'_> {
         let (mut plains, mut products) = ([Lanes::ZERO; C], [Lanes::ZERO; C]);
         for part in 0..S::PARTS {
             let (mut plain, mut product) = ([s.zero(); C], [s.zero(); C]);
-            for (p, (x, g)) in
-                self.x.chunks_exact(channels).zip(self.g.chunks_exact_mut(channels)).enumerate()
-            {
-                let (x, g) = (&x[c..c + C], &mut g[c..c + C]);
-                let y = self.relu.map(|y| &y[p * channels + c..][..C]);
+            for (x, g) in self.x.chunks_exact(channels).zip(self.g.chunks_exact(channels)) {
+                let (x, g) = (&x[c..c + C], &g[c..c + C]);
                 for i in 0..C {
+                    let x = s.load(&x[i], part);
                     let mut own = s.load(&g[i], part);
-                    if let Some(y) = y {
-                        own = s.where_positive(s.load(&y[i], part), own);
-                        s.store(own, &mut g[i], part);
+                    if let Some(gate) = &self.gate {
+                        own = gate.pass(s, c + i, x, own);
                     }
-                    let off = s.sub(s.load(&x[i], part), s.splat(norms[i].mean));
                     plain[i] = s.add(plain[i], own);
-                    product[i] = s.fma(own, off, product[i]);
+                    product[i] = s.fma(own, s.sub(x, s.splat(norms[i].mean)), product[i]);
                 }
             }
             for i in 0..C {
@@ -210,21 +223,19 @@ impl Factors {
     }
 }
 
-/// `gamma / deviation * (g - mean of g - normalised x * mean of g times normalised x)`, written over or added to the
-/// gradient of the input; lanes without a sample stay 0.
+/// `gamma / deviation * (g - mean of g - normalised x * mean of g times normalised x)`, written over g, which is first
+/// taken through the relu where there is one; lanes without a sample are 0.
 pub(crate) struct InputGradient<'a> {
     /// One for each channel.
     pub(crate) factors: &'a [Factors],
     /// Samples.
     pub(crate) count: usize,
+    /// The relu, where there is one.
+    pub(crate) gate: Option<Gate<'a>>,
     /// `[pixels][channels]`: the input.
     pub(crate) x: &'a [Lanes],
-    /// Gradient of the output.
-    pub(crate) g: &'a [Lanes],
-    /// Add to what `dest` holds.
-    pub(crate) add: bool,
-    /// Gradient of the input.
-    pub(crate) dest: &'a mut [Lanes],
+    /// Gradient of the output, then of the input.
+    pub(crate) g: &'a mut [Lanes],
 }
 
 impl Kernel for InputGradient<'_> {
@@ -234,16 +245,18 @@ impl Kernel for InputGradient<'_> {
     fn run<S: Simd>(self, s: S) {
         let channels = self.factors.len();
         let mask = Lanes::mask(self.count);
-        let pixels = self.x.chunks_exact(channels).zip(self.g.chunks_exact(channels));
-        for ((x, g), dest) in pixels.zip(self.dest.chunks_exact_mut(channels)) {
-            for (((x, g), dest), f) in x.iter().zip(g).zip(dest).zip(self.factors) {
+        for (x, g) in self.x.chunks_exact(channels).zip(self.g.chunks_exact_mut(channels)) {
+            for (c, ((x, g), f)) in x.iter().zip(g).zip(self.factors).enumerate() {
                 for part in 0..S::PARTS {
-                    let off = s.sub(s.load(x, part), s.splat(f.mean));
-                    let own = s.fma(s.splat(f.deviation), off, s.splat(f.constant));
-                    let own = s.fma(s.splat(f.gradient), s.load(g, part), own);
-                    let own = s.mul(own, s.load(&mask, part));
-                    let own = if self.add { s.add(own, s.load(dest, part)) } else { own };
-                    s.store(own, dest, part);
+                    let x = s.load(x, part);
+                    let mut own = s.load(g, part);
+                    if let Some(gate) = &self.gate {
+                        own = gate.pass(s, c, x, own);
+                    }
+                    let off = s.sub(x, s.splat(f.mean));
+                    let rest = s.fma(s.splat(f.deviation), off, s.splat(f.constant));
+                    let own = s.fma(s.splat(f.gradient), own, rest);
+                    s.store(s.mul(own, s.load(&mask, part)), g, part);
                 }
             }
         }

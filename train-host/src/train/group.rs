@@ -1,13 +1,15 @@
 //! A group of samples on its way through a net in training.
 
 use super::augment::Augmenter;
-use super::backward::View;
-use super::batch_norm::{InputGradient, Measure, Moments, Sums};
+use super::backward::{Input, Learns, View};
+use super::batch_norm::{Gate, InputGradient, Measure, Moments, Sums};
 use super::dropout::{DropOut, keys};
 use super::loss::{Score, Tally};
 use super::model::Model;
+use super::pullback::{Accumulate, Part};
+use super::weight_gradient::{Biases, ConvWeights, DepthWeights, Sight};
 use crate::float::lanes::{LANES, Lanes, put};
-use crate::float::plan::{Step, Work};
+use crate::float::plan::{Numbers, Step, Work};
 
 /// A group of samples: values and gradients of every tensor.
 pub(crate) struct Group {
@@ -17,7 +19,10 @@ pub(crate) struct Group {
     pub(crate) count: usize,
     pub(crate) labels: [u16; LANES],
     pub(crate) values: Vec<Vec<Lanes>>,
+    /// Gradients, in the buffers of [`Backward`](super::backward::Backward).
     pub(crate) gradients: Vec<Vec<Lanes>>,
+    /// The group's share of the gradients of each node's weights and biases, where it is found early.
+    pub(crate) shares: Vec<[Vec<f32>; 2]>,
     /// Of the batch norm that the groups meet for.
     pub(crate) moments: Vec<Moments>,
     pub(crate) sums: Vec<[f32; 2]>,
@@ -39,7 +44,8 @@ impl Group {
             count: 0,
             labels: [0; LANES],
             values: model.plan.memory(),
-            gradients: model.plan.slots.iter().map(|slot| vec![Lanes::ZERO; slot.len]).collect(),
+            gradients: model.backward.lens.iter().map(|&len| vec![Lanes::ZERO; len]).collect(),
+            shares: model.early_shares(),
             moments: vec![Moments::default(); channels],
             sums: vec![[0.0; 2]; channels],
             tally: Tally::default(),
@@ -103,7 +109,7 @@ impl Group {
             count: self.count,
             labels: &self.labels,
             outputs: &self.values[model.outputs],
-            gradient: &mut self.gradients[model.outputs],
+            gradient: &mut self.gradients[model.backward.buffers[model.outputs]],
         });
     }
 
@@ -125,44 +131,83 @@ impl Group {
     /// The batch norm after a turn, the steps of the turn, and the sums for the batch norm that begins it.
     pub(crate) fn backward(&mut self, model: &Model, turn: usize, step: u64) {
         let (begin, end) = (model.turns[turn], model.turns[turn + 1]);
-        if end < model.plan.steps.len() && model.backs[end].live {
+        let backs = &model.backward.steps;
+        if end < model.plan.steps.len() && backs[end].live {
             self.norm_backward(model, end);
         }
-        for at in (begin..end).rev().filter(|&at| model.backs[at].live) {
-            let what = &model.plan.steps[at];
+        for at in (begin..end).rev().filter(|&at| backs[at].live) {
+            let (what, back) = (&model.plan.steps[at], &backs[at]);
+            if let Work::BatchNorm { channels, relu } = what.work {
+                let Numbers { scale, shift, .. } = &model.numbers[what.node];
+                model.isa.run(Sums {
+                    norms: &model.norms[what.node],
+                    x: &self.values[what.inputs[0]],
+                    gate: relu.then_some(Gate { scale, shift }),
+                    g: &self.gradients[model.backward.buffers[what.output]],
+                    sums: &mut self.sums[..channels],
+                });
+                continue;
+            }
             let keys = match what.work {
                 Work::Dropout { index, .. } => keys(model.seed, step, index, self.first),
                 _ => [0; LANES],
             };
-            let view = View { values: &self.values, gradients: &mut self.gradients, keys };
-            what.backward(model.isa, &model.backs[at], &model.numbers, &model.rows, view);
-            if let Work::BatchNorm { channels, relu } = what.work {
-                model.isa.run(Sums {
-                    norms: &model.norms[what.node],
-                    x: &self.values[what.inputs[0]],
-                    relu: relu.then_some(&self.values[what.output]),
-                    g: &mut self.gradients[what.output],
-                    sums: &mut self.sums[..channels],
-                });
+            let (values, gradients) = (&self.values, &mut self.gradients);
+            let view = View { values, gradients, buffers: &model.backward.buffers, keys };
+            what.backward(model.isa, back, &model.numbers, &model.rows, view);
+            if back.learns == Learns::Early {
+                self.learn_early(model, what);
             }
         }
     }
 
+    /// The group's share of the gradients of a step's weights and biases.
+    fn learn_early(&mut self, model: &Model, what: &Step) {
+        let x = &self.values[what.inputs[0]];
+        let g = &self.gradients[model.backward.buffers[what.output]];
+        let sights = &[Sight { x, g }];
+        let [weights, bias] = &mut self.shares[what.node];
+        match &what.work {
+            Work::Conv(conv) => {
+                for (unit, units) in conv.fours() {
+                    let gradient = &mut weights[unit * conv.fan_in()..][..units * conv.fan_in()];
+                    model.isa.run(ConvWeights { conv, sights, unit, gradient });
+                }
+            }
+            Work::Depthwise(conv) => {
+                let row_len = conv.columns.kernel * usize::from(conv.y.c);
+                for (row, gradient) in weights.chunks_exact_mut(row_len).enumerate() {
+                    model.isa.run(DepthWeights { conv, sights, row, gradient });
+                }
+            }
+            Work::MaxPool(_) | Work::AvgPool(_) | Work::Add { .. } | Work::Concat(_) => {}
+            Work::Shuffle { .. } | Work::Apply(_) | Work::Softmax(_) => {}
+            Work::BatchNorm { .. } | Work::Frame(_) | Work::Dropout { .. } => {}
+        }
+        model.isa.run(Biases { sights, gradient: bias });
+    }
+
+    /// The gradient of a batch norm's input.
     fn norm_backward(&mut self, model: &Model, at: usize) {
-        let (what, back) = (&model.plan.steps[at], &model.backs[at]);
-        let input = back.inputs[0];
-        if input == super::backward::Input::Unwanted {
+        let (what, back) = (&model.plan.steps[at], &model.backward.steps[at]);
+        if back.inputs[0] == Input::Unwanted {
             return;
         }
-        let mut dest = std::mem::take(&mut self.gradients[what.inputs[0]]);
+        let buffers = &model.backward.buffers;
+        let mut g = std::mem::take(&mut self.gradients[buffers[what.output]]);
+        let Numbers { scale, shift, .. } = &model.numbers[what.node];
         model.isa.run(InputGradient {
             factors: &model.factors[what.node],
             count: self.count,
+            gate: what.work.has_relu().then_some(Gate { scale, shift }),
             x: &self.values[what.inputs[0]],
-            g: &self.gradients[what.output],
-            add: input == super::backward::Input::Add,
-            dest: &mut dest,
+            g: &mut g,
         });
-        self.gradients[what.inputs[0]] = dest;
+        if back.inputs[0] != Input::Same {
+            let dest = &mut self.gradients[buffers[what.inputs[0]]][..];
+            let add = back.inputs[0] == Input::Add;
+            model.isa.run(Accumulate { part: Part::whole(&g), add, dest });
+        }
+        self.gradients[buffers[what.output]] = g;
     }
 }

@@ -1,6 +1,6 @@
 //! The unit of work of the last turn: some parameters, their gradient and their update.
 
-use super::backward::pack_rows;
+use super::backward::{Learns, pack_rows};
 use super::group::Group;
 use super::optimiser::{Rule, Update};
 use super::weight_gradient::{Biases, ConvWeights, DepthWeights, Sight};
@@ -11,6 +11,8 @@ use crate::float::simd::Isa;
 
 /// Some parameters with all that belongs to them.
 pub(crate) struct Share<'a> {
+    /// Which of the node's weights or biases the first is.
+    first: usize,
     parameters: &'a mut [f32],
     gradient: &'a mut [f32],
     state: [&'a mut [f32]; 2],
@@ -24,12 +26,15 @@ impl<'a> Share<'a> {
         state: &'a mut [Vec<f32>; 2],
     ) -> Self {
         let [first, second] = state;
-        Self { parameters, gradient, state: [first, second] }
+        Self { first: 0, parameters, gradient, state: [first, second] }
     }
 
     /// Takes off the first `len`.
     pub(crate) fn split(&mut self, len: usize) -> Share<'a> {
+        let first = self.first;
+        self.first += len;
         Share {
+            first,
             parameters: front(&mut self.parameters, len),
             gradient: front(&mut self.gradient, len),
             state: [front(&mut self.state[0], len), front(&mut self.state[1], len)],
@@ -73,6 +78,11 @@ pub(crate) enum Part<'a> {
 
 /// Some parameters, their gradient and their update.
 pub(crate) struct Job<'a> {
+    /// The node that they belong to.
+    pub(crate) node: usize,
+    pub(crate) learns: Learns,
+    pub(crate) groups: &'a [Group],
+    /// What the node's step saw, where it learns late.
     pub(crate) sights: &'a [Sight<'a>],
     pub(crate) part: Part<'a>,
     pub(crate) share: Share<'a>,
@@ -81,11 +91,20 @@ pub(crate) struct Job<'a> {
 impl Job<'_> {
     /// Finds the gradient; applies a rule where one is given.
     pub(crate) fn run(&mut self, isa: Isa, rule: Option<Rule>) {
-        let Self { sights, part, share: Share { parameters, gradient, state: [first, second] }, .. } = self;
+        let Self { sights, part, .. } = self;
+        let Share { first, parameters, gradient, state: [one, two] } = &mut self.share;
         if parameters.is_empty() {
             return;
         }
         match part {
+            _ if self.learns == Learns::Early => {
+                let kind = usize::from(matches!(part, Part::Bias(_)));
+                gradient.fill(0.0);
+                for group in self.groups {
+                    let own = &group.shares[self.node][kind][*first..];
+                    gradient.iter_mut().zip(own).for_each(|(sum, own)| *sum += own);
+                }
+            }
             Part::Units { conv, unit, .. } => {
                 isa.run(ConvWeights { conv, sights, unit: *unit, gradient });
             }
@@ -94,7 +113,7 @@ impl Job<'_> {
             Part::Known => {}
         }
         let Some(rule) = rule else { return };
-        isa.run(Update { rule, gradient, state: [first, second], parameters });
+        isa.run(Update { rule, gradient, state: [one, two], parameters });
         match part {
             Part::Units { conv, quads, rows, .. } => {
                 pack_quad(parameters, conv.fan_in(), quads);
@@ -106,10 +125,16 @@ impl Job<'_> {
     }
 }
 
-/// What a step read in each group, and the gradient of what it wrote.
-pub(crate) fn sights<'a>(step: Option<&Step>, groups: &'a [Group]) -> Vec<Sight<'a>> {
-    let Some(step) = step else { return Vec::new() };
-    let sight =
-        |group: &'a Group| Sight { x: &group.values[step.inputs[0]], g: &group.gradients[step.output] };
+/// What a step that learns late read in each group, and the gradient of what it wrote.
+pub(crate) fn sights<'a>(
+    step: Option<(&Step, Learns)>,
+    groups: &'a [Group],
+    buffers: &[usize],
+) -> Vec<Sight<'a>> {
+    let Some((step, Learns::Late)) = step else { return Vec::new() };
+    let sight = |group: &'a Group| Sight {
+        x: &group.values[step.inputs[0]],
+        g: &group.gradients[buffers[step.output]],
+    };
     groups.iter().map(sight).collect()
 }

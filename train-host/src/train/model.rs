@@ -11,7 +11,7 @@
 
 use zipnet::ir::{Float, TensorId};
 
-use super::backward::{Back, backs, pack_rows, unit_quads};
+use super::backward::{Backward, Learns, pack_rows, unit_quads};
 use super::batch_norm::{Factors, Moments, Norm};
 use super::group::Group;
 use super::job::{self, Job, Part, Share};
@@ -29,7 +29,7 @@ use crate::{Error, Result};
 pub(crate) struct Model {
     pub(crate) isa: Isa,
     pub(crate) plan: Plan,
-    pub(crate) backs: Vec<Back>,
+    pub(crate) backward: Backward,
     /// Steps that begin a turn: 0, every batch norm, and the end.
     pub(crate) turns: Vec<usize>,
     /// The slot of the outputs that the loss reads.
@@ -78,8 +78,8 @@ impl Model {
             outputs = inputs[0];
             plan.steps.pop();
         }
-        let backs = backs(&plan, outputs);
-        if !backs.iter().any(|back| back.live) {
+        let backward = Backward::new(&plan, outputs);
+        if !backward.steps.iter().any(|back| back.live) {
             return Err(Error::new(format!("net {:?} has no weights to train", net.name)));
         }
         let is_norm = |i: &usize| matches!(plan.steps[*i].work, Work::BatchNorm { .. });
@@ -109,7 +109,7 @@ impl Model {
             states: (0..nodes).map(|i| pair(like(i))).collect(),
             norms: (0..nodes).map(|i| vec![Norm::default(); channels(i)]).collect(),
             factors: (0..nodes).map(|i| vec![Factors::default(); channels(i)]).collect(),
-            backs,
+            backward,
             turns,
             outputs,
             loss: aim.loss,
@@ -124,6 +124,17 @@ impl Model {
     /// Elements of a sample.
     pub(crate) fn input_len(&self) -> usize {
         self.plan.slots[self.plan.input].len
+    }
+
+    /// Room for a group's share of the gradients that are found early.
+    pub(crate) fn early_shares(&self) -> Vec<[Vec<f32>; 2]> {
+        let mut shares = vec![[Vec::new(), Vec::new()]; self.gradients.len()];
+        for (step, back) in self.plan.steps.iter().zip(&self.backward.steps) {
+            if back.learns == Learns::Early {
+                shares[step.node].clone_from(&self.gradients[step.node]);
+            }
+        }
+        shares
     }
 
     /// Classes.
@@ -241,21 +252,21 @@ impl Model {
 
     /// Gradients of all weights, and their update.
     fn learn(&mut self, team: &Team, groups: &[Group], rule: Option<Rule>) {
-        let Self { isa, plan, backs, net, numbers, rows, gradients, states, .. } = self;
-        let mut steps: Vec<Option<&Step>> = vec![None; net.nodes.len()];
-        for (step, back) in plan.steps.iter().zip(&*backs) {
+        let Self { isa, plan, backward, net, numbers, rows, gradients, states, .. } = self;
+        let mut steps = vec![None; net.nodes.len()];
+        for (step, back) in plan.steps.iter().zip(&backward.steps) {
             if back.live && step.work.has_weights() {
-                steps[step.node] = Some(step);
+                steps[step.node] = Some((step, back.learns));
             }
         }
-        let sights: Vec<_> = steps.iter().map(|step| job::sights(*step, groups)).collect();
+        let sights: Vec<_> = steps.iter().map(|step| job::sights(*step, groups, &backward.buffers)).collect();
         let mut jobs = Vec::new();
         let all = net.nodes.iter_mut().zip(numbers).zip(rows).zip(gradients).zip(states);
         for (((((node, numbers), rows), [weight_g, bias_g]), [weight_s, bias_s]), (step, sights)) in
             all.zip(steps.iter().zip(&sights))
         {
-            let Some(step) = step else { continue };
-            let job = |part, share| Job { sights, part, share };
+            let Some((step, learns)) = *step else { continue };
+            let job = |part, share| Job { node: step.node, learns, groups, sights, part, share };
             let Numbers { quads, weights: copy, bias: bias_copy, .. } = numbers;
             let mut weights = Share::new(&mut node.store.weights, weight_g, weight_s);
             let bias = Share::new(&mut node.store.bias, bias_g, bias_s);
@@ -263,12 +274,7 @@ impl Model {
                 Work::Conv(conv) => {
                     let fan_in = conv.fan_in();
                     let (mut quads, mut rows) = (&mut quads[..], &mut rows[..]);
-                    for unit in 0..usize::from(conv.y.c) {
-                        let place = unit % conv.each();
-                        if place % 4 != 0 {
-                            continue;
-                        }
-                        let units = (conv.each() - place).min(4);
+                    for (unit, units) in conv.fours() {
                         let share = weights.split(units * fan_in);
                         let (quad, row);
                         (quad, quads) = quads.split_at_mut(fan_in);
@@ -288,7 +294,7 @@ impl Model {
                     jobs.push(job(Part::Known, weights));
                     jobs.push(job(Part::Known, bias));
                 }
-                Work::MaxPool(_) | Work::AvgPool(_) | Work::Add | Work::Concat(_) => {}
+                Work::MaxPool(_) | Work::AvgPool(_) | Work::Add { .. } | Work::Concat(_) => {}
                 Work::Shuffle { .. } | Work::Apply(_) | Work::Softmax(_) => {}
                 Work::Frame(_) | Work::Dropout { .. } => {}
             }

@@ -1,37 +1,19 @@
-//! Gradients of the operators without weights, each added to the gradient of the operator's input.
+//! Gradients of the operators without weights: turned in place where the operator goes element by element, else added
+//! to the gradient of the input.
 
 use crate::float::lanes::{LANES, Lanes};
 use crate::float::pointwise::Function;
 use crate::float::pool::PoolMap;
 use crate::float::simd::{Kernel, Simd};
 
-/// `g = 0` wherever `y` is not above 0: a relu that is part of another operator.
-pub(crate) struct MaskBy<'a>(pub(crate) &'a [Lanes], pub(crate) &'a mut [Lanes]);
-
-impl Kernel for MaskBy<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        for (y, g) in self.0.iter().zip(self.1) {
-            for part in 0..S::PARTS {
-                let kept = s.where_positive(s.load(y, part), s.load(g, part));
-                s.store(kept, g, part);
-            }
-        }
-    }
-}
-
-/// `dest += derivative * g`, the derivative found from the output y.
+/// `g *= derivative`, the derivative found from the output y.
 pub(crate) struct Derive<'a> {
     /// The function.
     pub(crate) function: Function,
     /// Its output.
     pub(crate) y: &'a [Lanes],
-    /// Gradient of the output.
-    pub(crate) g: &'a [Lanes],
-    /// Gradient of the input.
-    pub(crate) dest: &'a mut [Lanes],
+    /// Gradient of the output, then of the input.
+    pub(crate) g: &'a mut [Lanes],
 }
 
 impl Kernel for Derive<'_> {
@@ -39,32 +21,30 @@ impl Kernel for Derive<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let all = self.y.iter().zip(self.g).zip(self.dest);
+        let all = self.y.iter().zip(self.g);
         match self.function {
             Function::Relu => {
-                for ((y, g), dest) in all {
+                for (y, g) in all {
                     for part in 0..S::PARTS {
-                        let own = s.where_positive(s.load(y, part), s.load(g, part));
-                        s.store(s.add(s.load(dest, part), own), dest, part);
+                        s.store(s.where_positive(s.load(y, part), s.load(g, part)), g, part);
                     }
                 }
             }
             Function::Relu6 => {
-                for ((y, g), dest) in all {
+                for (y, g) in all {
                     for part in 0..S::PARTS {
                         let y = s.load(y, part);
                         let own = s.where_positive(y, s.load(g, part));
-                        let own = s.where_positive(s.sub(s.splat(6.0), y), own);
-                        s.store(s.add(s.load(dest, part), own), dest, part);
+                        s.store(s.where_positive(s.sub(s.splat(6.0), y), own), g, part);
                     }
                 }
             }
             Function::Tanh => {
-                for ((y, g), dest) in all {
+                for (y, g) in all {
                     for part in 0..S::PARTS {
                         let y = s.load(y, part);
                         let slope = s.fma(s.sub(s.zero(), y), y, s.splat(1.0));
-                        s.store(s.fma(slope, s.load(g, part), s.load(dest, part)), dest, part);
+                        s.store(s.mul(slope, s.load(g, part)), g, part);
                     }
                 }
             }
@@ -187,9 +167,10 @@ impl Kernel for AvgPoolBack<'_> {
     }
 }
 
-/// `dest = g`, or `dest += g`, for `channels` of the `all` channels of each pixel of g, from `first` on.
-pub(crate) struct Accumulate<'a> {
-    /// Gradient of the output.
+/// Some channels of a gradient.
+#[derive(Clone, Copy)]
+pub(crate) struct Part<'a> {
+    /// The gradient.
     pub(crate) g: &'a [Lanes],
     /// Its channels.
     pub(crate) all: usize,
@@ -197,6 +178,19 @@ pub(crate) struct Accumulate<'a> {
     pub(crate) first: usize,
     /// How many to take.
     pub(crate) channels: usize,
+}
+
+impl<'a> Part<'a> {
+    /// All of it.
+    pub(crate) fn whole(g: &'a [Lanes]) -> Self {
+        Self { g, all: g.len(), first: 0, channels: g.len() }
+    }
+}
+
+/// `dest = part`, or `dest += part`.
+pub(crate) struct Accumulate<'a> {
+    /// Of the gradient of the output.
+    pub(crate) part: Part<'a>,
     /// Whether to add.
     pub(crate) add: bool,
     /// Gradient of the input.
@@ -208,8 +202,9 @@ impl Kernel for Accumulate<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        for (g, dest) in self.g.chunks_exact(self.all).zip(self.dest.chunks_exact_mut(self.channels)) {
-            let g = &g[self.first..][..self.channels];
+        let Part { g, all, first, channels } = self.part;
+        for (g, dest) in g.chunks_exact(all).zip(self.dest.chunks_exact_mut(channels)) {
+            let g = &g[first..][..channels];
             if !self.add {
                 dest.copy_from_slice(g);
                 continue;
