@@ -1,9 +1,12 @@
 //! Threads that share a list.
 
+use std::sync::{Mutex, PoisonError};
+
 use rayon_core::{ThreadPool, ThreadPoolBuilder};
 
-/// Threads that share a list; one thread is the caller's own.
+/// Threads that share a list; one of them is the caller's own, so that a list is begun without waiting for anyone.
 pub(crate) struct Team {
+    /// All but the caller's own.
     pool: Option<ThreadPool>,
     threads: usize,
 }
@@ -11,9 +14,8 @@ pub(crate) struct Team {
 impl Team {
     /// A team of `threads`, at least one. Where the system refuses threads, the caller works alone.
     pub(crate) fn new(threads: usize) -> Self {
-        let threads = threads.max(1);
-        let pool =
-            if threads > 1 { ThreadPoolBuilder::new().num_threads(threads).build().ok() } else { None };
+        let others = threads.saturating_sub(1);
+        let pool = if others > 0 { ThreadPoolBuilder::new().num_threads(others).build().ok() } else { None };
         let threads = if pool.is_some() { threads } else { 1 };
         Self { pool, threads }
     }
@@ -23,24 +25,23 @@ impl Team {
         self.threads
     }
 
-    /// Calls `f` with every item, on as many threads as there are; returns when all are done.
+    /// Calls `f` with every item, on as many threads as there are; returns when all are done. The caller works from
+    /// the front and the others from the back, so that items tend to stay in the caches of one core.
     pub(crate) fn each<T: Send>(&self, items: &mut [T], f: &(impl Fn(&mut T) + Sync)) {
-        match &self.pool {
-            Some(pool) => pool.install(|| halves(items, f)),
-            None => items.iter_mut().for_each(f),
-        }
-    }
-}
-
-/// The first half here, the second wherever a thread is free: the same halves fall to the same threads each time.
-fn halves<T: Send>(items: &mut [T], f: &(impl Fn(&mut T) + Sync)) {
-    match items {
-        [] => {}
-        [item] => f(item),
-        _ => {
-            let (left, right) = items.split_at_mut(items.len() / 2);
-            rayon_core::join(|| halves(left, f), || halves(right, f));
-        }
+        let Some(pool) = self.pool.as_ref().filter(|_| items.len() > 1) else {
+            return items.iter_mut().for_each(f);
+        };
+        let helpers = (self.threads - 1).min(items.len() - 1);
+        let left = Mutex::new(items.iter_mut());
+        // Nothing is left half-changed by a panic of `f`, which holds no lock.
+        let front = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let back = || left.lock().unwrap_or_else(PoisonError::into_inner).next_back();
+        pool.in_place_scope(|scope| {
+            for _ in 0..helpers {
+                scope.spawn(|_| std::iter::from_fn(back).for_each(f));
+            }
+            std::iter::from_fn(front).for_each(f);
+        });
     }
 }
 
