@@ -6,6 +6,10 @@
 //! 2. A bias per unit is a constant added after the convolution.
 //! 3. Groups that overlap become one group over all channels, with weights of 0 where a group does not look: for the
 //!    1989 net that takes two thirds of the time of slices, a convolution for each group, and a concatenation.
+//!
+//! Time everything else before tract runs in a process. Its AVX kernels return without clearing the upper halves of
+//! the vector registers, and from then on SSE code, as the portable kernels are compiled to, takes up to twice as long
+//! (measured on an AMD EPYC with AVX-512; one `vzeroupper` after tract undoes it).
 
 use tract_core::internal::*;
 use tract_core::ops::array::TypedConcat;
