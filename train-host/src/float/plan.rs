@@ -301,7 +301,9 @@ impl Work {
     fn forgets_output(&self) -> bool {
         match self {
             Work::Conv(_) | Work::Depthwise(_) | Work::BatchNorm { .. } | Work::Apply(Function::Relu) => true,
-            Work::Add { .. } | Work::Concat(_) | Work::Shuffle { .. } | Work::AvgPool(_) | Work::Frame(_) => true,
+            Work::Add { .. } | Work::Concat(_) | Work::Shuffle { .. } | Work::AvgPool(_) | Work::Frame(_) => {
+                true
+            }
             Work::Dropout { .. } => true,
             Work::MaxPool(_) | Work::Softmax(_) | Work::Apply(Function::Relu6 | Function::Tanh) => false,
         }

@@ -23,6 +23,15 @@ impl Team {
         self.threads
     }
 
+    /// Runs `f` on one of the team's threads: each [`Team::each`] within it then begins without a change of thread,
+    /// and finds the others awake.
+    pub(crate) fn enter<R: Send>(&self, f: impl FnOnce() -> R + Send) -> R {
+        match &self.pool {
+            Some(pool) => pool.install(f),
+            None => f(),
+        }
+    }
+
     /// Calls `f` with every item, on as many threads as there are; returns when all are done.
     pub(crate) fn each<T: Send>(&self, items: &mut [T], f: &(impl Fn(&mut T) + Sync)) {
         match &self.pool {
