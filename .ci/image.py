@@ -2,6 +2,7 @@
 """What a linked firmware image must not hold.
 
 usage: image.py IMAGE.elf MODEL.rs
+       image.py --statics IMAGE.elf     (prints the bytes of RAM that statics take)
 
 Fails, naming each find, where the image
   - calls a panic from anywhere but the transport of the logs (its guard against re-entry);
@@ -23,13 +24,13 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 KERNELS = ROOT / 'src' / 'kernels'
 
 # Both manglings of Rust write a path as lengths and names.
-PANIC = re.compile(r'4core9panicking|rust_begin_unwind|13unwrap_failed|13expect_failed|4core5slice5index\w*fail|_defmt_panic')
+PANIC = re.compile(r'4core9panicking|rust_begin_unwind|13unwrap_failed|13expect_failed|4core5slice5index\w*fail|_defmt_(default_)?panic')
 FORMAT = re.compile(r'4core3fmt')
 FLOAT = re.compile(r'^__aeabi_(c?[fd]|u?[il]2[fd])'
                    r'|^__(add|sub|mul|div|neg|cmp|eq|ne|ge|gt|le|lt|unord|fix|fixuns|extend|trunc|pow)\w*[sdh]f[23sd]?\w*$'
                    r'|^__float\w+[sd]f$')
-# The only code that may panic: acquiring the logger twice.
-LOGGER = re.compile(r'^_defmt_(acquire|release|write|flush)$|17defmt_semihosting|9defmt_rtt|5defmt6export')
+# The only code that may panic, when the logger is acquired twice or semihosting writes more than it was given.
+LOGGER = re.compile(r'^_defmt_(acquire|release|write|flush)$|17defmt_semihosting|9defmt_rtt|5defmt6export|11semihosting')
 
 
 class Image:
@@ -42,6 +43,7 @@ class Image:
         offset, = struct.unpack_from('<I', d, 32)
         size, count = struct.unpack_from('<HH', d, 46)
         sections = [struct.unpack_from('<10I', d, offset + i * size) for i in range(count)]
+        self.statics = sum(s[5] for s in sections if s[2] & 3 == 3)  # allocated, writable
         self.code = [(s[3], s[4], s[5]) for s in sections if s[1] == 1 and s[2] & 4]  # address, offset, size
         self.functions, self.marks = {}, []
         for s in (s for s in sections if s[1] == 2):
@@ -185,6 +187,9 @@ def linked(path, model):
 def main():
     if len(sys.argv) != 3:
         sys.exit(__doc__)
+    if sys.argv[1] == '--statics':
+        print(Image(sys.argv[2]).statics)
+        return
     path, model = sys.argv[1:]
     image = Image(path)
     found = calls(image) + names(image) + linked(path, model)

@@ -20,8 +20,8 @@ has_source() { # rustc
 
 find_linker() { # rustc
     local place
-    # Beside the compiler it is found without being named, but under the name of the host's toolchain only.
-    for place in "$("$1" --print sysroot)" "$(rustc --print sysroot 2>/dev/null)"; do
+    # Distributions leave out rust-lld; that of another toolchain will do.
+    for place in "$("$1" --print sysroot 2>/dev/null)" "$(rustc --print sysroot 2>/dev/null)"; do
         compgen -G "$place/lib/rustlib/*/bin/rust-lld" && return
     done
     command -v ld.lld || command -v arm-none-eabi-ld

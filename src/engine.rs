@@ -76,6 +76,7 @@ impl<'a> Runner<'a> {
     /// When input, output or arena has the wrong length; an arena may be longer than needed.
     pub fn run(&self, arena: &mut [i8], input: &[i8], output: &mut [i8]) -> Result<(), WrongLength> {
         let result = self.observe(arena, input, |_, _| {})?;
+        WrongLength::check(result.len(), output.len())?;
         copy(result, output)
     }
 

@@ -30,7 +30,7 @@
 //! #     type Arena = Arena<6>;
 //! #     const GRAPH: &'static Graph<'static, Int> = &GRAPH;
 //! # }
-//! # pub static GOLDEN: [Golden; 1] = [Golden { input: &[1, 2, 3, 4], output: &[-4, 4] }];
+//! # pub static GOLDEN: [Golden; 1] = [Golden { label: 1, input: &[1, 2, 3, 4], output: &[-4, 4] }];
 //! # }
 //! // mod model; // the exported `model.rs`: `Net` and its `GOLDEN` samples
 //! use zipnet::Engine;

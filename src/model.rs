@@ -10,7 +10,28 @@ pub trait Model {
     type Arena: Memory;
     /// The network.
     const GRAPH: &'static Graph<'static, Int>;
-    /// The kernels it needs; no others are linked.
+    /// The kernels it needs; no others are linked. To leave one out that the graph needs does not compile:
+    ///
+    /// ```compile_fail,E0080
+    /// # use zipnet::{ir::*, Arena, Engine, Model};
+    /// # static TENSORS: [Tensor<Int>; 2] =
+    /// #     [Tensor { shape: Shape::flat(8), meta: IntTensor { scale: 1.0, zero: 0, offset: 0 } }; 2];
+    /// # static NODES: [Node<'static, Int>; 1] = [Node {
+    /// #     op: Op::Relu,
+    /// #     inputs: &[TensorId(0)],
+    /// #     output: TensorId(1),
+    /// #     data: IntData { requant: &[Requant::new(1 << 30, 1)], ..IntData::NONE },
+    /// # }];
+    /// # static GRAPH: Graph<'static, Int> =
+    /// #     Graph { name: "relu", tensors: &TENSORS, nodes: &NODES, input: TensorId(0), output: TensorId(1) };
+    /// struct Positive;
+    /// impl Model for Positive {
+    ///     type Arena = Arena<8>;
+    ///     const GRAPH: &'static Graph<'static, Int> = &GRAPH; // a relu
+    ///     const USES: Uses = Uses::NONE;
+    /// }
+    /// let engine = Engine::<Positive>::new();
+    /// ```
     const USES: Uses = Self::GRAPH.uses();
 }
 

@@ -26,10 +26,19 @@ pub mod model {
 use core::panic::PanicInfo;
 use cortex_m::peripheral::DCB;
 
-/// Ends the program; `ok` becomes the exit code 0 or 1 of QEMU or of the debugger. Without either it sleeps for good.
-pub fn exit(ok: bool) -> ! {
+/// Exit code of a run that did what it should.
+pub const SUCCESS: i32 = 0;
+/// Exit code of a run that found something wrong, and has logged it.
+pub const FAILURE: i32 = 1;
+/// Exit code of a panic, as on a host.
+const PANIC: i32 = 101;
+/// Exit code of a fault of the processor.
+const FAULT: i32 = 102;
+
+/// Ends the program with an exit code of QEMU or of the debugger. Without either it sleeps for good.
+pub fn exit(code: i32) -> ! {
     if board::HOSTED || DCB::is_debugger_attached() {
-        semihosting::process::exit(i32::from(!ok));
+        semihosting::process::exit(code);
     }
     loop {
         cortex_m::asm::wfi();
@@ -39,11 +48,11 @@ pub fn exit(ok: bool) -> ! {
 /// Nothing of the message is formatted: that would cost more flash than the engine.
 #[panic_handler]
 fn panic(_: &PanicInfo<'_>) -> ! {
-    exit(false)
+    exit(PANIC)
 }
 
 /// A fault ends the program too, where cortex-m-rt's own handler would spin.
 #[cortex_m_rt::exception]
 unsafe fn HardFault(_: &cortex_m_rt::ExceptionFrame) -> ! {
-    exit(false)
+    exit(FAULT)
 }

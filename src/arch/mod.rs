@@ -5,6 +5,11 @@
 //! prepared is stated as constants and functions: the order of the weights ([`Isa::PACKING`]), which the exporter
 //! produces, and the bytes of scratch, which the memory plan sets aside.
 //!
+//! A new CPU is a file with a token and the methods it does better, a [`Packing`] if it wants weights in an order of
+//! its own (with the scratch that goes with it, [`Packing::scratch`]), and an arm in [`choose`]. An instance may
+//! replace a small block ([`Isa::dot`] over two pixels and four channels) or the large one around it
+//! ([`Isa::units`], all output channels of a pixel or two), where it prepares inputs once in scratch.
+//!
 //! Every block is total: a run that does not lie in its slice is empty, and surplus elements are left alone.
 
 mod scalar;

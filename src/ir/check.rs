@@ -22,7 +22,8 @@ pub enum Fault {
     Window,
     /// Inputs that must have equal shapes, or a reshape's sides, differ.
     Unequal,
-    /// A shape exceeds 65,535 along an axis.
+    /// A shape exceeds 65,535 along an axis, a softmax has more than 4,095 channels, whose sum may not fit, or the
+    /// graph has more than [`MAX_TENSORS`](super::MAX_TENSORS) tensors.
     TooLarge,
     /// A tensor's shape is not what its operator makes.
     Shape,
@@ -38,7 +39,8 @@ pub enum Fault {
     Requant,
     /// The least output lies above the greatest.
     Clamp,
-    /// Input and output of an operator that moves bytes differ in scale or zero point.
+    /// Input and output of an operator that moves bytes differ in scale or zero point, or a softmax's output is not
+    /// of scale 1/256 and zero point -128.
     Scale,
     /// An operator that the integer phase does not have.
     NotInteger,
@@ -59,7 +61,7 @@ impl Fault {
             Fault::Groups => "groups do not divide the channels, or a group's span is out of range",
             Fault::Window => "the window does not fit the input",
             Fault::Unequal => "shapes that must agree differ",
-            Fault::TooLarge => "a shape exceeds 65535 along an axis",
+            Fault::TooLarge => "more than 65535 along an axis, 4095 channels of a softmax, or 1024 tensors",
             Fault::Shape => "an output's shape is not what its operator makes",
             Fault::Dangling => "a tensor id is out of range",
             Fault::Order => "a tensor is read before it is written, or written twice",
@@ -67,7 +69,7 @@ impl Fault {
             Fault::Bias => "the bias does not fit the operator",
             Fault::Requant => "requantisation factors are missing or out of range",
             Fault::Clamp => "the least output lies above the greatest",
-            Fault::Scale => "input and output must have the same scale and zero point",
+            Fault::Scale => "scale or zero point does not fit the operator",
             Fault::NotInteger => "the operator has no integer form; fold it first",
             Fault::Scratch => "less scratch than the packing's kernels ask for",
             Fault::Arena => "a tensor lies outside the arena",
@@ -224,6 +226,23 @@ impl Graph<'_, Float> {
 impl Graph<'_, Int> {
     /// Proves the graph legal where it is compiled.
     ///
+    /// ```compile_fail,E0080
+    /// # use zipnet::ir::*;
+    /// # const fn at(offset: u32) -> Tensor<Int> {
+    /// #     Tensor { shape: Shape::flat(8), meta: IntTensor { scale: 1.0, zero: 0, offset } }
+    /// # }
+    /// static TENSORS: [Tensor<Int>; 2] = [at(0), at(7)]; // eight bytes each: they share one
+    /// # static NODES: [Node<'static, Int>; 1] = [Node {
+    /// #     op: Op::Relu,
+    /// #     inputs: &[TensorId(0)],
+    /// #     output: TensorId(1),
+    /// #     data: IntData { requant: &[Requant::new(1 << 30, 1)], ..IntData::NONE },
+    /// # }];
+    /// static GRAPH: Graph<'static, Int> =
+    ///     Graph { name: "overlap", tensors: &TENSORS, nodes: &NODES, input: TensorId(0), output: TensorId(1) };
+    /// const _: () = GRAPH.check(16); // error: two live tensors overlap in the arena
+    /// ```
+    ///
     /// # Panics
     /// With the fault in words; in a `const` that is a compile error.
     pub const fn check(&self, arena: usize) {
@@ -268,6 +287,9 @@ impl Graph<'_, Int> {
             Op::ChannelShuffle { .. } | Op::Reshape { .. } => (0, 0, 0),
             Op::BatchNorm => return Err(Fault::NotInteger),
         };
+        if matches!(node.op, Op::Softmax) && x.shape.c > 4095 {
+            return Err(Fault::TooLarge);
+        }
         if data.weights.len() != weights {
             return Err(Fault::Weights);
         }
@@ -295,106 +317,16 @@ impl Graph<'_, Int> {
             }
             j += 1;
         }
+        if matches!(node.op, Op::Softmax) && (y.meta.zero != i8::MIN || y.meta.scale != 1.0 / 256.0) {
+            return Err(Fault::Scale);
+        }
         let scratch = &data.scratch;
         if (scratch.len as usize) < data.packing.scratch(&node.op, x.shape) {
             return Err(Fault::Scratch);
         }
-        if scratch.len > 0 && scratch.offset as usize + scratch.len as usize > arena {
+        if scratch.len > 0 && scratch.end() > arena {
             return Err(Fault::Arena);
         }
         Ok(())
-    }
-
-    const fn memory_fault(&self, arena: usize) -> Result<(), (usize, Fault)> {
-        let mut a = 0;
-        while a < self.tensors.len() {
-            let id = TensorId(a as u16);
-            let Some(born) = self.first(id) else {
-                return Err((0, Fault::Order));
-            };
-            let node = born.saturating_sub(1);
-            let (at, end) = self.bytes(id);
-            if end > arena {
-                return Err((node, Fault::Arena));
-            }
-            let mut b = a + 1;
-            while b < self.tensors.len() {
-                let other = TensorId(b as u16);
-                let (other_at, other_end) = self.bytes(other);
-                let touch = at < other_end && other_at < end;
-                if touch
-                    && self.live_together(id, other)
-                    && !self.shared(id, other)
-                    && !self.shared(other, id)
-                {
-                    return Err((node, Fault::Overlap));
-                }
-                b += 1;
-            }
-            let mut i = 0;
-            while i < self.nodes.len() {
-                let scratch = &self.nodes[i].data.scratch;
-                let (from, to) = (scratch.offset as usize, scratch.offset as usize + scratch.len as usize);
-                if at < to && from < end && born <= i + 1 && i < self.last(id) {
-                    return Err((i, Fault::Overlap));
-                }
-                i += 1;
-            }
-            a += 1;
-        }
-        Ok(())
-    }
-
-    /// Bytes of the shortest arena that holds every tensor and all scratch.
-    pub const fn arena_len(&self) -> usize {
-        let (mut len, mut i) = (0, 0);
-        while i < self.tensors.len() {
-            let (_, end) = self.bytes(TensorId(i as u16));
-            len = if end > len { end } else { len };
-            i += 1;
-        }
-        let mut i = 0;
-        while i < self.nodes.len() {
-            let scratch = &self.nodes[i].data.scratch;
-            let end = if scratch.len == 0 { 0 } else { scratch.offset as usize + scratch.len as usize };
-            len = if end > len { end } else { len };
-            i += 1;
-        }
-        len
-    }
-
-    /// First byte of a tensor in the arena, and the one after its last.
-    pub const fn bytes(&self, id: TensorId) -> (usize, usize) {
-        let tensor = self.tensor(id);
-        let at = tensor.meta.offset as usize;
-        (at, at + tensor.shape.len())
-    }
-
-    const fn live_together(&self, a: TensorId, b: TensorId) -> bool {
-        match (self.first(a), self.first(b)) {
-            (Some(first_a), Some(first_b)) => first_a <= self.last(b) && first_b <= self.last(a),
-            _ => false,
-        }
-    }
-
-    /// Whether `y` may lie in the very bytes of `x`: the node that writes `y` works in place and is the last to
-    /// need `x`.
-    const fn shared(&self, x: TensorId, y: TensorId) -> bool {
-        let Some(step) = self.first(y) else { return false };
-        if step == 0 || self.last(x) != step || self.bytes(x).0 != self.bytes(y).0 {
-            return false;
-        }
-        if self.bytes(x).1 != self.bytes(y).1 {
-            return false;
-        }
-        let node = &self.nodes[step - 1];
-        let mut j = 0;
-        while j < node.inputs.len() {
-            if node.inputs[j].0 == x.0 && node.op.in_place(j) {
-                return true;
-            }
-            j += 1;
-        }
-        false
     }
 }

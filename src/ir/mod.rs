@@ -8,11 +8,13 @@
 //! This room knows shapes and names. It computes nothing on data and reads no file format.
 
 mod check;
+mod memory;
 mod op;
 mod quant;
 mod shape;
 
 pub use check::{Fault, MAX_INPUTS};
+pub use memory::MAX_TENSORS;
 pub use op::{Bias, Conv2d, Dense, DepthwiseConv2d, Op, Pool2d, Uses};
 pub use quant::Float;
 pub use quant::{Clamp, FloatData, Int, IntData, IntTensor, Packing, Real, Requant, Scratch};

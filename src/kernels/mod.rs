@@ -113,7 +113,7 @@ impl Axis {
     fn taps(&self, o: usize) -> Taps {
         let from = o * self.stride;
         let first = self.steps(self.before.saturating_sub(from)).min(self.kernel);
-        let end = self.steps((self.extent + self.before).saturating_sub(from)).min(self.kernel).max(first);
+        let end = self.steps((self.extent + self.before).saturating_sub(from)).min(self.kernel);
         Taps { first, end, at: (from + first * self.dilation).saturating_sub(self.before) }
     }
 

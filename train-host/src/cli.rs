@@ -32,6 +32,10 @@ pub enum Command {
     Run(RunArgs),
     /// Compare float and int8 over a test split.
     Eval(EvalArgs),
+    /// Time int8 against float on this host, interleaved in one run.
+    #[command(after_help = "Both run on one thread over the same samples. Quote the ratios: absolute times \
+        swing with the machine.")]
+    Bench(BenchArgs),
     /// Show layers, shapes, MACs, weight bytes and the arena over time.
     Inspect(InspectArgs),
     /// List the data sets known here, fetch one, or remake the embedded digits.

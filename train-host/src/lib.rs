@@ -13,6 +13,7 @@ pub mod plan;
 pub mod quantise;
 pub mod recipe;
 pub mod report;
+pub mod timing;
 pub mod train;
 
 pub use error::{Error, Result};

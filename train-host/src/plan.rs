@@ -108,7 +108,7 @@ fn blocks(graph: &Graph<'_, Int>, sharing: Sharing) -> Vec<Block> {
         });
         let input = match sharing {
             Sharing::FirstInput => shared.next(),
-            Sharing::LastInput => shared.last(),
+            Sharing::LastInput => shared.next_back(),
             Sharing::None => None,
         };
         let home = input.and_then(|(_, id)| blocks.iter_mut().find(|block| block.tensors.contains(id)));

@@ -1,9 +1,10 @@
-//! The app: classifies the golden samples one after another, logs each class and shows it on the LED.
+//! The app: classifies the golden samples one after another, logs each class, with the label where that is another,
+//! and shows it on the LED.
 #![no_std]
 #![no_main]
 
 use firmware::model::{GOLDEN, LABELS, NAME, Net};
-use firmware::{app, board, cost::infer, exit};
+use firmware::{FAILURE, SUCCESS, app, board, cost::infer, exit};
 use zipnet::{Engine, argmax};
 
 #[cortex_m_rt::entry]
@@ -14,16 +15,30 @@ fn main() -> ! {
     defmt::info!("{=str}", NAME);
     loop {
         for (sample, golden) in GOLDEN.iter().enumerate() {
-            let Ok(scores) = infer(ENGINE, golden.input) else { exit(false) };
+            let Ok(scores) = infer(ENGINE, golden.input) else { exit(FAILURE) };
             let class = argmax(scores);
-            defmt::info!("sample {=usize}: {=str}", sample, LABELS.get(class).copied().unwrap_or("?"));
+            if class == usize::from(golden.label) {
+                defmt::info!("sample {=usize}: {=str}", sample, name(class));
+            } else {
+                defmt::info!(
+                    "sample {=usize}: {=str} (is {=str})",
+                    sample,
+                    name(class),
+                    name(golden.label.into())
+                );
+            }
             if app::show(class, &mut board.led, &mut board.delay).is_err() {
                 defmt::error!("the LED does not answer");
-                exit(false);
+                exit(FAILURE);
             }
         }
         if !board::REPEAT {
-            exit(true);
+            exit(SUCCESS);
         }
     }
+}
+
+/// What a class is called.
+fn name(class: usize) -> &'static str {
+    LABELS.get(class).copied().unwrap_or("?")
 }

@@ -3,7 +3,7 @@
 #![no_main]
 
 use firmware::model::{GOLDEN, NAME, Net};
-use firmware::{board, cost::infer, exit};
+use firmware::{FAILURE, SUCCESS, board, cost::infer, exit};
 use zipnet::{Engine, Golden, Model};
 
 /// Elements of an input.
@@ -36,7 +36,7 @@ fn main() -> ! {
     } else {
         defmt::error!("{=str}: {=usize} checks failed, {=usize} samples", NAME, wrong, GOLDEN.len());
     }
-    exit(wrong == 0)
+    exit(if wrong == 0 { SUCCESS } else { FAILURE })
 }
 
 /// Whether a sample's scores are the golden ones; tells where they first differ.

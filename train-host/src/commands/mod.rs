@@ -1,5 +1,6 @@
 //! One file a command: each reads, calls the library, and tells.
 
+mod bench;
 mod data;
 mod eval;
 mod inspect;
@@ -23,7 +24,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Some(Command::Train(args)) => train::run(&args),
         Some(Command::Run(args)) => run::run(&args),
         Some(Command::Eval(args)) => eval::run(&args),
-
+        Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Inspect(args)) => inspect::run(&args),
         Some(Command::Data(command)) => data::run(&command),
     }

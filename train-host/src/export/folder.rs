@@ -12,6 +12,8 @@ pub struct Folder {
     target: PathBuf,
     staging: PathBuf,
     files: Vec<String>,
+    /// The target and those above it that were not there before, innermost first.
+    made: Vec<PathBuf>,
 }
 
 impl Folder {
@@ -24,10 +26,12 @@ impl Folder {
         if target.exists() && !target.is_dir() {
             return Err(Error::file(target, "exists and is not a folder; choose another --out"));
         }
+        let missing = |path: &&Path| !path.as_os_str().is_empty() && !path.exists();
+        let made = target.ancestors().take_while(missing).map(Path::to_owned).collect();
         fs::create_dir_all(target).map_err(|e| Error::file(target, format!("cannot be made: {e}")))?;
         let staging = target.join(format!(".writing-{}", std::process::id()));
         fs::create_dir_all(&staging).map_err(|e| Error::file(target, format!("cannot be written: {e}")))?;
-        Ok(Self { target: target.to_owned(), staging, files: Vec::new() })
+        Ok(Self { target: target.to_owned(), staging, files: Vec::new(), made })
     }
 
     /// Writes one file, not yet where readers look.
@@ -55,11 +59,13 @@ impl Folder {
 }
 
 impl Drop for Folder {
-    /// Takes the unfinished files away, and the folder when there is nothing else in it.
+    /// Takes the unfinished files away, and the folders made for them that hold nothing.
     fn drop(&mut self) {
         // Nothing to be done about a failure here, and nobody to tell: the error that led here was told.
         let _ = fs::remove_dir_all(&self.staging);
-        let _ = fs::remove_dir(&self.target); // only succeeds on an empty folder
+        for folder in &self.made {
+            let _ = fs::remove_dir(folder); // only succeeds on an empty folder
+        }
     }
 }
 
@@ -90,7 +96,7 @@ mod tests {
         folder.write("x", b"1").expect("can be written");
         assert!(!target.join("x").exists(), "not before commit");
         drop(folder);
-        assert!(!target.exists(), "an abandoned folder leaves nothing");
+        assert!(!dir.path().join("a").exists(), "an abandoned folder leaves nothing");
 
         let mut folder = Folder::open(&target).expect("can be made");
         folder.write("x", b"1").expect("can be written");

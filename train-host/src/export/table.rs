@@ -56,9 +56,11 @@ pub fn table(stored: &Stored, samples: &[Sample]) -> String {
     put(&format!("pub const NAME: &str = {:?};", net.name));
     put("");
     put("/// What each output stands for.");
+    put("#[allow(dead_code)]");
     put(&format!("pub const LABELS: [&str; {}] = {:?};", origin.classes.len(), origin.classes));
     put("");
     put("/// Multiplications by a weight in one inference.");
+    put("#[allow(dead_code)]");
     put(&format!("pub const MACS: u32 = {};", net.macs()));
     put("");
     put("/// The net, for `zipnet::Engine`.");
@@ -103,6 +105,7 @@ pub fn table(stored: &Stored, samples: &[Sample]) -> String {
     put("");
     put("/// Inputs with the outputs and the classes they must give, from the test split.");
     put("#[rustfmt::skip]");
+    put("#[allow(dead_code)]");
     put(&format!("pub static GOLDEN: [zipnet::Golden; {}] = [", samples.len()));
     for sample in samples {
         put(&format!(

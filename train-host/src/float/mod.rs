@@ -1,6 +1,6 @@
 //! Float nets, run forwards over batches: for training, for evaluation, and to see what quantising must represent.
 //!
-//! The batch lies in the SIMD lanes ([`lanes`]), so that nets of any small shape run near the CPU's peak.
+//! The batch lies in the SIMD lanes (`lanes`), so that nets of any small shape run near the CPU's peak.
 
 #![allow(clippy::needless_range_loop)] // blocks of registers are indexed alike on both sides
 

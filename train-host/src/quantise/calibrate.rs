@@ -1,4 +1,4 @@
-//! The range of every tensor over the calibration samples.
+//! What every tensor takes for values over the calibration samples: its range, and the mean of each element.
 
 use zipnet::ir::{Float, TensorId};
 
@@ -32,20 +32,36 @@ impl Range {
 /// Called with the values of one tensor, for every tensor of every sample.
 pub(super) type Observe<'a> = dyn FnMut(TensorId, &[f32]) + 'a;
 
-/// The range of every tensor, chosen by `method` from what `replay` shows: it runs the calibration samples, the same
-/// ones each time it is called. The net's output keeps its least and greatest value whatever the method, for a class
-/// is told by the order of its elements and cut ones are equal.
+/// What calibration found, by the id of the tensor.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) struct Calibration {
+    /// The range of each tensor.
+    pub(super) ranges: Vec<Range>,
+    /// The mean of each element of each tensor; 0 where nothing was shown.
+    pub(super) means: Vec<Vec<f32>>,
+}
+
+/// Calibrates from what `replay` shows: it runs the calibration samples, the same ones each time it is called. Ranges
+/// are chosen by `method`; that of the net's output holds its least and greatest value whatever the method, for a
+/// class is told by the order of its elements and cut ones are equal.
 ///
 /// # Errors
 /// Where a value is not finite, naming the layer that makes it, or `replay` fails.
-pub(super) fn ranges(
+pub(super) fn calibrate(
     net: &Net<Float>,
     method: Calibrate,
     mut replay: impl FnMut(&mut Observe<'_>) -> Result<()>,
-) -> Result<Vec<Range>> {
+) -> Result<Calibration> {
     let mut extremes = vec![Range::default(); net.tensors.len()];
+    let mut sums: Vec<(Vec<f64>, f64)> =
+        net.tensors.iter().map(|t| (vec![0.0; t.shape.len()], 0.0)).collect();
     let mut broken: Option<TensorId> = None;
     replay(&mut |id, values| {
+        let (sum, count) = &mut sums[id.at()];
+        for sample in values.chunks_exact(sum.len()) {
+            sum.iter_mut().zip(sample).for_each(|(sum, &value)| *sum += f64::from(value));
+            *count += 1.0;
+        }
         let range = &mut extremes[id.at()];
         for &value in values {
             if value.is_finite() {
@@ -65,8 +81,10 @@ pub(super) fn ranges(
         };
         return Err(Error::new(format!("{what}: a value is not finite on a calibration sample")));
     }
+    let mean = |(sum, count): &(Vec<f64>, f64)| sum.iter().map(|s| (s / count.max(1.0)) as f32).collect();
+    let means = sums.iter().map(mean).collect();
     if method == Calibrate::MinMax {
-        return Ok(extremes);
+        return Ok(Calibration { ranges: extremes, means });
     }
     let mut histograms: Vec<Option<Histogram>> =
         extremes.iter().map(|&range| (range.width() > 0.0).then(|| Histogram::new(range))).collect();
@@ -84,7 +102,7 @@ pub(super) fn ranges(
         };
         if range.width() > 0.0 { range } else { extreme } // fewer than one value in ten thousand is not 0
     });
-    Ok(chosen.collect())
+    Ok(Calibration { ranges: chosen.collect(), means })
 }
 
 #[cfg(test)]
@@ -104,12 +122,27 @@ mod tests {
 
     /// Shows `values` for the middle tensor, `-1` and `2` for the output.
     fn over(method: Calibrate, values: &[f32]) -> Result<Vec<Range>> {
-        ranges(&net(), method, |observe| {
+        let calibration = calibrate(&net(), method, |observe| {
             observe(TensorId(0), &[0.0; 4]);
             observe(TensorId(1), values);
-            observe(TensorId(2), &[-1.0, 2.0]);
+            observe(TensorId(2), &[-1.0, 2.0, 0.0, 0.0]);
             Ok(())
-        })
+        });
+        calibration.map(|c| c.ranges)
+    }
+
+    #[test]
+    fn means_are_taken_element_by_element() {
+        let shown = calibrate(&net(), Calibrate::Mse, |observe| {
+            observe(TensorId(0), &[1.0, 2.0, 3.0, 4.0, 3.0, 2.0, 1.0, 0.0]);
+            observe(TensorId(0), &[2.0, 2.0, 2.0, -1.0]);
+            Ok(())
+        });
+        let means = shown.expect("calibrates").means;
+        assert_eq!(
+            (means[0].as_slice(), means[1].as_slice()),
+            ([2.0, 2.0, 2.0, 1.0].as_slice(), [0.0; 4].as_slice())
+        );
     }
 
     #[test]

@@ -252,6 +252,15 @@ mod tests {
     }
 
     #[test]
+    fn a_dense_layer_of_one_scale_multiplies_in_f32() {
+        // 1.1 * 1.1 in f32 is the same as in f64 to 24 bits alone.
+        let (one, each) = (dense_per_tensor(1.1, 1.1, 1.0), weighted(1.1, 1.1, 1.0));
+        let (one, each) = (one.expect("fits"), each.expect("fits"));
+        assert_eq!((one.shift, one.multiplier % 128), (1, 0));
+        assert!(each.multiplier % 128 != 0 && (one.multiplier - each.multiplier).abs() <= 64);
+    }
+
+    #[test]
     fn an_addition_of_equal_scales_halves_its_inputs() {
         let [a, b, sum] = add(0.5, 0.5, 0.5).expect("fits");
         assert_eq!((a, b), (Requant::new(1 << 30, 0), Requant::new(1 << 30, 0)));

@@ -1,9 +1,10 @@
 //! Post-training quantisation: from a float net and samples to an int8 net in TensorFlow Lite's arithmetic.
 //!
-//! [`fold`](fold::fold) rewrites the net into operators that have an int8 form; [`calibrate`] sees what range each
+//! [`fold`](fold::fold) rewrites the net into operators that have an int8 form; calibration sees what range each
 //! tensor takes over the samples; from the ranges follow the scales, and from the scales ([`factors`]) the integers of
-//! each operator. Weights are symmetric with a scale for each output channel, tensors have one scale and zero point
-//! (the specification is TensorFlow Lite's, "8-bit quantization specification").
+//! each operator. What the rounding of its weights adds to an output in the mean over the samples is taken off its
+//! bias (Nagel et al. 2019, arXiv 1906.04721). Weights are symmetric with a scale for each output channel, tensors have
+//! one scale and zero point (TensorFlow Lite's "8-bit quantization specification").
 
 mod activation;
 mod calibrate;
@@ -22,7 +23,7 @@ mod tests;
 use zipnet::ir::{Float, Int, IntTensor, Tensor, TensorId};
 
 pub use self::calibrate::Range;
-use self::calibrate::{Observe, ranges};
+use self::calibrate::{Observe, calibrate};
 pub use self::factors::Scale;
 use crate::float::Executor;
 use crate::graph::{Net, NetNode};
@@ -85,23 +86,10 @@ fn quantise_with(
 ) -> Result<Quantised> {
     let folded = fold::fold(net)?;
     let steps = activation::fuse(&folded);
-    let ranges = ranges(&folded, spec.calibrate, |observe| replay(&folded, observe))?;
-    let mut sums: Vec<Vec<f64>> = folded.tensors.iter().map(|t| vec![0.0; t.shape.len()]).collect();
-    let mut seen = 0usize;
-    replay(&folded, &mut |id, values| {
-        let sum = &mut sums[id.at()];
-        if id == folded.input {
-            seen += values.len() / sum.len();
-        }
-        for sample in values.chunks_exact(sum.len()) {
-            for (s, v) in sum.iter_mut().zip(sample) {
-                *s += f64::from(*v);
-            }
-        }
-    })?;
+    let calibration = calibrate(&folded, spec.calibrate, |observe| replay(&folded, observe))?;
     let origin = net.tensors[net.input.at()].meta.origin;
     let input = Range { low: DATA.low - origin, high: DATA.high - origin };
-    let scales = scales::assign(&folded, &steps, &ranges, input);
+    let scales = scales::assign(&folded, &steps, &calibration.ranges, input);
 
     let meta = |id: TensorId| {
         let Scale { scale, zero } = scales[id.at()];
@@ -118,47 +106,14 @@ fn quantise_with(
         let around = node::Around {
             inputs: &node.inputs.iter().map(|id| scales[id.at()]).collect::<Vec<_>>(),
             output: scales[step.output.at()],
-            shape: folded.shape(step.output),
+            shapes: (folded.shape(node.inputs[0]), folded.shape(step.output)),
+            mean: &calibration.means[node.inputs[0].at()],
             activation: step.activation,
         };
         let store = node::store(&node.op, &node.store, &around)
             .map_err(|e| Error::new(format!("layer {:?} ({}): {e}", node.name, node.op.name())))?;
-        let store = if fold::has_weights(&node.op) && std::env::var("BC").is_ok() {
-            let channels = usize::from(folded.shape(step.output).c);
-            let x = around.inputs[0];
-            let mut float = node.store.clone();
-            let mut scales = vec![];
-            for c in 0..channels {
-                let idx = fold::weights_of(&node.op, c, channels, float.weights.len());
-                let most = idx.clone().map(|i| float.weights[i].abs()).fold(0.0, f32::max);
-                scales.push(most / 127.0);
-                for i in idx {
-                    float.weights[i] -= f32::from(store.weights[i]) * most / 127.0;
-                }
-            }
-            float.bias.fill(0.0);
-            let mut one = Net::<Float>::new("one", folded.shape(node.inputs[0]), Default::default());
-            let i = one.input;
-            one.push("n", node.op, &[i], Default::default(), float)?;
-            let mean: Vec<f32> = sums[node.inputs[0].at()].iter().map(|v| (v / seen as f64) as f32).collect();
-            let mut out = vec![];
-            Executor::new(&one, 1).forward(&mean, &mut out);
-            let mut store = store;
-            let n = store.bias.len();
-            let per = out.len() / n;
-            let mut add = vec![0.0f64; n];
-            for (j, v) in out.iter().enumerate() {
-                add[j % n] += f64::from(*v) / per as f64;
-            }
-            for (j, b) in store.bias.iter_mut().enumerate() {
-                *b += (add[j] / (f64::from(x.scale) * f64::from(scales[j % channels]))).round() as i32;
-            }
-            store
-        } else {
-            store
-        };
         let output = TensorId(tensors.len() as u16);
-        int.tensors.push(Tensor { shape: around.shape, meta: meta(step.output) });
+        int.tensors.push(Tensor { shape: around.shapes.1, meta: meta(step.output) });
         int.nodes.push(NetNode { name: node.name.clone(), op: node.op, inputs, output, store });
         tensors.push(step.output);
         int.output = if step.output == folded.output { output } else { int.output };

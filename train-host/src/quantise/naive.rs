@@ -83,7 +83,7 @@ pub(crate) fn evaluate(net: &Net<Float>, sample: &[f32]) -> Vec<Vec<f64>> {
             Op::Tanh => input(0).iter().map(|x| x.tanh()).collect(),
             Op::Softmax => {
                 let pixels = input(0).chunks_exact(usize::from(x.c));
-                pixels.flat_map(|pixel| softmax(pixel)).collect()
+                pixels.flat_map(softmax).collect()
             }
             Op::Reshape { .. } => input(0).to_vec(),
             Op::BatchNorm => each(y, |h, l, c| {

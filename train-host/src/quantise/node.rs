@@ -1,10 +1,11 @@
 //! The numbers of one int8 operator, from those of the float one and the scales around it.
 
-use zipnet::ir::{Op, Shape};
+use zipnet::ir::{Float, Op, Real, Shape};
 
 use super::factors::{self, Activation, Scale};
 use super::fold::weights_of;
-use crate::graph::{FloatStore, IntStore};
+use crate::float::Executor;
+use crate::graph::{FloatStore, IntStore, Net};
 use crate::{Error, Result};
 
 /// Bits that the bias of an accumulator may take, besides its sign. Two bits are left to the products: with fewer
@@ -17,8 +18,10 @@ pub(super) struct Around<'a> {
     pub(super) inputs: &'a [Scale],
     /// Scale of the output.
     pub(super) output: Scale,
-    /// Shape of the output.
-    pub(super) shape: Shape,
+    /// Shape of the first input and of the output.
+    pub(super) shapes: (Shape, Shape),
+    /// Mean of each element of the first input over the calibration samples.
+    pub(super) mean: &'a [f32],
     /// What the operator's clamp does.
     pub(super) activation: Activation,
 }
@@ -45,42 +48,64 @@ pub(super) fn store(op: &Op, float: &FloatStore, around: &Around<'_>) -> Result<
     Ok(IntStore { requant, clamp, ..IntStore::default() })
 }
 
-/// Weights symmetric about 0 with a scale for each output channel, biases at the scale of the accumulator with the
-/// input's zero point folded in.
+/// Weights symmetric about 0 with a scale for each output channel; biases at the scale of the accumulator, with what
+/// rounding the weights takes from the output in the mean, and the input's zero point folded in.
 fn weighted(op: &Op, float: &FloatStore, around: &Around<'_>) -> Result<IntStore> {
-    let (input, channels) = (around.inputs[0], usize::from(around.shape.c));
+    let (input, channels) = (around.inputs[0], usize::from(around.shapes.1.c));
+    if !float.weights.iter().chain(&float.bias).all(|w| w.is_finite()) {
+        return Err(Error::new("a weight or bias is not finite"));
+    }
+    let weights_of = |c| weights_of(op, c, channels, float.weights.len());
+    let biases_of = |c| (c..float.bias.len()).step_by(channels); // of the channel, or of each of its units
+    let scale_of = |c| {
+        let most = |values: &mut dyn Iterator<Item = f32>| values.map(f32::abs).fold(0.0, f32::max);
+        let weight = most(&mut weights_of(c).map(|i| float.weights[i]));
+        weight_scale(weight, most(&mut biases_of(c).map(|i| float.bias[i])), input.scale)
+    };
+    let scales: Vec<f32> = (0..channels).map(scale_of).collect();
     let mut made = IntStore {
         weights: vec![0; float.weights.len()],
         bias: vec![0; float.bias.len()],
         clamp: factors::clamp(around.activation, around.output),
         ..IntStore::default()
     };
-    if !float.weights.iter().chain(&float.bias).all(|w| w.is_finite()) {
-        return Err(Error::new("a weight or bias is not finite"));
-    }
-    for c in 0..channels {
-        let weights = weights_of(op, c, channels, float.weights.len());
-        let biases = (c..float.bias.len()).step_by(channels); // of the channel, or of each of its units
-        let most = |values: &mut dyn Iterator<Item = f32>| values.map(f32::abs).fold(0.0, f32::max);
-        let scale = weight_scale(
-            most(&mut weights.clone().map(|i| float.weights[i])),
-            most(&mut biases.clone().map(|i| float.bias[i])),
-            input.scale,
-        );
-        let factor = factors::weighted(input.scale, scale, around.output.scale)?;
-        for i in weights.clone() {
-            let q = (f64::from(float.weights[i]) / f64::from(scale)).round();
-            made.weights[i] = q.clamp(-127.0, 127.0) as i8;
+    let mut lost = float.weights.clone();
+    for (c, &scale) in scales.iter().enumerate() {
+        for i in weights_of(c) {
+            let q = (f64::from(float.weights[i]) / f64::from(scale)).round().clamp(-127.0, 127.0);
+            made.weights[i] = q as i8;
+            lost[i] = (f64::from(float.weights[i]) - q * f64::from(scale)) as f32;
         }
+    }
+    let lost = mean_output(op, lost, float.bias.len(), around)?;
+    for (c, &scale) in scales.iter().enumerate() {
+        let weights = || weights_of(c).map(|i| made.weights[i]);
+        let factor = factors::weighted(input.scale, scale, around.output.scale)?;
         let step = f64::from(input.scale) * f64::from(scale);
-        for i in biases {
-            let bias = (f64::from(float.bias[i]) / step).round() as i64;
-            made.bias[i] = factors::folded_bias(bias, input.zero, weights.clone().map(|i| made.weights[i]))?;
-            factors::prove_accumulator(made.bias[i], weights.clone().map(|i| made.weights[i]), factor)?;
+        for i in biases_of(c) {
+            let bias = ((f64::from(float.bias[i]) + lost[i]) / step).round() as i64;
+            made.bias[i] = factors::folded_bias(bias, input.zero, weights())?;
+            factors::prove_accumulator(made.bias[i], weights(), factor)?;
         }
         made.requant.push(factor);
     }
     Ok(made)
+}
+
+/// What an operator of these weights and no bias makes of the mean input, averaged over the outputs that share each
+/// of `biases` biases. As the operator is linear, that is its mean output.
+fn mean_output(op: &Op, weights: Vec<f32>, biases: usize, around: &Around<'_>) -> Result<Vec<f64>> {
+    let store = FloatStore { weights, bias: vec![0.0; biases], ..FloatStore::default() };
+    let mut net = Net::<Float>::new("mean", around.shapes.0, Real::default());
+    let input = net.input;
+    net.push("mean", *op, &[input], Real::default(), store)?;
+    let mut outputs = Vec::new();
+    Executor::new(&net, 1).forward(around.mean, &mut outputs);
+    let mut means = vec![0.0; biases];
+    for (i, &output) in outputs.iter().enumerate() {
+        means[i % biases] += f64::from(output) * biases as f64 / outputs.len() as f64;
+    }
+    Ok(means)
 }
 
 /// The scale of a channel's weights: the greatest becomes 127. Where the weights are so small, or all 0, that the
@@ -96,13 +121,20 @@ fn weight_scale(weight: f32, bias: f32, input: f32) -> f32 {
 mod tests {
     use zipnet::ir::{Bias, Dense, Requant};
 
+    use super::super::naive;
     use super::*;
 
+    fn around<'a>(inputs: &'a [Scale], output: Scale, shapes: (Shape, Shape), mean: &'a [f32]) -> Around<'a> {
+        Around { inputs, output, shapes, mean, activation: Activation::None }
+    }
+
+    /// A dense layer whose inputs are 0 in the mean.
     fn dense(weights: &[f32], bias: &[f32], x: Scale, y: Scale) -> Result<IntStore> {
         let op = Op::Dense(Dense { units: bias.len() as u16, bias: Bias::Channel });
         let float = FloatStore { weights: weights.to_vec(), bias: bias.to_vec(), ..FloatStore::default() };
-        let shape = Shape::flat(bias.len() as u16);
-        store(&op, &float, &Around { inputs: &[x], output: y, shape, activation: Activation::None })
+        let inputs = weights.len() / bias.len();
+        let shapes = (Shape::flat(inputs as u16), Shape::flat(bias.len() as u16));
+        store(&op, &float, &around(&[x], y, shapes, &vec![0.0; inputs]))
     }
 
     const X: Scale = Scale { scale: 0.5, zero: -3 };
@@ -149,8 +181,56 @@ mod tests {
     }
 
     #[test]
+    fn a_bias_makes_up_for_what_rounding_weights_takes_in_the_mean() {
+        for (op, bias) in [
+            (naive::conv(6, 3, 3, Bias::Unit), 150),
+            (naive::conv(6, 1, 3, Bias::Channel), 6),
+            (naive::depthwise(2, 2, Bias::Channel), 6),
+            (naive::dense(5, Bias::Channel), 5),
+        ] {
+            let mut a = naive::Author::new(Shape::new(5, 5, 3), 0.0, 4);
+            let input = a.net.input;
+            a.push(op, &[input]);
+            let mean: Vec<f32> = a.sample().iter().map(|x| x + 1.0).collect();
+            let (node, shape) = (a.net.nodes[0].clone(), a.net.output_shape());
+            assert_eq!(node.store.bias.len(), bias);
+            let made = store(&op, &node.store, &around(&[X], Y, (a.net.input_shape(), shape), &mean));
+            let made = made.expect("fits");
+
+            // The float operator, and the int8 one's weights and biases read as floats, over the mean.
+            let channels = usize::from(shape.c);
+            let count = made.weights.len();
+            let float = naive::evaluate(&a.net, &mean).swap_remove(1);
+            let mut steps = vec![0.0; channels];
+            for (c, step) in steps.iter_mut().enumerate() {
+                let most = weights_of(&op, c, channels, count)
+                    .map(|i| node.store.weights[i].abs())
+                    .fold(0.0, f32::max);
+                *step = most / 127.0;
+                let sum: i32 = weights_of(&op, c, channels, count).map(|i| i32::from(made.weights[i])).sum();
+                let store = &mut a.net.nodes[0].store;
+                for i in weights_of(&op, c, channels, count) {
+                    store.weights[i] = f32::from(made.weights[i]) * *step;
+                }
+                for i in (c..bias).step_by(channels) {
+                    store.bias[i] = (made.bias[i] + i32::from(X.zero) * sum) as f32 * *step * X.scale;
+                }
+            }
+            let int8 = naive::evaluate(&a.net, &mean).swap_remove(1);
+            let mut error = vec![0.0; bias];
+            for (i, (f, q)) in float.iter().zip(&int8).enumerate() {
+                error[i % bias] += (f - q) * bias as f64 / float.len() as f64;
+            }
+            for (i, error) in error.iter().enumerate() {
+                let step = f64::from(X.scale * steps[i % channels]);
+                assert!(error.abs() <= 0.51 * step, "{op:?}, bias {i}: {error} with steps of {step}");
+            }
+        }
+    }
+
+    #[test]
     fn a_batch_norm_is_refused() {
-        let around = Around { inputs: &[X], output: Y, shape: Shape::flat(1), activation: Activation::None };
+        let around = around(&[X], Y, (Shape::flat(1), Shape::flat(1)), &[0.0]);
         assert!(store(&Op::BatchNorm, &FloatStore::default(), &around).is_err());
         let relu = store(&Op::Relu, &FloatStore::default(), &around).expect("has a form");
         assert_eq!(relu.requant, [Requant::new(1 << 30, 2)]);

@@ -164,6 +164,60 @@ fn every_operator_in_one_net_stays_near_the_float_net() {
     }
 }
 
+/// A net of up to twelve operators drawn at random, each over any tensors made before.
+fn random_net(seed: u64) -> Author {
+    let mut a = Author::new(Shape::new(6, 6, 4), if seed.is_multiple_of(2) { -1.0 } else { 0.0 }, seed);
+    let mut made = vec![a.net.input];
+    while made.len() < 13 {
+        let below = |a: &mut Author, n: usize| a.uniform(0.0, n as f32).min(n as f32 - 0.5) as usize;
+        let any = |a: &mut Author| made[made.len() - 1 - below(a, 2) * below(a, made.len())];
+        let (x, y) = (any(&mut a), any(&mut a));
+        let c = a.net.shape(x).c;
+        let bias = [Bias::None, Bias::Channel, Bias::Unit][below(&mut a, 3)];
+        let (op, inputs) = match below(&mut a, 15) {
+            0 => (conv(4, 2, (c / 2).max(1), bias), vec![x]),
+            1 => (conv(5, 1, c, bias), vec![x]),
+            2 => (depthwise(1, 1, bias), vec![x]),
+            3 => (Op::MaxPool2d(pool(2, 1, 1)), vec![x]),
+            4 => (Op::AvgPool2d(pool(2, 2, 0)), vec![x]),
+            5 => (Op::Add, vec![x, y]),
+            6 => (Op::Concat, vec![x, y, x]),
+            7 => (Op::ChannelShuffle { groups: 2 }, vec![x]),
+            8 | 9 => (Op::Relu, vec![x]),
+            10 => (Op::Relu6, vec![x]),
+            11 => (Op::Tanh, vec![x]),
+            12 => (Op::Reshape { shape: Shape::new(1, 1, a.net.shape(x).len() as u16) }, vec![x]),
+            13 if a.net.shape(x).len() < 200 => (dense(9, Bias::Channel), vec![x]),
+            _ => (Op::BatchNorm, vec![x]),
+        };
+        let shapes: Vec<Shape> = inputs.iter().map(|&id| a.net.shape(id)).collect();
+        if op.output(&shapes).is_ok_and(|shape| shape.c < 300) {
+            made.push(a.push(op, &inputs));
+        }
+    }
+    a
+}
+
+#[test]
+fn random_nets_fold_quantise_and_run() {
+    for seed in 0..150 {
+        let mut author = random_net(seed);
+        let origin = author.net.tensors[author.net.input.at()].meta.origin;
+        let samples: Vec<Vec<f32>> = (0..12).map(|_| author.sample()).collect();
+        let q = quantised(&author.net, Calibrate::MinMax, &samples);
+        for sample in &samples[..2] {
+            let shifted: Vec<f32> = sample.iter().map(|x| x - origin).collect();
+            let before = evaluate(&author.net, sample).swap_remove(author.net.output.at());
+            let after = evaluate(&q.folded, &shifted).swap_remove(q.folded.output.at());
+            let close = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-5 * a.abs().max(1.0);
+            assert!(before.iter().zip(&after).all(close), "seed {seed}");
+        }
+        assert_eq!(q.tensors[q.net.output.at()], q.folded.output);
+        let db = quality(&q, origin, &samples)[q.net.output.at()];
+        assert!(db > 26.0 || db.is_nan(), "seed {seed}: {db} dB"); // no ratio where all outputs are 0
+    }
+}
+
 #[test]
 fn pixels_are_their_own_int8() {
     let mut a = Author::new(Shape::new(16, 16, 1), -1.0, 2);

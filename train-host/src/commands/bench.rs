@@ -1,0 +1,90 @@
+//! `bench`: int8 against float on this host.
+
+use std::path::Path;
+
+use crate::cli::BenchArgs;
+use crate::data::Dataset;
+use crate::export::{CHECKPOINT, Stored, read_checkpoint};
+use crate::timing::{Effort, Timing, compare};
+use crate::{Error, Result};
+
+pub(super) fn run(args: &BenchArgs) -> Result<()> {
+    let timing = time(&args.dir, Effort::default())?;
+    if args.json {
+        let json = serde_json::to_string_pretty(&timing).expect("plain data has a JSON form");
+        super::print(&format!("{json}\n"))
+    } else {
+        super::print(&timing.text())
+    }
+}
+
+/// Times the nets of an output folder on the test samples of the data they were trained on.
+fn time(folder: &Path, effort: Effort) -> Result<Timing> {
+    let stored = Stored::load(folder)?;
+    let path = folder.join(CHECKPOINT);
+    let float = read_checkpoint(&path)?;
+    let mut data = Dataset::load(&stored.origin.data)?;
+    let (have, want) = (data.len_of_sample(), stored.net.input_shape().len());
+    if have != want {
+        let name = &stored.origin.data;
+        return Err(Error::new(format!(
+            "data {name:?} has {have} values a sample; the net was trained on {want}"
+        )));
+    }
+    data.range = (stored.origin.low, stored.origin.high); // that of the training, whatever this data shows
+    compare(&stored, &float, &data.normalised(&data.test), effort).map_err(|e| Error::file(&path, e))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::time::Duration;
+
+    use zipnet::ir::Shape;
+
+    use super::*;
+    use crate::build::build;
+    use crate::export::{Origin, write_checkpoint};
+    use crate::quantise::quantise;
+    use crate::recipe::Recipe;
+
+    const EFFORT: Effort = Effort { rounds: 3, round: Duration::from_millis(5) };
+
+    /// An output folder of the default net, never trained.
+    fn folder(data: &str) -> tempfile::TempDir {
+        let recipe = Recipe::load("digits").expect("ships");
+        let net = build(&recipe, Shape::new(16, 16, 1), 10, 1).expect("builds").net;
+        let digits = Dataset::load("digits").expect("embedded");
+        let samples = &digits.normalised(&digits.test)[..32 * 256];
+        let made = quantise(&net, &recipe.quantise, samples, 1).expect("quantises");
+        let origin =
+            Origin { data: data.to_owned(), seed: 1, low: 0.0, high: 255.0, classes: digits.classes.clone() };
+        let stored = Stored { net: made.net, arena: made.arena, origin };
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        fs::write(dir.path().join(Stored::FILE), stored.to_json()).expect("can be written");
+        fs::write(dir.path().join(CHECKPOINT), write_checkpoint(&net).expect("writes"))
+            .expect("can be written");
+        dir
+    }
+
+    #[test]
+    fn a_folder_is_timed() {
+        let timing = time(folder("digits").path(), EFFORT).expect("times");
+        assert_eq!((timing.model.as_str(), timing.macs), ("digits", 63_660));
+    }
+
+    #[test]
+    fn a_folder_that_lacks_something_names_it() {
+        let refused = |dir: &Path| time(dir, EFFORT).expect_err("must be refused").to_string();
+        let dir = folder("digits");
+        fs::write(dir.path().join(CHECKPOINT), [0; 9]).expect("can be written");
+        assert!(refused(dir.path()).contains(CHECKPOINT));
+        fs::remove_file(dir.path().join(Stored::FILE)).expect("can be removed");
+        assert!(refused(dir.path()).contains(Stored::FILE));
+
+        let table = dir.path().join("table.csv");
+        fs::write(&table, "a,label\n".to_owned() + &"1,x\n2,y\n".repeat(6)).expect("can be written");
+        let text = refused(folder(table.to_str().expect("UTF-8")).path());
+        assert!(text.contains("1 values a sample; the net was trained on 256"), "{text}");
+    }
+}
