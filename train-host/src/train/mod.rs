@@ -18,6 +18,7 @@ mod loss;
 mod model;
 mod optimiser;
 mod pullback;
+mod recompute;
 mod run;
 pub mod schedule;
 mod weight_gradient;
