@@ -27,6 +27,7 @@ pub(crate) struct Group {
     /// Of the batch norm that the groups meet for.
     pub(crate) moments: Vec<Moments>,
     pub(crate) sums: Vec<[f32; 2]>,
+    scratch: Vec<Lanes>,
     pub(crate) tally: Tally,
     /// The slot that takes the samples.
     input: usize,
@@ -49,6 +50,7 @@ impl Group {
             shares: model.early_shares(),
             moments: vec![Moments::default(); channels],
             sums: vec![[0.0; 2]; channels],
+            scratch: vec![Lanes::ZERO; 2 * channels],
             tally: Tally::default(),
             input: model.plan.input,
             augmenter: None,
@@ -145,6 +147,7 @@ impl Group {
                     x: &self.values[what.reads[0]],
                     gate: relu.then_some(Gate { scale, shift }),
                     g: &self.gradients[model.backward.buffers[what.output]],
+                    scratch: &mut self.scratch,
                     sums: &mut self.sums[..channels],
                 });
                 continue;
