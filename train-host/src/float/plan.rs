@@ -16,8 +16,10 @@ use crate::graph::{FloatStore, Net};
 /// A net made ready to run.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
-    /// Memory of a group of samples.
+    /// Every tensor that is computed.
     pub(crate) slots: Vec<Slot>,
+    /// Memory of a group of samples: where the values of slots lie.
+    pub(crate) places: Vec<Slot>,
     /// What to do, in order.
     pub(crate) steps: Vec<Step>,
     /// The slot of each tensor.
@@ -28,7 +30,7 @@ pub(crate) struct Plan {
     pub(crate) output: usize,
 }
 
-/// Memory of one tensor for a group of samples.
+/// A tensor of a group of samples.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Slot {
     /// Elements.
@@ -48,6 +50,10 @@ pub(crate) struct Step {
     pub(crate) inputs: Vec<usize>,
     /// The slot it writes.
     pub(crate) output: usize,
+    /// The places of its inputs.
+    pub(crate) reads: Vec<usize>,
+    /// The place of its output.
+    pub(crate) writes: usize,
 }
 
 /// The kernel of a step.
@@ -154,6 +160,7 @@ impl Plan {
     pub(crate) fn new(net: &Net<Float>, training: Option<&[(TensorId, f32)]>) -> Self {
         let mut plan = Self {
             slots: Vec::new(),
+            places: Vec::new(),
             steps: Vec::new(),
             slot_of: vec![usize::MAX; net.tensors.len()],
             input: 0,
@@ -212,7 +219,7 @@ impl Plan {
             };
             let output = plan.slot(y.len(), 0.0);
             plan.slot_of[node.output.at()] = output;
-            plan.steps.push(Step { work, node: i, inputs, output });
+            plan.push(work, i, inputs, output);
             plan.drop_out(node.output, dropout);
         }
         plan.input = plan.slot_of[net.input.at()];
@@ -220,8 +227,15 @@ impl Plan {
         plan
     }
 
+    fn push(&mut self, work: Work, node: usize, inputs: Vec<usize>, output: usize) {
+        let reads = inputs.clone();
+        self.steps.push(Step { work, node, inputs, output, reads, writes: output });
+    }
+
+    /// A new slot, with a place of its own.
     fn slot(&mut self, len: usize, fill: f32) -> usize {
         self.slots.push(Slot { len, fill });
+        self.places.push(Slot { len, fill });
         self.slots.len() - 1
     }
 
@@ -246,7 +260,7 @@ impl Plan {
             top: p.top.into(),
             left: usize::from(p.left) * c,
         };
-        self.steps.push(Step { work: Work::Frame(frame), node: usize::MAX, inputs, output });
+        self.push(Work::Frame(frame), usize::MAX, inputs, output);
         (wide, window.padding(Padding::NONE), vec![output])
     }
 
@@ -261,18 +275,13 @@ impl Plan {
                 self.slot(self.slots[input].len, 0.0)
             };
             self.slot_of[id.at()] = output;
-            self.steps.push(Step {
-                work: Work::Dropout { rate, index },
-                node: usize::MAX,
-                inputs: vec![input],
-                output,
-            });
+            self.push(Work::Dropout { rate, index }, usize::MAX, vec![input], output);
         }
     }
 
     /// Memory for one group of samples.
     pub(crate) fn memory(&self) -> Vec<Vec<Lanes>> {
-        self.slots.iter().map(|slot| vec![Lanes::splat(slot.fill); slot.len]).collect()
+        self.places.iter().map(|place| vec![Lanes::splat(place.fill); place.len]).collect()
     }
 
     /// The numbers of each node as kernels read them.
@@ -383,8 +392,8 @@ impl PoolMap {
 impl Step {
     /// Computes the output of a group of samples. A dropout copies: dropping out is the trainer's.
     pub(crate) fn forward(&self, isa: Isa, numbers: &[Numbers], values: &mut [Vec<Lanes>]) {
-        let mut dest = std::mem::take(&mut values[self.output]);
-        let (y, x) = (&mut dest[..], |i: usize| &values[self.inputs[i]][..]);
+        let mut dest = std::mem::take(&mut values[self.writes]);
+        let (y, x) = (&mut dest[..], |i: usize| &values[self.reads[i]][..]);
         match &self.work {
             Work::Conv(conv) => {
                 let Numbers { quads, bias, .. } = &numbers[self.node];
@@ -415,11 +424,11 @@ impl Step {
             }
             Work::Frame(frame) => moves::frame(x(0), frame.width, y, frame.wide, frame.top, frame.left),
             Work::Dropout { .. } => {
-                if self.output != self.inputs[0] {
+                if self.writes != self.reads[0] {
                     y.copy_from_slice(x(0));
                 }
             }
         }
-        values[self.output] = dest;
+        values[self.writes] = dest;
     }
 }

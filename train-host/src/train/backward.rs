@@ -235,7 +235,7 @@ impl Step {
         mut view: View<'_>,
     ) {
         let mut g = std::mem::take(&mut view.gradients[view.buffers[self.output]]);
-        let y = &view.values[self.output][..];
+        let y = &view.values[self.writes][..];
         if self.work.has_relu() && !matches!(self.work, Work::BatchNorm { .. }) {
             isa.run(Derive { function: Function::Relu, y, g: &mut g });
         }
@@ -260,7 +260,7 @@ impl Step {
                 }
             }
             Work::MaxPool(map) => {
-                let x = &view.values[self.inputs[0]];
+                let x = &view.values[self.reads[0]];
                 if let Some(dest) = self.summed(back, &mut view) {
                     isa.run(MaxPoolBack { map, x, y, g: &g, dest });
                 }

@@ -142,6 +142,8 @@ pub(crate) struct Sums<'a> {
     pub(crate) gate: Option<Gate<'a>>,
     /// Gradient of the output.
     pub(crate) g: &'a [Lanes],
+    /// Twice as many as channels.
+    pub(crate) scratch: &'a mut [Lanes],
     /// Both sums of each channel.
     pub(crate) sums: &'a mut [[f32; 2]],
 }
@@ -152,46 +154,47 @@ impl Kernel for Sums<'_> {
     #[inline(always)]
     fn run<S: Simd>(mut self, s: S) {
         let channels = self.norms.len();
-        let mut c = 0;
-        while c + BLOCK <= channels {
-            self.block::<S, BLOCK>(s, c);
-            c += BLOCK;
+        self.scratch[..2 * channels].fill(Lanes::ZERO);
+        let pixels = self.x.len() / channels;
+        // The input comes from far away: a few pixels at a time are read in the order in which they lie.
+        let fours = pixels / 4 * 4;
+        for pixel in (0..fours).step_by(4) {
+            self.block::<S, 4>(s, pixel);
         }
-        while c < channels {
-            self.block::<S, 1>(s, c);
-            c += 1;
+        for pixel in fours..pixels {
+            self.block::<S, 1>(s, pixel);
+        }
+        let (plain, product) = self.scratch.split_at(channels);
+        for (c, norm) in self.norms.iter().enumerate() {
+            self.sums[c] = [s.sum(&plain[c]), s.sum(&product[c]) * norm.inverse];
         }
     }
 }
 
 impl Sums<'_> {
-    /// `C` channels from `c` on.
+    /// `P` pixels from `pixel` on.
     #[inline(always)]
-    fn block<S: Simd, const C: usize>(&mut self, s: S, c: usize) {
+    fn block<S: Simd, const P: usize>(&mut self, s: S, pixel: usize) {
         let channels = self.norms.len();
-        let norms = &self.norms[c..c + C];
-        let (mut plains, mut products) = ([Lanes::ZERO; C], [Lanes::ZERO; C]);
-        for part in 0..S::PARTS {
-            let (mut plain, mut product) = ([s.zero(); C], [s.zero(); C]);
-            for (x, g) in self.x.chunks_exact(channels).zip(self.g.chunks_exact(channels)) {
-                let (x, g) = (&x[c..c + C], &g[c..c + C]);
-                for i in 0..C {
-                    let x = s.load(&x[i], part);
-                    let mut own = s.load(&g[i], part);
+        let (plain, product) = self.scratch[..2 * channels].split_at_mut(channels);
+        let x: [&[Lanes]; P] = std::array::from_fn(|p| &self.x[(pixel + p) * channels..][..channels]);
+        let g: [&[Lanes]; P] = std::array::from_fn(|p| &self.g[(pixel + p) * channels..][..channels]);
+        for c in 0..channels {
+            let mean = s.splat(self.norms[c].mean);
+            for part in 0..S::PARTS {
+                let (mut sum, mut times) = (s.load(&plain[c], part), s.load(&product[c], part));
+                for p in 0..P {
+                    let x = s.load(&x[p][c], part);
+                    let mut own = s.load(&g[p][c], part);
                     if let Some(gate) = &self.gate {
-                        own = gate.pass(s, c + i, x, own);
+                        own = gate.pass(s, c, x, own);
                     }
-                    plain[i] = s.add(plain[i], own);
-                    product[i] = s.fma(own, s.sub(x, s.splat(norms[i].mean)), product[i]);
+                    sum = s.add(sum, own);
+                    times = s.fma(own, s.sub(x, mean), times);
                 }
+                s.store(sum, &mut plain[c], part);
+                s.store(times, &mut product[c], part);
             }
-            for i in 0..C {
-                s.store(plain[i], &mut plains[i], part);
-                s.store(product[i], &mut products[i], part);
-            }
-        }
-        for i in 0..C {
-            self.sums[c + i] = [s.sum(&plains[i]), s.sum(&products[i]) * norms[i].inverse];
         }
     }
 }

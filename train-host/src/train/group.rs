@@ -18,6 +18,7 @@ pub(crate) struct Group {
     /// Samples; those of the first lanes.
     pub(crate) count: usize,
     pub(crate) labels: [u16; LANES],
+    /// Values, in the places of [`Plan`](crate::float::plan::Plan).
     pub(crate) values: Vec<Vec<Lanes>>,
     /// Gradients, in the buffers of [`Backward`](super::backward::Backward).
     pub(crate) gradients: Vec<Vec<Lanes>>,
@@ -26,6 +27,7 @@ pub(crate) struct Group {
     /// Of the batch norm that the groups meet for.
     pub(crate) moments: Vec<Moments>,
     pub(crate) sums: Vec<[f32; 2]>,
+    scratch: Vec<Lanes>,
     pub(crate) tally: Tally,
     /// The slot that takes the samples.
     input: usize,
@@ -48,6 +50,7 @@ impl Group {
             shares: model.early_shares(),
             moments: vec![Moments::default(); channels],
             sums: vec![[0.0; 2]; channels],
+            scratch: vec![Lanes::ZERO; 2 * channels],
             tally: Tally::default(),
             input: model.plan.input,
             augmenter: None,
@@ -82,11 +85,11 @@ impl Group {
         for at in model.turns[turn]..next {
             self.step_forward(model, &model.plan.steps[at], step);
         }
-        if let Some(Step { work: Work::BatchNorm { channels, .. }, inputs, .. }) = model.plan.steps.get(next)
+        if let Some(Step { work: Work::BatchNorm { channels, .. }, reads, .. }) = model.plan.steps.get(next)
         {
             model.isa.run(Measure {
                 count: self.count,
-                x: &self.values[inputs[0]],
+                x: &self.values[reads[0]],
                 moments: &mut self.moments[..*channels],
             });
         }
@@ -96,7 +99,7 @@ impl Group {
         what.forward(model.isa, &model.numbers, &mut self.values);
         if let Work::Dropout { rate, index } = what.work {
             let keys = keys(model.seed, step, index, self.first);
-            model.isa.run(DropOut { keys: &keys, rate, elements: &mut self.values[what.output] });
+            model.isa.run(DropOut { keys: &keys, rate, elements: &mut self.values[what.writes] });
         }
     }
 
@@ -124,7 +127,7 @@ impl Group {
     /// Values in a channel of the batch norm at a step.
     pub(crate) fn moments_count(&self, model: &Model, at: usize) -> f64 {
         let step = &model.plan.steps[at];
-        let pixels = self.values[step.output].len() / model.norms[step.node].len();
+        let pixels = model.plan.slots[step.output].len / model.norms[step.node].len();
         (pixels * self.count) as f64
     }
 
@@ -141,9 +144,10 @@ impl Group {
                 let Numbers { scale, shift, .. } = &model.numbers[what.node];
                 model.isa.run(Sums {
                     norms: &model.norms[what.node],
-                    x: &self.values[what.inputs[0]],
+                    x: &self.values[what.reads[0]],
                     gate: relu.then_some(Gate { scale, shift }),
                     g: &self.gradients[model.backward.buffers[what.output]],
+                    scratch: &mut self.scratch,
                     sums: &mut self.sums[..channels],
                 });
                 continue;
@@ -156,6 +160,9 @@ impl Group {
             let view = View { values, gradients, buffers: &model.backward.buffers, keys };
             what.backward(model.isa, back, &model.numbers, &model.rows, view);
             if back.learns == Learns::Early {
+                for &again in &model.again[at] {
+                    model.plan.steps[again].forward(model.isa, &model.numbers, &mut self.values);
+                }
                 self.learn_early(model, what);
             }
         }
@@ -163,7 +170,7 @@ impl Group {
 
     /// The group's share of the gradients of a step's weights and biases.
     fn learn_early(&mut self, model: &Model, what: &Step) {
-        let x = &self.values[what.inputs[0]];
+        let x = &self.values[what.reads[0]];
         let g = &self.gradients[model.backward.buffers[what.output]];
         let sights = &[Sight { x, g }];
         let [weights, bias] = &mut self.shares[what.node];
@@ -200,7 +207,7 @@ impl Group {
             factors: &model.factors[what.node],
             count: self.count,
             gate: what.work.has_relu().then_some(Gate { scale, shift }),
-            x: &self.values[what.inputs[0]],
+            x: &self.values[what.reads[0]],
             g: &mut g,
         });
         if back.inputs[0] != Input::Same {

@@ -133,7 +133,7 @@ pub(crate) fn sights<'a>(
 ) -> Vec<Sight<'a>> {
     let Some((step, Learns::Late)) = step else { return Vec::new() };
     let sight = |group: &'a Group| Sight {
-        x: &group.values[step.inputs[0]],
+        x: &group.values[step.reads[0]],
         g: &group.gradients[buffers[step.output]],
     };
     groups.iter().map(sight).collect()

@@ -18,26 +18,27 @@ mod loss;
 mod model;
 mod optimiser;
 mod pullback;
+mod recompute;
+mod run;
 pub mod schedule;
 mod weight_gradient;
 
-use std::time::{Duration, Instant};
+use std::sync::mpsc;
 
 use serde::Serialize;
 use zipnet::ir::Float;
 
 use self::augment::Augmenter;
-use self::draw::{Purpose, draw};
-use self::feed::{deal, shuffle};
+use self::draw::Purpose;
+use self::feed::shuffle;
 use self::group::Group;
-use self::loss::Tally;
 use self::model::{Aim, Model};
-use self::optimiser::Rule;
+use self::run::Run;
 use crate::build::Blueprint;
 use crate::float::LANES;
 use crate::float::simd::Isa;
 use crate::float::team::Team;
-use crate::graph::{FloatStore, Net};
+use crate::graph::Net;
 use crate::recipe;
 use crate::{Error, Result};
 
@@ -103,9 +104,6 @@ pub struct Trained {
     pub stopped_early: Option<u32>,
 }
 
-/// Times in a run that the test samples are looked at.
-const LOOKS: u32 = 40;
-
 /// Trains a net as a recipe says, on `threads` threads.
 ///
 /// The test samples only inform: no choice depends on them.
@@ -137,60 +135,29 @@ pub fn train(
     if let Some(test) = test {
         test.check("test", input, classes)?;
     }
-    let (mut order, watched) = hold_out(count, spec)?;
+    let (order, watched) = hold_out(count, spec)?;
     let groups = (0..(spec.batch as usize).min(order.len()).div_ceil(LANES))
         .map(|_| Group::new(&model).with(augmenter.as_ref()))
         .collect();
-    let steps = u64::from(spec.epochs) * order.len().div_ceil(spec.batch as usize) as u64;
-    let mut run =
-        Run { spec, model, groups, team: Team::new(threads), step: 0, steps, begun: Instant::now() };
-    let mut history = Vec::new();
-    let mut best: Option<(f64, u32, Vec<FloatStore>)> = None;
-    let mut test_accuracy = None;
-    let mut stopped_early = None;
-    for epoch in 1..=spec.epochs {
-        shuffle(&mut order, spec.seed, Purpose::Order, epoch.into());
-        let (tally, rate) = run.epoch(epoch, &order, train, test_accuracy, on_progress)?;
-        let mut stats = EpochStats {
-            epoch,
-            loss: tally.mean_loss() as f32,
-            train_accuracy: tally.accuracy(),
-            test_accuracy: None,
-            test_loss: None,
-            rate,
-        };
-        if let Some(test) = test.filter(|_| looks(epoch, spec.epochs)) {
-            let all: Vec<u32> = (0..test.labels.len() as u32).collect();
-            let tally = run.evaluate(&all, test);
-            stats.test_accuracy = Some(tally.accuracy());
-            stats.test_loss = Some(tally.mean_loss() as f32);
-            test_accuracy = stats.test_accuracy;
-        }
-        history.push(stats);
-        on_progress(&run.progress(epoch, tally, rate, test_accuracy));
-        if let Some(stop) = spec.early_stop {
-            let loss = run.evaluate(&watched, train).mean_loss();
-            if best.as_ref().is_none_or(|(least, ..)| loss < *least) {
-                let stores = run.model.net.nodes.iter().map(|node| node.store.clone()).collect();
-                best = Some((loss, epoch, stores));
-            } else if best.as_ref().is_some_and(|(_, at, _)| epoch - at >= stop.patience) {
-                stopped_early = best.as_ref().map(|(_, at, _)| *at);
-                break;
-            }
-        }
+    let run = Run::new(spec, model, groups, Team::new(threads), train, test);
+    if run.team.threads() == 1 {
+        return run.all(order, &watched, on_progress);
     }
-    let mut net = run.model.net;
-    if let Some((_, _, stores)) = best {
-        for (node, store) in net.nodes.iter_mut().zip(stores) {
-            node.store = store;
-        }
-    }
-    Ok(Trained { net, history, seconds: run.begun.elapsed().as_secs_f64(), stopped_early })
-}
-
-/// Whether the test samples are looked at after an epoch.
-fn looks(epoch: u32, epochs: u32) -> bool {
-    epoch == epochs || epoch.is_multiple_of(epochs.div_ceil(LOOKS))
+    // The run lives on the team's threads, where steps need not wake anyone; this one listens.
+    let (tell, told) = mpsc::channel();
+    std::thread::scope(|scope| {
+        let work = scope.spawn(move || {
+            let team = run.team.clone();
+            team.enter(|| {
+                run.all(order, &watched, &mut |progress| {
+                    // Nobody listens only where the listener has panicked, which ends the program's interest in the run.
+                    let _ = tell.send(*progress);
+                })
+            })
+        });
+        told.iter().for_each(|progress| on_progress(&progress));
+        work.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }
 
 /// The samples to train on, and those held out to be watched.
@@ -208,91 +175,4 @@ fn hold_out(count: usize, spec: &recipe::Train) -> Result<(Vec<u32>, Vec<u32>)> 
         )));
     }
     Ok((all, watched))
-}
-
-/// A run on its way.
-struct Run<'a> {
-    spec: &'a recipe::Train,
-    model: Model,
-    groups: Vec<Group>,
-    team: Team,
-    step: u64,
-    steps: u64,
-    begun: Instant,
-}
-
-impl Run<'_> {
-    /// All batches of an epoch, and the rate of the last.
-    fn epoch(
-        &mut self,
-        epoch: u32,
-        order: &[u32],
-        samples: Samples<'_>,
-        test_accuracy: Option<f32>,
-        on_progress: &mut dyn FnMut(&Progress),
-    ) -> Result<(Tally, f32)> {
-        let input = self.model.input_len();
-        let mut tally = Tally::default();
-        let mut rate = 0.0;
-        let mut told = Instant::now();
-        for batch in order.chunks(self.spec.batch as usize) {
-            rate = schedule::rate(&self.spec.schedule, self.step, self.steps);
-            let rule = Rule::new(&self.spec.optimiser, rate, self.step + 1);
-            let groups = deal(&mut self.groups, batch.len());
-            let progress = (self.step as f64 / self.steps as f64) as f32;
-            let seed = self.spec.seed;
-            let own = self.model.step(&self.team, groups, self.step, Some(rule), &|group| {
-                group.take(|place| {
-                    let at = batch[place] as usize;
-                    let draw = draw(seed, Purpose::Augment, epoch.into(), at as u64);
-                    (samples.input(at, input), samples.labels[at], Some((progress, draw)))
-                });
-            });
-            self.step += 1;
-            if !own.loss.is_finite() {
-                return Err(Error::new(format!(
-                    "training diverged: the loss is no longer finite at epoch {epoch}, step {}; \
-                     try a lower train.schedule.peak than {} or a longer train.schedule.warm_up than {}",
-                    self.step, self.spec.schedule.peak, self.spec.schedule.warm_up
-                )));
-            }
-            tally.add(own);
-            if told.elapsed() > Duration::from_millis(100) {
-                told = Instant::now();
-                on_progress(&self.progress(epoch, tally, rate, test_accuracy));
-            }
-        }
-        Ok((tally, rate))
-    }
-
-    /// Loss and correct answers of the samples listed.
-    fn evaluate(&mut self, list: &[u32], samples: Samples<'_>) -> Tally {
-        let input = self.model.input_len();
-        self.model.settle();
-        let mut tally = Tally::default();
-        for batch in list.chunks(self.groups.len() * LANES) {
-            let groups = deal(&mut self.groups, batch.len());
-            tally.add(self.model.evaluate(&self.team, groups, &|group| {
-                group.take(|place| {
-                    let at = batch[place] as usize;
-                    (samples.input(at, input), samples.labels[at], None)
-                });
-            }));
-        }
-        tally
-    }
-
-    fn progress(&self, epoch: u32, tally: Tally, rate: f32, test_accuracy: Option<f32>) -> Progress {
-        Progress {
-            epoch,
-            epochs: self.spec.epochs,
-            step: self.step,
-            steps: self.steps,
-            loss: tally.mean_loss() as f32,
-            train_accuracy: tally.accuracy(),
-            test_accuracy,
-            rate,
-            seconds: self.begun.elapsed().as_secs_f64(),
-        }
-    }
 }

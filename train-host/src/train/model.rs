@@ -17,6 +17,7 @@ use super::group::Group;
 use super::job::{self, Job, Part, Share};
 use super::loss::Tally;
 use super::optimiser::Rule;
+use super::recompute;
 use crate::float::gather::Quad;
 use crate::float::plan::{Numbers, Plan, Step, Work, scale_and_shift};
 use crate::float::simd::Isa;
@@ -30,6 +31,8 @@ pub(crate) struct Model {
     pub(crate) isa: Isa,
     pub(crate) plan: Plan,
     pub(crate) backward: Backward,
+    /// For each step, those to run again before its weights' gradient is found.
+    pub(crate) again: Vec<Vec<usize>>,
     /// Steps that begin a turn: 0, every batch norm, and the end.
     pub(crate) turns: Vec<usize>,
     /// The slot of the outputs that the loss reads.
@@ -82,6 +85,7 @@ impl Model {
         if !backward.steps.iter().any(|back| back.live) {
             return Err(Error::new(format!("net {:?} has no weights to train", net.name)));
         }
+        let again = recompute::share(&mut plan, &backward, outputs);
         let is_norm = |i: &usize| matches!(plan.steps[*i].work, Work::BatchNorm { .. });
         let mut turns = vec![0];
         turns.extend((0..plan.steps.len()).filter(is_norm));
@@ -110,6 +114,7 @@ impl Model {
             norms: (0..nodes).map(|i| vec![Norm::default(); channels(i)]).collect(),
             factors: (0..nodes).map(|i| vec![Factors::default(); channels(i)]).collect(),
             backward,
+            again,
             turns,
             outputs,
             loss: aim.loss,
