@@ -85,8 +85,7 @@ impl Group {
         for at in model.turns[turn]..next {
             self.step_forward(model, &model.plan.steps[at], step);
         }
-        if let Some(Step { work: Work::BatchNorm { channels, .. }, reads, .. }) = model.plan.steps.get(next)
-        {
+        if let Some(Step { work: Work::BatchNorm { channels, .. }, reads, .. }) = model.plan.steps.get(next) {
             model.isa.run(Measure {
                 count: self.count,
                 x: &self.values[reads[0]],

@@ -10,7 +10,8 @@ use crate::float::plan::{Plan, Work};
 /// Lets slots that can be computed again share places. Returns for each step the steps to run again, in order, so
 /// that its input is there when its weights learn.
 pub(crate) fn share(plan: &mut Plan, backward: &Backward, outputs: usize) -> Vec<Vec<usize>> {
-    let passing: Vec<bool> = (0..plan.slots.len()).map(|slot| passes(plan, backward, slot, outputs)).collect();
+    let passing: Vec<bool> =
+        (0..plan.slots.len()).map(|slot| passes(plan, backward, slot, outputs)).collect();
     let place_of = places(plan, &passing);
     for step in &mut plan.steps {
         step.reads = step.inputs.iter().map(|&slot| place_of[slot]).collect();
@@ -63,7 +64,8 @@ fn places(plan: &mut Plan, passing: &[bool]) -> Vec<usize> {
                 plan.places[output].len = 0; // nobody lies there
             }
         }
-        let last = |slot: &usize| plan.steps.iter().rposition(|s| s.inputs.contains(slot) || s.output == *slot);
+        let last =
+            |slot: &usize| plan.steps.iter().rposition(|s| s.inputs.contains(slot) || s.output == *slot);
         let over = (0..plan.slots.len()).filter(|slot| passing[*slot] && last(slot) == Some(at));
         free.extend(over.map(|slot| place_of[slot]));
     }
