@@ -9,6 +9,7 @@ pub mod eval;
 pub mod export;
 pub mod float;
 pub mod graph;
+pub mod import;
 pub mod plan;
 pub mod quantise;
 pub mod recipe;

@@ -1,0 +1,228 @@
+//! A TensorFlow Lite model as plain data: what the file says, verified, before anything is made of it.
+//!
+//! Names are those of the format's schema. Everything here holds for a value made by the reader: indices are in range,
+//! buffers are as long as their tensors, every tensor is written at most once and before it is read.
+
+/// A model: its first subgraph.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    /// What the converter wrote into the file about itself; may be empty.
+    pub description: String,
+    /// Every tensor.
+    pub tensors: Vec<Tensor>,
+    /// Every operator, each after those whose outputs it reads.
+    pub operators: Vec<Operator>,
+    /// The tensors the caller fills.
+    pub inputs: Vec<usize>,
+    /// The tensors the caller reads.
+    pub outputs: Vec<usize>,
+}
+
+/// A tensor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tensor {
+    /// Its name; may be empty, and need not be unique.
+    pub name: String,
+    /// Extents, outermost first, all above 0; empty for a scalar. Their product and the bytes it takes fit `u32`.
+    pub shape: Vec<usize>,
+    /// What an element is.
+    pub element: Element,
+    /// What its integers mean; `None` where the file does not say.
+    pub quantisation: Option<Quantisation>,
+    /// Its bytes, little endian, where the file holds them: a constant.
+    pub data: Option<Vec<u8>>,
+}
+
+/// The type of an element.
+#[allow(missing_docs)] // named like the schema's
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Element {
+    Float32,
+    Float16,
+    Int32,
+    UInt8,
+    Int64,
+    Bool,
+    Int16,
+    Int8,
+    UInt32,
+    UInt16,
+    /// Two elements a byte.
+    Int4,
+    /// Any other, by its name in the schema.
+    Other(&'static str),
+}
+
+/// `real = scale * (q - zero)`, for the whole tensor or for each index along an axis.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Quantisation {
+    /// Finite and above 0; at least one. One for the whole tensor, or as many as the extent of `axis`.
+    pub scales: Vec<f32>,
+    /// As many as `scales`; in the range of the element.
+    pub zeros: Vec<i32>,
+    /// The axis the scales go along; below the rank of the tensor. 0 for a scalar.
+    pub axis: usize,
+}
+
+/// One operator at work.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Operator {
+    /// What it computes.
+    pub kind: Kind,
+    /// Version of the operator's meaning, from 1.
+    pub version: i32,
+    /// The tensors it reads; `None` where an optional one is left out.
+    pub inputs: Vec<Option<usize>>,
+    /// The tensors it writes.
+    pub outputs: Vec<usize>,
+}
+
+/// How far a window reaches over the border.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Padding {
+    /// Output extent = ceil(input / stride); what is missing is split, the odd one after.
+    Same,
+    /// No border.
+    Valid,
+}
+
+/// The activation that an operator applies to what it writes.
+#[allow(missing_docs)] // named like the schema's
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    None,
+    Relu,
+    ReluN1To1,
+    Relu6,
+    /// One of those that no integer kernel knows, by its name in the schema.
+    Other(&'static str),
+}
+
+/// What an operator computes, with its options. Strides, dilations and filter extents are `[rows, columns]`, above 0.
+#[allow(missing_docs)] // named like the schema's
+#[derive(Clone, Debug, PartialEq)]
+pub enum Kind {
+    Conv2d {
+        padding: Padding,
+        stride: [u32; 2],
+        dilation: [u32; 2],
+        activation: Activation,
+    },
+    DepthwiseConv2d {
+        padding: Padding,
+        stride: [u32; 2],
+        dilation: [u32; 2],
+        multiplier: u32,
+        activation: Activation,
+    },
+    FullyConnected {
+        activation: Activation,
+        keep_num_dims: bool,
+        shuffled_weights: bool,
+    },
+    Add {
+        activation: Activation,
+    },
+    Sub {
+        activation: Activation,
+    },
+    Mul {
+        activation: Activation,
+    },
+    AveragePool2d {
+        padding: Padding,
+        stride: [u32; 2],
+        filter: [u32; 2],
+        activation: Activation,
+    },
+    MaxPool2d {
+        padding: Padding,
+        stride: [u32; 2],
+        filter: [u32; 2],
+        activation: Activation,
+    },
+    Mean {
+        keep_dims: bool,
+    },
+    Pad,
+    PadV2,
+    Reshape,
+    Squeeze,
+    ExpandDims,
+    Concatenation {
+        axis: i32,
+        activation: Activation,
+    },
+    Split {
+        count: u32,
+    },
+    StridedSlice {
+        begin_mask: u32,
+        end_mask: u32,
+        ellipsis_mask: u32,
+        new_axis_mask: u32,
+        shrink_axis_mask: u32,
+        offset: bool,
+    },
+    Transpose,
+    Softmax {
+        beta: f32,
+    },
+    Logistic,
+    Tanh,
+    HardSwish,
+    Relu,
+    Relu6,
+    ReluN1To1,
+    LeakyRelu {
+        alpha: f32,
+    },
+    Prelu,
+    ResizeNearestNeighbor {
+        align_corners: bool,
+        half_pixel_centers: bool,
+    },
+    Quantize,
+    Dequantize,
+    /// Any other: its name in the schema, or `custom "name"`.
+    Other(String),
+}
+
+impl Kind {
+    /// The operator's name in the schema.
+    pub fn name(&self) -> &str {
+        match self {
+            Kind::Conv2d { .. } => "CONV_2D",
+            Kind::DepthwiseConv2d { .. } => "DEPTHWISE_CONV_2D",
+            Kind::FullyConnected { .. } => "FULLY_CONNECTED",
+            Kind::Add { .. } => "ADD",
+            Kind::Sub { .. } => "SUB",
+            Kind::Mul { .. } => "MUL",
+            Kind::AveragePool2d { .. } => "AVERAGE_POOL_2D",
+            Kind::MaxPool2d { .. } => "MAX_POOL_2D",
+            Kind::Mean { .. } => "MEAN",
+            Kind::Pad => "PAD",
+            Kind::PadV2 => "PADV2",
+            Kind::Reshape => "RESHAPE",
+            Kind::Squeeze => "SQUEEZE",
+            Kind::ExpandDims => "EXPAND_DIMS",
+            Kind::Concatenation { .. } => "CONCATENATION",
+            Kind::Split { .. } => "SPLIT",
+            Kind::StridedSlice { .. } => "STRIDED_SLICE",
+            Kind::Transpose => "TRANSPOSE",
+            Kind::Softmax { .. } => "SOFTMAX",
+            Kind::Logistic => "LOGISTIC",
+            Kind::Tanh => "TANH",
+            Kind::HardSwish => "HARD_SWISH",
+            Kind::Relu => "RELU",
+            Kind::Relu6 => "RELU6",
+            Kind::ReluN1To1 => "RELU_N1_TO_1",
+            Kind::LeakyRelu { .. } => "LEAKY_RELU",
+            Kind::Prelu => "PRELU",
+            Kind::ResizeNearestNeighbor { .. } => "RESIZE_NEAREST_NEIGHBOR",
+            Kind::Quantize => "QUANTIZE",
+            Kind::Dequantize => "DEQUANTIZE",
+            Kind::Other(name) => name,
+        }
+    }
+}
