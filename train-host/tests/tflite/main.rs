@@ -5,6 +5,7 @@ mod author;
 mod goldens;
 mod memory;
 mod mutated;
+mod operators;
 mod promise;
 mod real;
 mod refused;

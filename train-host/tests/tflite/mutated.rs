@@ -4,7 +4,7 @@ use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use train_host::import::tflite::read;
 
-use crate::author::File;
+use crate::author::{Buffer, File, INT8, Tensor};
 use crate::promise;
 
 /// The models of one operator in `tests/golden`, in the order of their names.
@@ -41,6 +41,23 @@ fn no_file_may_be_cut_off() {
         }
     }
     println!("{} prefixes are refused", files.iter().map(Vec::len).sum::<usize>());
+}
+
+#[test]
+fn no_large_file_may_be_cut_off() {
+    let mut file = File::convolution();
+    for i in 0..200 {
+        let place = file.buffers.len() as u32;
+        file.tensors.push(Tensor::constant(&format!("constant {i}"), &[50, 100], INT8, place));
+        file.buffers.push(Buffer { data: vec![i as u8; 5000], ..Buffer::default() });
+    }
+    let bytes = file.bytes();
+    assert!(legal(&bytes) && bytes.len() > 1_000_000);
+    let mut random = Xoshiro256PlusPlus::seed_from_u64(1989);
+    for _ in 0..2000 {
+        let length = (random.next_u64() % bytes.len() as u64) as usize;
+        assert!(!legal(&bytes[..length]), "{length} of {} bytes", bytes.len());
+    }
 }
 
 #[test]
