@@ -79,7 +79,7 @@ fn an_add_may_lie_on_either_operand_or_on_none() {
     let relu = IntData { requant: &one, clamp: Clamp::new(-11, 20), ..IntData::NONE };
     for offset in [0, 6, 12, 40] {
         let tensors = [at(0, FLAT, 1), at(6, FLAT, 0), at(offset, FLAT, 4)];
-        let nodes = [node(Op::Relu, &IDS[..1], 1, relu), node(Op::Add, &IDS[..2], 2, add)];
+        let nodes = [node(Op::Relu, &IDS[..1], 1, relu), node(Op::Add(Operands::Equal), &IDS[..2], 2, add)];
         assert_eq!(run(&tensors, &nodes, &a), want, "sum at {offset}");
     }
 }
@@ -92,7 +92,7 @@ fn a_tensor_may_be_added_to_itself() {
     let twice = [TensorId(0), TensorId(0)];
     for offset in [0, 6] {
         let tensors = [at(0, FLAT, 3), at(offset, FLAT, 3)];
-        let y = run(&tensors, &[node(Op::Add, &twice, 1, add)], &[-128, 0, 3, 4, 10, 127]);
+        let y = run(&tensors, &[node(Op::Add(Operands::Equal), &twice, 1, add)], &[-128, 0, 3, 4, 10, 127]);
         assert_eq!(y, [-128, -3, 3, 5, 17, 127], "sum at {offset}");
     }
 }
@@ -108,7 +108,7 @@ fn eight_parts_are_concatenated() {
         node.inputs = &IDS[i..=i];
     }
     tensors.push(at(16, Shape::new(2, 1, 8), 0));
-    nodes.push(node(Op::Concat, &IDS[..8], 8, IntData::NONE));
+    nodes.push(node(Op::Concat { axis: Axis::Channels }, &IDS[..8], 8, IntData::NONE));
     let y = run(&tensors, &nodes, &[5, -6]);
     assert_eq!(y, [5, 5, 5, 5, 5, 5, 5, 5, -6, -6, -6, -6, -6, -6, -6, -6]);
 }
@@ -195,7 +195,7 @@ static ENGINE: std::sync::Mutex<Engine<Halves>> = std::sync::Mutex::new(Engine::
 #[test]
 fn an_engine_runs_its_table() {
     const USES: Uses = Halves::USES;
-    assert_eq!(USES, Uses { dense: true, relu: true, ..Uses::NONE });
+    assert_eq!(USES, Uses { dense: true, requantize: true, ..Uses::NONE });
     let mut engine = ENGINE.lock().unwrap();
     assert_eq!(engine.run(&[9, 8, 1, 2]), Ok(&[14, 0][..]));
     assert_eq!(engine.run(&[1, 2, 9, 8]), Ok(&[0, 15][..]));

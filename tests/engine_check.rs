@@ -64,7 +64,7 @@ impl Owned {
                 Part::new(Op::Conv2d(conv), &[0], 1, [4 * 9 * 2, 64, 4]),
                 Part::new(Op::MaxPool2d(pool), &[1], 2, [0, 0, 0]),
                 Part::new(Op::Relu, &[2], 3, [0, 0, 1]),
-                Part::new(Op::Concat, &[3, 3], 4, [0, 0, 0]),
+                Part::new(Op::Concat { axis: Axis::Channels }, &[3, 3], 4, [0, 0, 0]),
                 Part::new(Op::Reshape { shape: Shape::flat(32) }, &[4], 5, [0, 0, 0]),
                 Part::new(Op::Dense(Dense { units: 3, bias: Bias::Channel }), &[5], 6, [96, 3, 3]),
             ],

@@ -217,9 +217,9 @@ fn operator_of(case: &Value) -> (Op, Data) {
             let twice = 2.0 * x_scale.max(second);
             let factors = [x_scale / twice, second / twice, twice / (f64::from(1 << 20) * y_scale)];
             data.requant = factors.map(requant).to_vec();
-            Op::Add
+            Op::Add(Operands::Equal)
         }
-        "CONCATENATION" => Op::Concat,
+        "CONCATENATION" => Op::Concat { axis: Axis::Channels },
         "CHANNEL_SHUFFLE" => {
             let split: Vec<i64> = integers(&attributes["shape"]).collect();
             Op::ChannelShuffle { groups: split[2] as u16 }

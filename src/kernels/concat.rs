@@ -1,28 +1,39 @@
-//! Channels of several tensors side by side.
+//! Several tensors one after another along an axis.
 //!
 //! ```text
-//! y[h][w][at + c] = x[h][w][c],  at = channels of the inputs before x
+//! y[h][w][at + c] = x[h][w][c],  at = channels of the inputs before x; rows and columns alike
 //! ```
 //!
 //! All inputs have the output's scale and zero point; nothing but bytes moves.
 
 use super::{Input, Output};
 use crate::arch::run;
+use crate::ir::{Axis, Shape};
 
-/// Copies `x` to the channels of `y` from `at` on.
-pub(crate) fn concat(x: Input<'_>, at: usize, y: Output<'_>) {
-    let [from, to] = [x.shape.c, y.shape.c].map(usize::from);
-    let pixels = usize::from(y.shape.h) * usize::from(y.shape.w);
-    for pixel in 0..pixels {
-        let place = y.data.get_mut(pixel * to + at..).unwrap_or_default();
-        place.iter_mut().zip(run(x.data, pixel * from, from)).for_each(|(y, &x)| *y = x);
+/// Copies `x` to `y`, where it starts `at` elements after the first along `axis`. Returns where the next input starts.
+///
+/// What lies within the axis is side by side in memory, so both tensors are seen as `[outer][inner]`: `inner` elements
+/// from one step of the outer axes to the next.
+pub(crate) fn concat(axis: Axis, x: Input<'_>, at: usize, y: Output<'_>) -> usize {
+    let of = |shape: Shape| {
+        let [h, w, c] = [shape.h, shape.w, shape.c].map(usize::from);
+        match axis {
+            Axis::Rows => (1, h * w * c),
+            Axis::Columns => (h, w * c),
+            Axis::Channels => (h * w, c),
+        }
+    };
+    let ((outer, from), (_, to)) = (of(x.shape), of(y.shape));
+    for i in 0..outer {
+        let place = y.data.get_mut(i * to + at..).unwrap_or_default();
+        place.iter_mut().zip(run(x.data, i * from, from)).for_each(|(y, &x)| *y = x);
     }
+    at + from
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ir::Shape;
     use crate::kernels::oracle::{Numbers, hold, outputs};
     use proptest::prelude::*;
     use std::prelude::v1::*;
@@ -38,7 +49,7 @@ mod tests {
                 let shape = Shape::new(h, w, c);
                 inputs.push((shape, numbers.int8s(shape.len())));
                 let x = Input { shape, zero: 0, data: &inputs.last().unwrap().1 };
-                concat(x, at, Output { shape: out, zero: 0, data: &mut got });
+                concat(Axis::Channels, x, at, Output { shape: out, zero: 0, data: &mut got });
                 at += usize::from(c);
             }
             for (i, (y, x, mut c)) in outputs(out).enumerate() {

@@ -229,7 +229,9 @@ impl Search<'_> {
 mod tests {
     use rand_xoshiro::Xoshiro256PlusPlus;
     use rand_xoshiro::rand_core::{Rng, SeedableRng};
-    use zipnet::ir::{Bias, Conv2d, Dense, IntTensor, Op, Padding, Pool2d, Requant, Shape, Window};
+    use zipnet::ir::{
+        Axis, Bias, Conv2d, Dense, IntTensor, Op, Operands, Padding, Pool2d, Requant, Shape, Window,
+    };
 
     use super::*;
     use crate::graph::IntStore;
@@ -240,7 +242,7 @@ mod tests {
         let shapes: Vec<Shape> = inputs.iter().map(|&id| net.shape(id)).collect();
         let y = op.output(&shapes).expect("shapes meet");
         let factors = match op {
-            Op::Add => 3,
+            Op::Add(Operands::Equal) => 3,
             Op::Relu => 1,
             _ if op.weights(shapes[0]) > 0 => usize::from(y.c),
             _ => 0,
@@ -281,7 +283,7 @@ mod tests {
         let same = Op::Conv2d(Conv2d { units: 4, window, groups: 1, span: 4, bias: Bias::Channel });
         let a = push(&mut net, same, &[input], 0);
         let b = push(&mut net, same, &[a], 100);
-        let sum = push(&mut net, Op::Add, &[a, b], 0);
+        let sum = push(&mut net, Op::Add(Operands::Equal), &[a, b], 0);
         let sum = push(&mut net, Op::Relu, &[sum], 0);
         push(&mut net, Op::Reshape { shape: Shape::flat(256) }, &[sum], 0);
         assert_eq!(plan(&mut net).expect("plans"), 2 * 256 + 100);
@@ -322,8 +324,8 @@ mod tests {
             let scratch = (below(3) * below(40)) as u32;
             let id = match below(7) {
                 0 => push(&mut net, Op::Relu, &[x], 0),
-                1 => push(&mut net, Op::Add, &[x, other], 0),
-                2 => push(&mut net, Op::Concat, &[x, second], 0),
+                1 => push(&mut net, Op::Add(Operands::Equal), &[x, other], 0),
+                2 => push(&mut net, Op::Concat { axis: Axis::Channels }, &[x, second], 0),
                 3 => {
                     let flat = net.shape(x).len() as u16;
                     let there = push(&mut net, Op::Reshape { shape: Shape::flat(flat) }, &[x], 0);

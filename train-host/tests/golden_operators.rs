@@ -11,8 +11,8 @@ use train_host::graph::{IntStore, Net};
 use train_host::plan::plan;
 use train_host::quantise::factors::{self, Activation, Scale};
 use zipnet::ir::{
-    Bias, Conv2d, Dense, DepthwiseConv2d, Int, IntTensor, Op, Padding, Pool2d, Requant, Shape, TensorId,
-    Window,
+    Axis, Bias, Conv2d, Dense, DepthwiseConv2d, Int, IntTensor, Op, Operands, Padding, Pool2d, Requant,
+    Shape, TensorId, Window,
 };
 
 #[derive(Deserialize)]
@@ -176,7 +176,7 @@ fn rebuild(case: &Case) -> Result<Net<Int>, Unsupported> {
                 return Err("adds a constant");
             }
             let requant = factors::add(a.scale[0], b.scale[0], output.scale).expect("in range").to_vec();
-            (Op::Add, IntStore { requant, clamp, ..IntStore::default() })
+            (Op::Add(Operands::Equal), IntStore { requant, clamp, ..IntStore::default() })
         }
         "RELU" | "RELU6" | "RELU_N1_TO_1" => {
             let activation = match case.operator.as_str() {
@@ -208,7 +208,7 @@ fn rebuild(case: &Case) -> Result<Net<Int>, Unsupported> {
             if usize::from(first.number("axis")) != x.shape.len() - 1 {
                 return Err("concatenates rows or columns");
             }
-            (Op::Concat, IntStore::default())
+            (Op::Concat { axis: Axis::Channels }, IntStore::default())
         }
         "RESHAPE" | "SQUEEZE" | "EXPAND_DIMS" => (Op::Reshape { shape: y.shape()? }, IntStore::default()),
         "CHANNEL_SHUFFLE" => {

@@ -5,7 +5,7 @@
 
 use std::fmt::Write;
 
-use zipnet::ir::{Bias, Int, Op, Padding, Requant, Window};
+use zipnet::ir::{Bias, Int, Op, Operands, Pad, Padding, Requant, Shape, Window};
 
 use super::Stored;
 use crate::graph::{NetNode, show};
@@ -47,9 +47,10 @@ pub fn table(stored: &Stored, samples: &[Sample]) -> String {
     put("#[allow(unused_imports)]");
     put("use zipnet::ir::{");
     put(
-        "    Bias, Clamp, Conv2d, Dense, DepthwiseConv2d, Graph, Int, IntData, IntTensor, Node, Op, Packing, Padding,",
+        "    Axis, Bias, Clamp, Conv2d, Dense, DepthwiseConv2d, Graph, Int, IntData, IntTensor, Node, Op, Operands, \
+         Packing,",
     );
-    put("    Pool2d, Requant, Scratch, Shape, Tensor, TensorId, Window,");
+    put("    Pad, Padding, Pool2d, Requant, Scratch, Shape, Slice, Tensor, TensorId, Window,");
     put("};");
     put("");
     put("/// The net's name.");
@@ -159,16 +160,48 @@ fn op(op: &Op) -> String {
         Op::MaxPool2d(p) => format!("Op::MaxPool2d(Pool2d {{ window: {} }})", window(&p.window)),
         Op::AvgPool2d(p) => format!("Op::AvgPool2d(Pool2d {{ window: {} }})", window(&p.window)),
         Op::ChannelShuffle { groups } => format!("Op::ChannelShuffle {{ groups: {groups} }}"),
-        Op::Reshape { shape } => {
-            format!("Op::Reshape {{ shape: Shape::new({}, {}, {}) }}", shape.h, shape.w, shape.c)
+        Op::Reshape { shape: s } => format!("Op::Reshape {{ shape: {} }}", shape(*s)),
+        Op::Add(o) => format!("Op::Add({})", operands(*o)),
+        Op::Sub(o) => format!("Op::Sub({})", operands(*o)),
+        Op::Mul(o) => format!("Op::Mul({})", operands(*o)),
+        Op::Concat { axis } => format!("Op::Concat {{ axis: Axis::{axis:?} }}"),
+        Op::ReluN1To1 => "Op::ReluN1To1".to_owned(),
+        Op::LeakyRelu => "Op::LeakyRelu".to_owned(),
+        Op::Prelu { alpha } => format!("Op::Prelu {{ alpha: {} }}", shape(*alpha)),
+        Op::HardSwish => "Op::HardSwish".to_owned(),
+        Op::Logistic => "Op::Logistic".to_owned(),
+        Op::Requantize => "Op::Requantize".to_owned(),
+        Op::Mean { axes } => format!("Op::Mean {{ axes: {axes:?} }}"),
+        Op::Pad(Pad { before, after }) => {
+            format!("Op::Pad(Pad {{ before: {before:?}, after: {after:?} }})")
         }
-        Op::Add => "Op::Add".to_owned(),
-        Op::Concat => "Op::Concat".to_owned(),
+        Op::Slice(s) => format!(
+            "Op::Slice(Slice {{ begin: {:?}, stride: {:?}, shape: {} }})",
+            s.begin,
+            s.stride,
+            shape(s.shape)
+        ),
+        Op::Transpose { order } => format!("Op::Transpose {{ order: {order:?} }}"),
+        Op::ResizeNearest { height, width } => {
+            format!("Op::ResizeNearest {{ height: {height}, width: {width} }}")
+        }
         Op::Relu => "Op::Relu".to_owned(),
         Op::Relu6 => "Op::Relu6".to_owned(),
         Op::Tanh => "Op::Tanh".to_owned(),
         Op::Softmax => "Op::Softmax".to_owned(),
         Op::BatchNorm => "Op::BatchNorm".to_owned(),
+    }
+}
+
+fn shape(s: Shape) -> String {
+    format!("Shape::new({}, {}, {})", s.h, s.w, s.c)
+}
+
+fn operands(operands: Operands) -> String {
+    match operands {
+        Operands::Equal | Operands::Broadcast => format!("Operands::{operands:?}"),
+        Operands::Left(constant) => format!("Operands::Left({})", shape(constant)),
+        Operands::Right(constant) => format!("Operands::Right({})", shape(constant)),
     }
 }
 
