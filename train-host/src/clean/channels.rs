@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use zipnet::ir::{Bias, Int, Op, Padding, TensorId};
+use zipnet::ir::{Int, Op, Padding, TensorId};
 
 use super::range::{Range, ranges};
 use crate::graph::Net;
@@ -208,9 +208,8 @@ fn apply(net: &mut Net<Int>, ranges: &[Vec<Range>], keep: &[Vec<bool>]) -> Resul
         let (channels, units) = (kept_in.len(), kept_out.len());
         let count = |kept: &[bool]| kept.iter().filter(|&&kept| kept).count() as u16; // not more than before
         let node = &mut net.nodes[i];
-        match &mut node.op {
+        match node.op {
             Op::Conv2d(_) | Op::Dense(_) if absorbs(&node.op) => {
-                let biases = node.store.bias.len() / units;
                 let mut added = vec![0i64; units];
                 let each = node.store.weights.len() / units;
                 for (at, &w) in node.store.weights.iter().enumerate() {
@@ -221,7 +220,6 @@ fn apply(net: &mut Net<Int>, ranges: &[Vec<Range>], keep: &[Vec<bool>]) -> Resul
                     }
                 }
                 for (at, bias) in node.store.bias.iter_mut().enumerate() {
-                    debug_assert!(biases > 0);
                     let sum = i64::from(*bias) + added[at % units];
                     *bias = i32::try_from(sum).map_err(|_| {
                         Error::new(format!("{}: a bias of {sum} exceeds i32", node.name))
@@ -242,15 +240,12 @@ fn apply(net: &mut Net<Int>, ranges: &[Vec<Range>], keep: &[Vec<bool>]) -> Resul
                 retain(&mut node.store.bias, kept_out);
                 retain(&mut node.store.requant, kept_out);
             }
-            Op::Reshape { shape } => {
-                if kept_out.contains(&false) {
-                    shape.c = count(kept_out);
-                }
+            Op::Reshape { mut shape } if kept_out.contains(&false) => {
+                shape.c = count(kept_out);
+                node.op = Op::Reshape { shape };
             }
             _ => {}
         }
-        // A bias of its own for each unit lies `[h][w][c]`, like one for each channel repeated.
-        debug_assert!(matches!(net.nodes[i].op.bias(), Bias::None | Bias::Channel | Bias::Unit));
     }
     for (tensor, kept) in net.tensors.iter_mut().zip(keep) {
         tensor.shape.c = kept.iter().filter(|&&kept| kept).count() as u16; // not more than before

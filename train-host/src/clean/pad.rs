@@ -34,7 +34,7 @@ fn windows(net: &Net<Int>, i: usize) -> Option<Vec<(usize, Window)>> {
     let node = &net.nodes[i];
     let Op::Pad(pad) = node.op else { return None };
     let meta = net.tensors[node.inputs[0].at()].meta;
-    if pad.before[2] != 0 || pad.after[2] != 0 || node.store.weights != [meta.zero] || node.output == net.output {
+    if pad.before[2] != 0 || pad.after[2] != 0 || node.store.bias != [i32::from(meta.zero)] || node.output == net.output {
         return None;
     }
     let x = net.shape(node.inputs[0]);

@@ -202,7 +202,7 @@ impl Lowering<'_> {
         if pad == (Pad { before: [0; 3], after: [0; 3] }) {
             return self.alias(output, x);
         }
-        self.emit(Op::Pad(pad), &[x], output, IntStore { weights: vec![value], ..IntStore::default() })
+        self.emit(Op::Pad(pad), &[x], output, IntStore { bias: vec![value.into()], ..IntStore::default() })
     }
 
     /// Where an axis of a tensor lies in `[h, w, c]`; `None` for one before the rows.

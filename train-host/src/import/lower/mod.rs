@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use zipnet::ir::{Int, IntTensor, Op, Shape, TensorId};
 
-use self::border::Border;
+pub use self::border::Border;
 use super::model::{Activation, Element, Kind, Model, Operator};
 use crate::graph::{IntStore, Net, show};
 use crate::quantise::factors::{self, Scale};
@@ -257,7 +257,7 @@ impl Lowering<'_> {
             }
             from
         } else {
-            let Scale { scale, zero } = self.scale(output)?;
+            let Scale { scale, zero } = border::shifted(self.model, output)?;
             IntTensor { scale, zero, offset: 0 }
         };
         let id = self.node(op, inputs, meta, store)?;
