@@ -5,7 +5,6 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use zipnet::Runner;
 use zipnet::ir::{Int, IntTensor, Op, Shape, Tensor, TensorId};
 
 use crate::graph::{IntStore, Net, NetNode};
@@ -118,16 +117,7 @@ impl Stored {
     /// # Errors
     /// When `inputs` is no whole number of inputs.
     pub fn run(&self, inputs: &[i8]) -> Result<Vec<i8>> {
-        let (size, made) = (self.net.input_shape().len(), self.net.output_shape().len());
-        let mut outputs = vec![0; inputs.len() / size * made];
-        self.net.with(|graph| {
-            let runner = Runner::new(graph).map_err(|(_, fault)| Error::new(fault))?;
-            let mut arena = vec![0; runner.arena_len()];
-            for (input, output) in inputs.chunks(size).zip(outputs.chunks_mut(made)) {
-                runner.run(&mut arena, input, output).map_err(Error::new)?;
-            }
-            Ok(outputs)
-        })
+        self.net.run(inputs)
     }
 
     fn parse(text: &str) -> Result<Self> {
