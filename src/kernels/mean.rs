@@ -23,10 +23,11 @@ use crate::ir::IntData;
 /// At most 2^23 elements in a mean, so that 255 times their number fits.
 #[inline(never)]
 pub(crate) fn mean(axes: [bool; 3], data: &IntData<'_>, x: Input<'_>, y: Output<'_>) {
-    let extents = [x.shape.h, x.shape.w, x.shape.c].map(usize::from);
-    let [h, w, c] = extents;
+    let [h, w, c] = [x.shape.h, x.shape.w, x.shape.c].map(usize::from);
     // Along a reduced axis the sum runs over all elements from the first; along the others over the one.
-    let [rows, columns, channels] = [0, 1, 2].map(|i| if axes[i] { extents[i] } else { 1 });
+    let of = |whole: bool, extent: usize| if whole { extent } else { 1 };
+    let [whole_rows, whole_columns, whole_channels] = axes;
+    let [rows, columns, channels] = [of(whole_rows, h), of(whole_columns, w), of(whole_channels, c)];
     let count = (rows * columns * channels) as i32;
     let store = y.store(data.clamp);
     let mut outputs = y.data.iter_mut();

@@ -3,7 +3,6 @@
 //! Each function follows the source it names to the last bit, steps in f32 included, so that a net quantised here and
 //! one imported from a `.tflite` file run on the same numbers. Nothing here knows a network.
 
-use zipnet::fixed;
 use zipnet::ir::{Clamp, Requant};
 
 use crate::{Error, Result};
@@ -132,6 +131,30 @@ pub fn add(a: f32, b: f32, output: f32) -> Result<[Requant; 3]> {
     Ok([requant(f64::from(a) / twice)?, requant(f64::from(b) / twice)?, requant(sum)?])
 }
 
+/// The factors of a subtraction, as [`add`]: `CalculateOpDataSub` (`micro/kernels/sub_common.cc`), which divides the
+/// scales in f32 where an addition does in f64.
+///
+/// # Errors
+/// As [`add`].
+pub fn sub(a: f32, b: f32, output: f32) -> Result<[Requant; 3]> {
+    let twice = 2.0 * a.max(b);
+    let difference = f64::from(twice / ((1 << ADD_SHIFT) as f32 * output));
+    if difference.is_nan() || difference >= 1.0 {
+        return Err(Error::new(format!(
+            "an output scale of {output:e} is too fine for inputs of {a:e} and {b:e}"
+        )));
+    }
+    Ok([requant(f64::from(a / twice))?, requant(f64::from(b / twice))?, requant(difference)?])
+}
+
+/// Product of the operands to output: `CalculateOpDataMul` (`micro/kernels/mul_common.cc`), in f64.
+///
+/// # Errors
+/// As [`requant`].
+pub fn mul(a: f32, b: f32, output: f32) -> Result<Requant> {
+    requant(f64::from(a) * f64::from(b) / f64::from(output))
+}
+
 /// Input to output of a relu or relu6 that stands by itself: `CalculateReluOpData` (`micro/kernels/activations_common.cc`),
 /// which divides in f32. TensorFlow Lite Micro's own relu6 takes the output's scale to be the input's.
 ///
@@ -157,20 +180,37 @@ pub fn softmax(input: f32, beta: f32) -> Result<Requant> {
     if factor >= f64::from(1 << 30) { Ok(Requant::new(i32::MAX, 30)) } else { requant(factor) }
 }
 
-/// The output of a tanh for each int8 input, -128 first; its scale is [`Scale::TANH`]. `TanhPrepare`
-/// (`micro/kernels/tanh.cc`). With a step of 8 or more every input from the zero point down gives -128, every other
-/// 127.
+/// Input to output of a QUANTIZE from int8 to int8, in f64: `PrepareQuantizeReference` (`micro/kernels/quantize_common.cc`).
 ///
 /// # Errors
-/// Where the input's scale is no number above 0.
-pub fn tanh(input: Scale) -> Result<[i8; 256]> {
-    const INTEGER_BITS: u32 = 4;
-    let factor = f64::from(input.scale) * f64::from(1 << (31 - INTEGER_BITS));
-    if factor >= f64::from(1 << 30) {
-        return Ok(fixed::tanh_table(0, 0, 0, input.zero));
-    }
-    let Requant { multiplier, shift } = requant(factor)?;
-    Ok(fixed::tanh_table(multiplier, shift, fixed::input_radius(INTEGER_BITS, shift), input.zero))
+/// As [`requant`].
+pub fn requantize(input: f32, output: f32) -> Result<Requant> {
+    requant(f64::from(input) / f64::from(output))
+}
+
+/// Input to output of a mean of `count` elements: `PrepareMeanOrSum` (`micro/kernels/reduce_common.cc`), and
+/// `QuantizedMeanOrSum` (`kernels/internal/reference/reduce.h`), which divides the mantissa by `count` and drops what is
+/// left over, so that it may fall below `2^30`.
+///
+/// # Ranges
+/// `count` from 1.
+///
+/// # Errors
+/// As [`requant`].
+pub fn mean(input: f32, output: f32, count: u32) -> Result<Requant> {
+    let Requant { multiplier, shift } = requant(f64::from(input) / f64::from(output))?;
+    let bits = (count.max(1).ilog2() as i32).min(31 + shift);
+    let mantissa = (i64::from(multiplier) << bits) / i64::from(count.max(1));
+    Ok(Requant::new(mantissa as i32, shift - bits))
+}
+
+/// The factors of a prelu: of an input, of the product of an input and its alpha. `CalculatePreluParams`
+/// (`micro/kernels/prelu_common.cc`), in f64.
+///
+/// # Errors
+/// As [`requant`].
+pub fn prelu(input: f32, alpha: f32, output: f32) -> Result<[Requant; 2]> {
+    Ok([requantize(input, output)?, mul(input, alpha, output)?])
 }
 
 /// Least and greatest output of an activation: `CalculateActivationRangeQuantized` (`kernels/kernel_util.cc`).
@@ -291,20 +331,6 @@ mod tests {
             }
         }
         assert_eq!(Scale::over(0.0, 2.0), Scale { scale: 2.0 / 255.0, zero: -128 });
-    }
-
-    #[test]
-    fn a_tanh_table_is_near_the_tanh() {
-        for input in [Scale::over(-3.0, 3.0), Scale::over(-0.5, 6.0), Scale { scale: 0.002, zero: 77 }] {
-            for (q, &y) in (-128..=127).zip(&tanh(input).expect("table")) {
-                let real = f64::from(input.real(q as i8)).tanh();
-                let error = (Scale::TANH.real(y) - real as f32).abs();
-                assert!(error <= 1.01 / 128.0 && (error <= 0.51 / 128.0 || y == 127), "{input:?} {q} {y}");
-            }
-        }
-        let steep = tanh(Scale { scale: 9.0, zero: 3 }).expect("table");
-        assert!((-128..=127).zip(steep).all(|(q, y)| y == if q <= 3 { -128 } else { 127 }));
-        assert!(tanh(Scale { scale: f32::NAN, zero: 0 }).is_err());
     }
 
     #[test]
