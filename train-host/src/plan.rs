@@ -73,7 +73,8 @@ pub fn check_limit(net: &Net<Int>, arena: usize, limit: usize) -> Result<()> {
     let blocks = net.with(|graph| blocks(graph, Sharing::FirstInput));
     let alive = |step: usize| blocks.iter().filter(move |b| (b.first..=b.last).contains(&step));
     let bytes = |step: usize| alive(step).map(|b| b.bytes).sum::<usize>();
-    let peak = (0..=net.nodes.len() + 1).max_by_key(|&step| (bytes(step), std::cmp::Reverse(step))).unwrap_or(0);
+    let peak =
+        (0..=net.nodes.len() + 1).max_by_key(|&step| (bytes(step), std::cmp::Reverse(step))).unwrap_or(0);
     let name = |block: &Block| {
         let Some(&id) = block.tensors.last() else {
             let node = block.scratch.and_then(|i| net.nodes.get(i));

@@ -259,7 +259,12 @@ mod tests {
         let samples = wave(3 * inputs);
         let made = quantise(&net, &Quantise::default(), &samples, 1).expect("quantises");
         let classes = (0..units).map(|i| i.to_string()).collect();
-        let origin = Origin { source: Source::Trained { data: "made up".to_owned(), seed: 1 }, low: 0.0, high: 255.0, classes };
+        let origin = Origin {
+            source: Source::Trained { data: "made up".to_owned(), seed: 1 },
+            low: 0.0,
+            high: 255.0,
+            classes,
+        };
         (Stored { net: made.net, arena: made.arena, origin }, net, samples)
     }
 

@@ -34,7 +34,12 @@ fn stored() -> Stored {
     let net = build(&recipe, shape, 5, 11).expect("shapes meet").net;
     let quantised = quantise(&net, &recipe.quantise, &noise(64 * shape.len()), 1).expect("quantises");
     let classes = ["a", "b", "c", "d", "e"].map(str::to_owned).to_vec();
-    let origin = Origin { source: Source::Trained { data: "noise".to_owned(), seed: 11 }, low: 0.0, high: 255.0, classes };
+    let origin = Origin {
+        source: Source::Trained { data: "noise".to_owned(), seed: 11 },
+        low: 0.0,
+        high: 255.0,
+        classes,
+    };
     Stored { net: quantised.net, arena: quantised.arena, origin }
 }
 

@@ -27,11 +27,18 @@ pub(super) fn remove(net: &mut Net<Int>) -> Result<Vec<String>> {
         let gone = keep[node.output.at()].iter().filter(|&&keep| !keep).count();
         if gone > 0 {
             let of = keep[node.output.at()].len();
-            notes.push(format!("{gone} of {of} channels of {} went: constant, or weighed by nobody", node.name));
+            notes.push(format!(
+                "{gone} of {of} channels of {} went: constant, or weighed by nobody",
+                node.name
+            ));
         }
     }
     apply(net, &ranges, &keep)?;
-    notes.push(format!("that saves {} multiplications and {} weight bytes", macs - net.macs(), bytes - net.weight_bytes()));
+    notes.push(format!(
+        "that saves {} multiplications and {} weight bytes",
+        macs - net.macs(),
+        bytes - net.weight_bytes()
+    ));
     Ok(notes)
 }
 
@@ -138,8 +145,17 @@ fn keep(net: &Net<Int>, ranges: &[Vec<Range>]) -> Vec<Vec<bool>> {
                 let multiplier = usize::from(conv.multiplier);
                 (0..made).for_each(|c| ties.tie(ties.at(x, c / multiplier), ties.at(y, c)));
             }
-            Op::MaxPool2d(_) | Op::AvgPool2d(_) | Op::Relu | Op::Relu6 | Op::ReluN1To1 | Op::Requantize
-            | Op::Tanh | Op::Logistic | Op::HardSwish | Op::LeakyRelu | Op::ResizeNearest { .. } => {
+            Op::MaxPool2d(_)
+            | Op::AvgPool2d(_)
+            | Op::Relu
+            | Op::Relu6
+            | Op::ReluN1To1
+            | Op::Requantize
+            | Op::Tanh
+            | Op::Logistic
+            | Op::HardSwish
+            | Op::LeakyRelu
+            | Op::ResizeNearest { .. } => {
                 (0..made).for_each(|c| ties.tie(ties.at(x, c), ties.at(y, c)));
             }
             Op::Reshape { .. } if made.is_multiple_of(channels) && net.shape(y).len() == made => {
@@ -221,12 +237,13 @@ fn apply(net: &mut Net<Int>, ranges: &[Vec<Range>], keep: &[Vec<bool>]) -> Resul
                 }
                 for (at, bias) in node.store.bias.iter_mut().enumerate() {
                     let sum = i64::from(*bias) + added[at % units];
-                    *bias = i32::try_from(sum).map_err(|_| {
-                        Error::new(format!("{}: a bias of {sum} exceeds i32", node.name))
-                    })?;
+                    *bias = i32::try_from(sum)
+                        .map_err(|_| Error::new(format!("{}: a bias of {sum} exceeds i32", node.name)))?;
                 }
                 let mut at = 0..;
-                node.store.weights.retain(|_| at.next().is_some_and(|at: usize| kept_out[at / each] && kept_in[at % channels]));
+                node.store.weights.retain(|_| {
+                    at.next().is_some_and(|at: usize| kept_out[at / each] && kept_in[at % channels])
+                });
                 retain(&mut node.store.bias, kept_out);
                 retain(&mut node.store.requant, kept_out);
                 match &mut node.op {

@@ -57,8 +57,12 @@ mod tests {
         let digits = Dataset::load("digits").expect("embedded");
         let samples = &digits.normalised(&digits.test)[..32 * 256];
         let made = quantise(&net, &recipe.quantise, samples, 1).expect("quantises");
-        let origin =
-            Origin { source: Source::Trained { data: data.to_owned(), seed: 1 }, low: 0.0, high: 255.0, classes: digits.classes.clone() };
+        let origin = Origin {
+            source: Source::Trained { data: data.to_owned(), seed: 1 },
+            low: 0.0,
+            high: 255.0,
+            classes: digits.classes.clone(),
+        };
         let stored = Stored { net: made.net, arena: made.arena, origin };
         let dir = tempfile::tempdir().expect("a temporary folder");
         fs::write(dir.path().join(Stored::FILE), stored.to_json()).expect("can be written");

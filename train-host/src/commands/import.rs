@@ -96,7 +96,8 @@ fn made_up(stored: &Stored) -> Vec<i8> {
     let net = &stored.net;
     let (size, zero) = (net.input_shape().len(), net.tensors[net.input.at()].meta.zero);
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
-    let mut inputs: Vec<i8> = [zero, i8::MIN, i8::MAX].iter().flat_map(|&q| std::iter::repeat_n(q, size)).collect();
+    let mut inputs: Vec<i8> =
+        [zero, i8::MIN, i8::MAX].iter().flat_map(|&q| std::iter::repeat_n(q, size)).collect();
     inputs.extend((inputs.len()..MADE_UP * size).map(|_| (rng.next_u64() >> 56) as u8 as i8));
     inputs
 }

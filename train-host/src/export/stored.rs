@@ -211,7 +211,12 @@ pub(super) mod tests {
         let op = Op::Dense(Dense { units: 2, bias: Bias::Channel });
         net.push("the out-put", op, &[TensorId(0)], meta(4), store).expect("shapes meet");
         let classes = vec!["no".to_owned(), "\"yes\"".to_owned()];
-        let origin = Origin { source: Source::Trained { data: "made up".to_owned(), seed: 9 }, low: 0.0, high: 255.0, classes };
+        let origin = Origin {
+            source: Source::Trained { data: "made up".to_owned(), seed: 9 },
+            low: 0.0,
+            high: 255.0,
+            classes,
+        };
         Stored { net, arena: 8, origin }
     }
 

@@ -40,15 +40,14 @@ impl Lowering<'_> {
     pub(super) fn numbers(&self, tensor: usize) -> Result<Vec<i32>> {
         let bytes = self.bytes(tensor)?;
         match self.model.tensors[tensor].element {
-            Element::Int32 => {
-                Ok(bytes.as_chunks().0.iter().map(|&b| i32::from_le_bytes(b)).collect())
-            }
+            Element::Int32 => Ok(bytes.as_chunks().0.iter().map(|&b| i32::from_le_bytes(b)).collect()),
             Element::Int64 => bytes
                 .as_chunks()
                 .0
                 .iter()
                 .map(|&b| {
-                    i32::try_from(i64::from_le_bytes(b)).map_err(|_| self.about(tensor, "holds numbers beyond 32 bits"))
+                    i32::try_from(i64::from_le_bytes(b))
+                        .map_err(|_| self.about(tensor, "holds numbers beyond 32 bits"))
                 })
                 .collect(),
             _ => Err(self.about(tensor, "must hold int32")),

@@ -15,7 +15,8 @@ const ONE: Requant = Requant::new(1 << 30, 1);
 impl Lowering<'_> {
     /// ADD, SUB, MUL.
     pub(super) fn binary(&mut self, operator: &Operator) -> Result<()> {
-        let (Kind::Add { activation } | Kind::Sub { activation } | Kind::Mul { activation }) = operator.kind else {
+        let (Kind::Add { activation } | Kind::Sub { activation } | Kind::Mul { activation }) = operator.kind
+        else {
             return Ok(());
         };
         let [a, b] = [self.input(operator, 0)?, self.input(operator, 1)?];
@@ -63,8 +64,7 @@ impl Lowering<'_> {
         let (from, to) = (self.scale(input)?, self.scale(output)?);
         let shape = self.shape(input)?;
         let count = (0..3).filter(|&i| axes[i]).map(|i| u32::from([shape.h, shape.w, shape.c][i])).product();
-        let requant =
-            if from == to { Vec::new() } else { vec![factors::mean(from.scale, to.scale, count)?] };
+        let requant = if from == to { Vec::new() } else { vec![factors::mean(from.scale, to.scale, count)?] };
         let x = self.live(input)?;
         self.emit(Op::Mean { axes }, &[x], output, IntStore { requant, ..IntStore::default() })
     }
@@ -151,12 +151,14 @@ impl Lowering<'_> {
             self.places.insert(output, Place::Live(x));
             return Ok(());
         }
-        let store = IntStore { requant: vec![factors::requantize(from.scale, to.scale)?], ..IntStore::default() };
+        let store =
+            IntStore { requant: vec![factors::requantize(from.scale, to.scale)?], ..IntStore::default() };
         self.emit(Op::Requantize, &[x], output, store)
     }
 
     pub(super) fn prelu(&mut self, operator: &Operator) -> Result<()> {
-        let (input, alpha, output) = (self.input(operator, 0)?, self.input(operator, 1)?, operator.outputs[0]);
+        let (input, alpha, output) =
+            (self.input(operator, 0)?, self.input(operator, 1)?, operator.outputs[0]);
         let (from, by, to) = (self.scale(input)?, self.scale(alpha)?, self.scale(output)?);
         let store = IntStore {
             weights: self.constant(alpha)?,

@@ -87,8 +87,15 @@ fn extents(shape: &[usize]) -> String {
 fn flows(operator: &Operator) -> impl Iterator<Item = usize> {
     let first_only = matches!(
         operator.kind,
-        Kind::Reshape | Kind::Squeeze | Kind::ExpandDims | Kind::Transpose | Kind::Mean { .. } | Kind::Pad
-            | Kind::PadV2 | Kind::StridedSlice { .. } | Kind::ResizeNearestNeighbor { .. }
+        Kind::Reshape
+            | Kind::Squeeze
+            | Kind::ExpandDims
+            | Kind::Transpose
+            | Kind::Mean { .. }
+            | Kind::Pad
+            | Kind::PadV2
+            | Kind::StridedSlice { .. }
+            | Kind::ResizeNearestNeighbor { .. }
     );
     let second_only = matches!(operator.kind, Kind::Split { .. });
     let wanted = move |at: usize| !(first_only && at > 0 || second_only && at != 1);
@@ -231,7 +238,9 @@ impl Lowering<'_> {
     fn live_any(&self, tensor: usize) -> Result<TensorId> {
         match self.places.get(&tensor) {
             Some(Place::Live(id)) => Ok(*id),
-            Some(Place::Constant(_)) => Err(self.about(tensor, "is constant where a computed tensor is needed")),
+            Some(Place::Constant(_)) => {
+                Err(self.about(tensor, "is constant where a computed tensor is needed"))
+            }
             None if self.model.tensors[tensor].data.is_some() => {
                 Err(self.about(tensor, "is constant where a computed tensor is needed"))
             }
@@ -288,7 +297,8 @@ impl Lowering<'_> {
 /// Scale and zero point of a tensor of int8 with one scale.
 fn scale_of(model: &Model, tensor: usize) -> Result<Scale> {
     let t = &model.tensors[tensor];
-    let refuse = |what: &str| Error::new(format!("tensor {:?} of shape {} {what}", t.name, extents(&t.shape)));
+    let refuse =
+        |what: &str| Error::new(format!("tensor {:?} of shape {} {what}", t.name, extents(&t.shape)));
     match t.element {
         Element::Int8 => {}
         Element::Float32 | Element::Float16 => {
@@ -329,8 +339,8 @@ fn activation(activation: Activation) -> Result<factors::Activation> {
         Activation::Relu => Ok(factors::Activation::Relu),
         Activation::Relu6 => Ok(factors::Activation::Relu6),
         Activation::ReluN1To1 => Ok(factors::Activation::ReluN1To1),
-        Activation::Other(name) => {
-            Err(Error::new(format!("a fused activation {name} has no int8 form; make it an operator of its own")))
-        }
+        Activation::Other(name) => Err(Error::new(format!(
+            "a fused activation {name} has no int8 form; make it an operator of its own"
+        ))),
     }
 }
