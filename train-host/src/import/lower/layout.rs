@@ -37,11 +37,15 @@ impl Lowering<'_> {
             None => return Err(Error::new("concatenates a batch; export the model for a batch of 1")),
         };
         let inputs: Vec<_> =
-            operator.inputs.iter().flatten().map(|&t| self.live(t)).collect::<Result<_>>()?;
+            operator.inputs.iter().flatten().map(|&t| self.live_or_constant(t)).collect::<Result<_>>()?;
         if let [only] = inputs[..] {
             return self.alias(output, only);
         }
         self.emit(Op::Concat { axis }, &inputs, output, IntStore::default())
+    }
+
+    fn live_or_constant(&mut self, tensor: usize) -> Result<zipnet::ir::TensorId> {
+        if self.is_constant(tensor) { self.materialise(tensor) } else { self.live(tensor) }
     }
 
     pub(super) fn split(&mut self, operator: &Operator) -> Result<()> {

@@ -41,7 +41,11 @@ pub struct Lowered {
 pub fn lower(model: &Model, name: &str) -> Result<Lowered> {
     let (input, entry) = border::input(model)?;
     let (output, exit) = border::output(model)?;
-    let net = Net::new(name, shape_of(model, entry)?, input.meta());
+    // An input of more extents than three takes the shape of its first reader.
+    let count: usize = model.tensors[entry].shape.iter().product();
+    let shape = shape_of(model, entry)
+        .or_else(|refused| u16::try_from(count).map(Shape::flat).map_err(|_| refused))?;
+    let net = Net::new(name, shape, input.meta());
     let mut lowering = Lowering {
         model,
         places: BTreeMap::from([(entry, Place::Live(net.input))]),
