@@ -64,7 +64,7 @@ impl Lowering<'_> {
         let (from, to) = (self.scale(input)?, self.scale(output)?);
         let shape = self.shape(input)?;
         let count = (0..3).filter(|&i| axes[i]).map(|i| u32::from([shape.h, shape.w, shape.c][i])).product();
-        let requant = if from == to { Vec::new() } else { vec![factors::mean(from.scale, to.scale, count)?] };
+        let requant = vec![factors::mean(from.scale, to.scale, count)?];
         let x = self.live(input)?;
         self.emit(Op::Mean { axes }, &[x], output, IntStore { requant, ..IntStore::default() })
     }

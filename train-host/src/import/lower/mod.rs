@@ -42,9 +42,11 @@ pub fn lower(model: &Model, name: &str) -> Result<Lowered> {
     let (input, entry) = border::input(model)?;
     let (output, exit) = border::output(model)?;
     // An input of more extents than three takes the shape of its first reader.
-    let count: usize = model.tensors[entry].shape.iter().product();
-    let shape = shape_of(model, entry)
-        .or_else(|refused| u16::try_from(count).map(Shape::flat).map_err(|_| refused))?;
+    let extents = &model.tensors[entry].shape;
+    let shape = match u16::try_from(extents.iter().product::<usize>()) {
+        Ok(count) if extents.len() > 4 && extents[0] == 1 => Shape::flat(count),
+        _ => shape_of(model, entry)?,
+    };
     let net = Net::new(name, shape, input.meta());
     let mut lowering = Lowering {
         model,
