@@ -331,7 +331,7 @@ fn pairwise(case: &Case, clamp: Clamp) -> Result<(Op, IntStore), Unsupported> {
     let (left, right) = (a.scale[0], b.scale[0]);
     let (op, requant) = match case.operator.as_str() {
         "ADD" => (Op::Add(operands), factors::add(left, right, output).expect("in range").to_vec()),
-        "SUB" => (Op::Sub(operands), factors::sub(left, right, output).expect("in range").to_vec()),
+        "SUB" => (Op::Sub(operands), factors::add(left, right, output).expect("in range").to_vec()),
         "MUL" => (Op::Mul(operands), vec![factors::mul(left, right, output).expect("in range")]),
         _ => {
             let requant = factors::prelu(left, right, output).expect("in range").to_vec();

@@ -115,8 +115,8 @@ pub fn dense_per_tensor(input: f32, weights: f32, output: f32) -> Result<Requant
 /// Bits by which an addition raises its inputs before it brings them to one scale.
 const ADD_SHIFT: u32 = 20;
 
-/// The factors of an addition: of input `a`, of input `b`, of the sum. TensorFlow Lite Micro's `CalculateOpDataAdd`
-/// (`kernels/add_common.cc`).
+/// The factors of an addition or a subtraction: of input `a`, of input `b`, of the sum. TensorFlow Lite Micro's
+/// `CalculateOpDataAdd` (`micro/kernels/add_common.cc`) and `CalculateOpDataSub` (`sub_common.cc`), in f64.
 ///
 /// # Errors
 /// Where the output's scale is finer than the inputs' by a factor of `2^19` or more.
@@ -131,22 +131,6 @@ pub fn add(a: f32, b: f32, output: f32) -> Result<[Requant; 3]> {
     Ok([requant(f64::from(a) / twice)?, requant(f64::from(b) / twice)?, requant(sum)?])
 }
 
-/// The factors of a subtraction, as [`add`]: `CalculateOpDataSub` (`micro/kernels/sub_common.cc`), which divides the
-/// scales in f32 where an addition does in f64.
-///
-/// # Errors
-/// As [`add`].
-pub fn sub(a: f32, b: f32, output: f32) -> Result<[Requant; 3]> {
-    let twice = 2.0 * a.max(b);
-    let difference = f64::from(twice / ((1 << ADD_SHIFT) as f32 * output));
-    if difference.is_nan() || difference >= 1.0 {
-        return Err(Error::new(format!(
-            "an output scale of {output:e} is too fine for inputs of {a:e} and {b:e}"
-        )));
-    }
-    Ok([requant(f64::from(a / twice))?, requant(f64::from(b / twice))?, requant(difference)?])
-}
-
 /// Product of the operands to output: `CalculateOpDataMul` (`micro/kernels/mul_common.cc`), in f64.
 ///
 /// # Errors
@@ -156,12 +140,13 @@ pub fn mul(a: f32, b: f32, output: f32) -> Result<Requant> {
 }
 
 /// Input to output of a relu or relu6 that stands by itself: `CalculateReluOpData` (`micro/kernels/activations_common.cc`),
-/// which divides in f32. TensorFlow Lite Micro's own relu6 takes the output's scale to be the input's.
+/// in f64. TensorFlow Lite Micro's own relu6 has no factor: it clamps in the input's integers ([`clamp`] with the input's
+/// scale), whatever the output's scale.
 ///
 /// # Errors
 /// As [`requant`].
 pub fn relu(input: f32, output: f32) -> Result<Requant> {
-    requant(f64::from(input / output))
+    requant(f64::from(input) / f64::from(output))
 }
 
 /// Difference from the greatest input to the argument of the exponential, with 26 fractional bits:
