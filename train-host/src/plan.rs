@@ -9,7 +9,7 @@
 use zipnet::ir::{Graph, Int, TensorId};
 
 use crate::Result;
-use crate::graph::Net;
+use crate::graph::{Net, show};
 
 /// Alignments tried, the widest first; it is taken where it costs no byte more than the narrowest.
 const ALIGNMENTS: [usize; 2] = [16, 4];
@@ -60,6 +60,37 @@ pub fn plan(net: &mut Net<Int>) -> Result<usize> {
 /// arena can be smaller.
 pub fn least(net: &Net<Int>) -> usize {
     most_alive(&net.with(|graph| blocks(graph, Sharing::FirstInput)), 1)
+}
+
+/// Refuses a planned net whose arena is larger than it may be.
+///
+/// # Errors
+/// Lists what lies in memory together at the step that needs most: one of these has to shrink.
+pub fn check_limit(net: &Net<Int>, arena: usize, limit: usize) -> Result<()> {
+    if arena <= limit {
+        return Ok(());
+    }
+    let blocks = net.with(|graph| blocks(graph, Sharing::FirstInput));
+    let alive = |step: usize| blocks.iter().filter(move |b| (b.first..=b.last).contains(&step));
+    let bytes = |step: usize| alive(step).map(|b| b.bytes).sum::<usize>();
+    let peak =
+        (0..=net.nodes.len() + 1).max_by_key(|&step| (bytes(step), std::cmp::Reverse(step))).unwrap_or(0);
+    let name = |block: &Block| {
+        let Some(&id) = block.tensors.last() else {
+            let node = block.scratch.and_then(|i| net.nodes.get(i));
+            return node.map_or_else(String::new, |node| format!("scratch of {}", node.name));
+        };
+        let maker = net.producer(id).map_or("input", |i| net.nodes[i].name.as_str());
+        format!("{maker} {}", show(net.shape(id)))
+    };
+    let parts: Vec<String> = alive(peak).map(|b| format!("{} ({} bytes)", name(b), b.bytes)).collect();
+    let step = peak.checked_sub(1).and_then(|i| net.nodes.get(i)).map_or("the input", |node| &node.name);
+    Err(crate::Error::new(format!(
+        "the arena needs {arena} bytes, {} more than the limit of {limit}: at {step}, {} lie there together; one of \
+         them has to shrink",
+        arena - limit,
+        parts.join(", ")
+    )))
 }
 
 /// Which input an operator that works in place shares with its output, where several could be.

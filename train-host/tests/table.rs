@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use train_host::build::build;
-use train_host::export::{Origin, Sample, Stored, table};
+use train_host::export::{Origin, Sample, Source, Stored, table};
 use train_host::quantise::quantise;
 use train_host::recipe::Recipe;
 use zipnet::ir::{Shape, Uses};
@@ -34,7 +34,12 @@ fn stored() -> Stored {
     let net = build(&recipe, shape, 5, 11).expect("shapes meet").net;
     let quantised = quantise(&net, &recipe.quantise, &noise(64 * shape.len()), 1).expect("quantises");
     let classes = ["a", "b", "c", "d", "e"].map(str::to_owned).to_vec();
-    let origin = Origin { data: "noise".to_owned(), seed: 11, low: 0.0, high: 255.0, classes };
+    let origin = Origin {
+        source: Source::Trained { data: "noise".to_owned(), seed: 11 },
+        low: 0.0,
+        high: 255.0,
+        classes,
+    };
     Stored { net: quantised.net, arena: quantised.arena, origin }
 }
 
