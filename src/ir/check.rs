@@ -338,10 +338,10 @@ impl Graph<'_, Int> {
             }
             Op::Prelu { .. } => (node.op.weights(x.shape), 1, 2),
             Op::Softmax => (0, 0, 1),
-            // With a factor or without.
-            Op::Relu | Op::Relu6 | Op::ReluN1To1 | Op::Requantize | Op::Mean { .. } => {
+            Op::Relu | Op::Relu6 | Op::ReluN1To1 | Op::Requantize => {
                 (0, 0, !data.requant.is_empty() as usize)
             }
+            Op::Mean { .. } => (0, 0, 1),
             Op::LeakyRelu | Op::HardSwish | Op::Logistic | Op::Tanh => (256, 0, 0),
             Op::Pad(_) => (0, 1, 0),
             Op::ResizeNearest { height, width } => (0, *height as usize + *width as usize, 0),
@@ -380,9 +380,7 @@ impl Graph<'_, Int> {
             return Err(Fault::Clamp);
         }
         let mut j = 0;
-        let keeps =
-            node.op.keeps_quantisation() || (matches!(node.op, Op::Mean { .. }) && data.requant.is_empty());
-        while keeps && j < node.inputs.len() {
+        while node.op.keeps_quantisation() && j < node.inputs.len() {
             let input = &self.tensor(node.inputs[j]).meta;
             if input.zero != y.meta.zero || input.scale != y.meta.scale {
                 return Err(Fault::Scale);

@@ -154,7 +154,7 @@ impl Packing {
 /// | prelu | alpha | its zero point | of the input, of its product with alpha | yes |
 /// | relu, relu6, relu_n1_to_1, requantize | | | one, or none: bytes are clamped as they are | yes |
 /// | leaky_relu, hard_swish, logistic, tanh | output of each input -128 to 127 | | | |
-/// | mean | | | one, its mantissa from 0; none where scales and zero points agree | yes |
+/// | mean | | | one, its mantissa from 0 up | yes |
 /// | softmax | | | one: input scale times beta times 2^26 | |
 /// | pad | | the value written | | |
 /// | resize_nearest | | the row of each output row, then the column of each output column | | |

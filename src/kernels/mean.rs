@@ -1,17 +1,16 @@
 //! Mean over whole axes.
 //!
 //! ```text
-//! y = narrow(requantise(sum of (x - zx), q))     between different scales or zero points
-//! y = clamp(sum of x / number of x)              where both agree, truncated towards zero
+//! y = narrow(requantise(sum of (x - zx), q))
 //! ```
 //!
-//! The factor `q` holds input scale / output scale and the division by the number of elements; the division is done
-//! on the mantissa alone, which may fall below 2^30. Not the arithmetic of average pooling, which rounds to nearest.
-//! Source: TensorFlow Lite Micro, `EvalIntegerMean` (`micro/kernels/reduce_common.cc`), which calls `Mean` where the
-//! scales agree and `QuantizedMeanOrSum` where not (`kernels/internal/reference/reduce.h`).
+//! The factor `q` is input scale / output scale / number of elements. The division by the number is done on the
+//! mantissa alone, which may fall below 2^30. Not the arithmetic of average pooling, which divides exactly and rounds
+//! once. Source: TensorFlow Lite Micro, `EvalMeanHelper` (`micro/kernels/reduce_common.cc`) and `QuantizedMeanOrSum`
+//! (`kernels/internal/reference/reduce.h`), which it calls for equal scales as for different ones.
 //!
 //! # Rounding
-//! With a factor, twice, as [`requantise`]; without, towards zero.
+//! Twice, as [`requantise`]: the product, then the right shift.
 
 use super::{Input, Output};
 use crate::fixed::requantise;
@@ -23,6 +22,7 @@ use crate::ir::IntData;
 /// At most 2^23 elements in a mean, so that 255 times their number fits.
 #[inline(never)]
 pub(crate) fn mean(axes: [bool; 3], data: &IntData<'_>, x: Input<'_>, y: Output<'_>) {
+    let &[q] = data.requant else { return };
     let [h, w, c] = [x.shape.h, x.shape.w, x.shape.c].map(usize::from);
     // Along a reduced axis the sum runs over all elements from the first; along the others over the one.
     let of = |whole: bool, extent: usize| if whole { extent } else { 1 };
@@ -42,16 +42,8 @@ pub(crate) fn mean(axes: [bool; 3], data: &IntData<'_>, x: Input<'_>, y: Output<
                     }
                 }
                 let Some(y) = outputs.next() else { return };
-                *y = match data.requant {
-                    &[q] => {
-                        let sum = sum.wrapping_sub(count.wrapping_mul(x.zero.into()));
-                        store.narrow(requantise(sum, q.multiplier, q.shift))
-                    }
-                    _ => {
-                        let mean = sum.checked_div(count).unwrap_or(0);
-                        store.narrow(mean.wrapping_sub(store.zero.into()))
-                    }
-                };
+                let sum = sum.wrapping_sub(count.wrapping_mul(x.zero.into()));
+                *y = store.narrow(requantise(sum, q.multiplier, q.shift));
             }
         }
     }

@@ -116,7 +116,7 @@ impl Operator {
 }
 
 /// The numbers of an operator with weights `[units][each]`, or `[each][units]` when depthwise.
-fn weighted(case: &Case, factor: fn(f32, f32, f32) -> train_host::Result<Requant>) -> IntStore {
+fn weighted(case: &Case) -> IntStore {
     let operator = &case.operators[0];
     let input = case.tensors[case.inputs[0]].grid();
     let output = case.tensors[case.outputs[0]].grid();
@@ -131,7 +131,7 @@ fn weighted(case: &Case, factor: fn(f32, f32, f32) -> train_host::Result<Requant
         let own = (0..each).map(|i| values[if depthwise { i * units + unit } else { unit * each + i }]);
         let bias = bias.as_ref().map_or(0, |b| i64::from(b[unit]));
         let scale = weights.scale[if weights.scale.len() == 1 { 0 } else { unit }];
-        let factor = factor(input.scale, scale, output.scale).expect("in range");
+        let factor = factors::weighted(input.scale, scale, output.scale).expect("in range");
         let bias = factors::folded_bias(bias, input.zero, own.clone()).expect("fits");
         factors::prove_accumulator(bias, own, factor).expect("fits");
         store.bias.push(bias);
@@ -158,17 +158,15 @@ fn rebuild(case: &Case, which: usize) -> Result<Net<Int>, Unsupported> {
     let (op, store) = match case.operator.as_str() {
         "CONV_2D" => {
             let groups = first.number("groups");
-            (conv(first.window(), groups, channels / groups), weighted(case, factors::weighted))
+            (conv(first.window(), groups, channels / groups), weighted(case))
         }
         "DEPTHWISE_CONV_2D" => {
             let multiplier = first.number("depth_multiplier");
             let op = DepthwiseConv2d { multiplier, window: first.window(), bias: Bias::Channel };
-            (Op::DepthwiseConv2d(op), weighted(case, factors::weighted))
+            (Op::DepthwiseConv2d(op), weighted(case))
         }
         "FULLY_CONNECTED" => {
-            let per_tensor = case.tensors[first.inputs[1].expect("weights")].scale.len() == 1;
-            let factor = if per_tensor { factors::dense_per_tensor } else { factors::weighted };
-            let store = weighted(case, factor);
+            let store = weighted(case);
             if first.attributes["keep_num_dims"] == true {
                 (conv(Window::new(1, 1), 1, channels), store)
             } else {
@@ -186,7 +184,7 @@ fn rebuild(case: &Case, which: usize) -> Result<Net<Int>, Unsupported> {
             if case.operator == "RELU6" && case.by == "tflite-micro" {
                 (Op::Relu6, IntStore { clamp: factors::clamp(activation, input), ..IntStore::default() })
             } else {
-                let requant = vec![factors::relu(input.scale, output.scale).expect("in range")];
+                let requant = vec![factors::requantize(input.scale, output.scale).expect("in range")];
                 let clamp = factors::clamp(activation, output);
                 (Op::Relu, IntStore { requant, clamp, ..IntStore::default() })
             }
@@ -331,7 +329,7 @@ fn pairwise(case: &Case, clamp: Clamp) -> Result<(Op, IntStore), Unsupported> {
     let (left, right) = (a.scale[0], b.scale[0]);
     let (op, requant) = match case.operator.as_str() {
         "ADD" => (Op::Add(operands), factors::add(left, right, output).expect("in range").to_vec()),
-        "SUB" => (Op::Sub(operands), factors::sub(left, right, output).expect("in range").to_vec()),
+        "SUB" => (Op::Sub(operands), factors::add(left, right, output).expect("in range").to_vec()),
         "MUL" => (Op::Mul(operands), vec![factors::mul(left, right, output).expect("in range")]),
         _ => {
             let requant = factors::prelu(left, right, output).expect("in range").to_vec();

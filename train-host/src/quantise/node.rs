@@ -40,7 +40,7 @@ pub(super) fn store(op: &Op, float: &FloatStore, around: &Around<'_>) -> Result<
         Op::Add(Operands::Equal) => {
             factors::add(input.scale, around.inputs[1].scale, around.output.scale)?.to_vec()
         }
-        Op::Relu | Op::Relu6 => vec![factors::relu(input.scale, around.output.scale)?],
+        Op::Relu | Op::Relu6 => vec![factors::requantize(input.scale, around.output.scale)?],
         Op::Softmax => vec![factors::softmax(input.scale, 1.0)?],
         Op::Tanh => {
             return Ok(IntStore { weights: tables::tanh(input)?.to_vec(), ..IntStore::default() });

@@ -69,7 +69,7 @@ fn argument(scale: f32) -> Result<(Requant, i32)> {
 }
 
 /// `x` where it is positive, `alpha * x` elsewhere, for any alpha. `CalculateOpDataLeakyRelu`
-/// (`micro/kernels/leaky_relu_common.cc`), whose factors are products and quotients in f32; `QuantizeLeakyRelu`
+/// (`micro/kernels/leaky_relu_common.cc`), whose factors are products and quotients in f64; `QuantizeLeakyRelu`
 /// (`kernels/internal/reference/leaky_relu.h`).
 ///
 /// # Rounding
@@ -78,8 +78,8 @@ fn argument(scale: f32) -> Result<(Requant, i32)> {
 /// # Errors
 /// Where a factor between the scales is out of range or no number.
 pub fn leaky_relu(input: Scale, alpha: f32, output: Scale) -> Result<Table> {
-    let identity = requant(f64::from(input.scale / output.scale))?;
-    let slope = f64::from(input.scale * alpha / output.scale);
+    let identity = requant(f64::from(input.scale) / f64::from(output.scale))?;
+    let slope = f64::from(input.scale) * f64::from(alpha) / f64::from(output.scale);
     let magnitude = requant(slope.abs())?;
     let sign = if slope < 0.0 { -1 } else { 1 };
     Ok(table(input, |x| {
@@ -102,9 +102,9 @@ pub fn leaky_relu(input: Scale, alpha: f32, output: Scale) -> Result<Table> {
 /// # Errors
 /// Where a factor between the scales is out of range or no number.
 pub fn hard_swish(input: Scale, output: Scale) -> Result<Table> {
-    let fine = (1.0 / 128.0) * input.scale;
-    let to_output = requant(f64::from(fine / output.scale))?;
-    let to_slope = requant(f64::from(fine / (3.0 / 32768.0)))?;
+    let fine = f64::from(input.scale) / 128.0;
+    let to_output = requant(fine / f64::from(output.scale))?;
+    let to_slope = requant(fine / (3.0 / 32768.0))?;
     if to_output.shift > 0 {
         return Err(Error::new(format!(
             "an output scale of {:e} is too fine for a hard swish of {:e}",

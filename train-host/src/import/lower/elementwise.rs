@@ -1,6 +1,6 @@
 //! Operators element by element, and the reductions.
 
-use zipnet::ir::{Clamp, Op, Operands, Requant, TensorId};
+use zipnet::ir::{Op, Operands, TensorId};
 
 use super::super::model::{Element, Kind, Operator};
 use super::{Lowering, Place, border};
@@ -8,9 +8,6 @@ use crate::graph::IntStore;
 use crate::quantise::factors::{self, Scale};
 use crate::quantise::tables;
 use crate::{Error, Result};
-
-/// The factor 1.
-const ONE: Requant = Requant::new(1 << 30, 1);
 
 impl Lowering<'_> {
     /// ADD, SUB, MUL.
@@ -23,8 +20,7 @@ impl Lowering<'_> {
         let output = operator.outputs[0];
         let (za, zb, y) = (self.scale(a)?, self.scale(b)?, self.scale(output)?);
         let requant = match operator.kind {
-            Kind::Add { .. } => factors::add(za.scale, zb.scale, y.scale)?.to_vec(),
-            Kind::Sub { .. } => factors::sub(za.scale, zb.scale, y.scale)?.to_vec(),
+            Kind::Add { .. } | Kind::Sub { .. } => factors::add(za.scale, zb.scale, y.scale)?.to_vec(),
             _ => vec![factors::mul(za.scale, zb.scale, y.scale)?],
         };
         let clamp = factors::clamp(super::activation(activation)?, y);
@@ -113,25 +109,15 @@ impl Lowering<'_> {
                 // TensorFlow Lite Micro's clamps the bytes and knows but the input's scale
                 // (`Relu6Quantized`, `micro/kernels/activations_common.cc`).
                 let clamp = factors::clamp(factors::Activation::Relu6, from);
-                return self.bytes_clamped(x, from.zero == to.zero, clamp, output);
+                return self.emit(Op::Relu6, &[x], output, IntStore { clamp, ..IntStore::default() });
             }
         };
         let store = IntStore {
-            requant: vec![factors::relu(from.scale, to.scale)?],
+            requant: vec![factors::requantize(from.scale, to.scale)?],
             clamp: factors::clamp(activation, to),
             ..IntStore::default()
         };
         self.emit(op, &[x], output, store)
-    }
-
-    /// Each byte clamped, whatever it means: by a factor of 1 where the zero points agree, else by a table.
-    fn bytes_clamped(&mut self, x: TensorId, agree: bool, clamp: Clamp, output: usize) -> Result<()> {
-        if agree {
-            let store = IntStore { requant: vec![ONE], clamp, ..IntStore::default() };
-            return self.emit(Op::Relu6, &[x], output, store);
-        }
-        let weights = (i8::MIN..=i8::MAX).map(|q| q.clamp(clamp.low, clamp.high)).collect();
-        self.emit(Op::LeakyRelu, &[x], output, IntStore { weights, ..IntStore::default() })
     }
 
     fn quantize(&mut self, input: usize, x: TensorId, output: usize) -> Result<()> {

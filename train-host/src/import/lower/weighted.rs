@@ -103,7 +103,7 @@ impl Lowering<'_> {
                 show(x)
             )));
         }
-        let factor = if weights.scales.len() == 1 { factors::dense_per_tensor } else { factors::weighted };
+        let factor = factors::weighted;
         let store = self.store(operator, &weights, Order::UnitFirst, activation, factor)?;
         if rows == 1 {
             let x = self.live_any(input)?;
