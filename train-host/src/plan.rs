@@ -75,8 +75,9 @@ pub fn check_limit(net: &Net<Int>, arena: usize, limit: usize) -> Result<()> {
     let bytes = |step: usize| alive(step).map(|b| b.bytes).sum::<usize>();
     let peak =
         (0..=net.nodes.len() + 1).max_by_key(|&step| (bytes(step), std::cmp::Reverse(step))).unwrap_or(0);
+    let first = |id: TensorId| net.with(|graph| graph.first(id).unwrap_or(0));
     let name = |block: &Block| {
-        let Some(&id) = block.tensors.last() else {
+        let Some(&id) = block.tensors.iter().rfind(|&&id| first(id) <= peak).or(block.tensors.first()) else {
             let node = block.scratch.and_then(|i| net.nodes.get(i));
             return node.map_or_else(String::new, |node| format!("scratch of {}", node.name));
         };
@@ -326,6 +327,27 @@ mod tests {
     fn a_net_without_operators_needs_its_input() {
         let mut net = Net::<Int>::new("empty", Shape::flat(7), META);
         assert_eq!(plan(&mut net).expect("plans"), 7);
+    }
+
+    #[test]
+    fn a_limit_names_what_lies_in_memory_together() {
+        let mut net = Net::<Int>::new("limit", Shape::new(8, 8, 4), META);
+        let input = net.input;
+        let a = push(&mut net, conv(2, 1, 4), &[input], 40);
+        push(&mut net, Op::Relu, &[a], 0);
+        let arena = plan(&mut net).expect("plans");
+        assert_eq!(arena, 256 + 32 + 40);
+        check_limit(&net, arena, arena).expect("as many as there may be");
+        let text = check_limit(&net, arena, 300).expect_err("28 too many").to_string();
+        for part in [
+            "328 bytes, 28 more",
+            "at n0",
+            "input 8x8x4 (256 bytes)",
+            "n0 4x4x2 (32 bytes)",
+            "scratch of n0 (40 bytes)",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
     }
 
     #[test]

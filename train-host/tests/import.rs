@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use train_host::clean::clean;
-use train_host::import::lower::lower;
+use train_host::import::lower::{Border, lower};
 use train_host::import::model::{Element, Kind, Model, Tensor};
 use train_host::import::{import, tflite};
 use train_host::plan::plan;
@@ -204,4 +204,59 @@ fn uint8_borders_are_moved_by_128() {
     assert_eq!(lowered.net.nodes.len(), 1, "no node for the borders");
     assert!(lowered.input.describe().contains("uint8 - 128"), "{}", lowered.input.describe());
     assert_eq!(run(&model, &inputs, true).expect("runs"), run(&plain, &inputs, true).expect("runs"));
+}
+
+/// A number of a model's border as the net's int8.
+fn entering(border: &Border, value: &Value) -> i8 {
+    match border.element {
+        Element::Float32 => {
+            let real = value.as_f64().expect("a number") as f32;
+            ((real / border.int8.scale).round() as i32 + i32::from(border.int8.zero)).clamp(-128, 127) as i8
+        }
+        Element::UInt8 => (value.as_i64().expect("an integer") - 128) as i8,
+        _ => value.as_i64().expect("an integer") as i8,
+    }
+}
+
+/// The net's int8 as a number of a model's border.
+fn leaving(border: &Border, q: i8) -> f64 {
+    match border.element {
+        Element::Float32 => border.int8.real(q).into(),
+        Element::UInt8 => f64::from(q) + 128.0,
+        _ => q.into(),
+    }
+}
+
+#[test]
+fn whole_models_of_a_converter_give_the_golden_numbers() {
+    let text = fs::read_to_string(golden().join("models.json")).expect("the file of models");
+    let file: Value = serde_json::from_str(&text).expect("JSON");
+    let mut removed = 0;
+    for case in file["cases"].as_array().expect("a list") {
+        let name = case["name"].as_str().expect("a name");
+        let bytes = fs::read(golden().join(format!("models/{name}.tflite"))).expect("a model");
+        let model = tflite::read(&bytes).unwrap_or_else(|e| panic!("{name}: {e}"));
+        for cleaned in [false, true] {
+            let lowered = lower(&model, name).unwrap_or_else(|e| panic!("{name}: {e}"));
+            let (mut net, input, output) = (lowered.net, lowered.input, lowered.output);
+            if cleaned {
+                removed += clean(&mut net)
+                    .expect("cleans")
+                    .iter()
+                    .filter(|note| note.contains("channels of"))
+                    .count();
+            }
+            plan(&mut net).unwrap_or_else(|e| panic!("{name}: {e}"));
+            for sample in case["samples"].as_array().expect("a list") {
+                let list = |key: &str| sample[key].as_array().expect("numbers").clone();
+                let given: Vec<i8> = list("input").iter().map(|v| entering(&input, v)).collect();
+                let made: Vec<f64> =
+                    net.run(&given).expect("runs").iter().map(|&q| leaving(&output, q)).collect();
+                let expected: Vec<f64> =
+                    list("output").iter().map(|v| v.as_f64().expect("a number")).collect();
+                assert_eq!(made, expected, "{name}, cleaned: {cleaned}");
+            }
+        }
+    }
+    assert!(removed >= 10, "the mobile nets hold channels that never change: {removed} notes");
 }
