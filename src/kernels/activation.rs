@@ -56,6 +56,10 @@ mod tests {
             for (&x, &y) in all.iter().zip(&got) {
                 prop_assert_eq!(y, finish(i64::from(x) - i64::from(zero), requant, store));
             }
+            let mut clamped = all.clone();
+            requantize(isa, &[], zero, store, &mut clamped);
+            let clamp = store.clamp;
+            prop_assert!(clamped.iter().zip(&all).all(|(&y, &x)| y == x.clamp(clamp.low, clamp.high)));
             Ok(())
         });
     }

@@ -48,3 +48,37 @@ pub(crate) fn mean(axes: [bool; 3], data: &IntData<'_>, x: Input<'_>, y: Output<
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::{Op, Requant};
+    use crate::kernels::oracle::{Numbers, finish, hold, outputs, place, shapes};
+    use proptest::prelude::*;
+    use std::prelude::v1::*;
+
+    #[test]
+    fn a_mean_equals_the_oracle() {
+        hold(512, (shapes(), 1..8u8, any::<u64>()), |(shape, which, seed)| {
+            let (mut numbers, axes) = (Numbers(seed), [which & 1 != 0, which & 2 != 0, which & 4 != 0]);
+            let out = Op::Mean { axes }.output(&[shape]).unwrap();
+            let x = numbers.int8s(shape.len());
+            // A mantissa that was divided lies below 2^30.
+            let q = Requant::new(1 + (numbers.next() & 0x3fff_ffff) as i32, 2 - numbers.below(8) as i32);
+            let data = IntData { requant: &[q], clamp: numbers.clamp(), ..IntData::NONE };
+            let mut got = vec![55; out.len()];
+            let input = Input { shape, zero: numbers.int8(), data: &x };
+            let y = Output { shape: out, zero: numbers.int8(), data: &mut got };
+            let store = y.store(data.clamp);
+            mean(axes, &data, input, y);
+            let mut sums = vec![0i64; out.len()];
+            for (i, at) in outputs(shape).enumerate() {
+                sums[place(out, at)] += i64::from(x[i]) - i64::from(input.zero);
+            }
+            for (got, sum) in got.iter().zip(sums) {
+                prop_assert_eq!(*got, finish(sum, q, store));
+            }
+            Ok(())
+        });
+    }
+}

@@ -69,7 +69,7 @@ fn imported(net: &mut Net<Int>) {
     };
     let none = || numbers(&[], &[], vec![]);
     let plus = || factors::add(0.03, 0.03, 0.03).expect("fits").to_vec();
-    let times = || vec![factors::mul(0.03, 0.03, 0.02).expect("fits")];
+    let times = || vec![factors::mul(0.03, 0.03, 0.01).expect("fits")];
     let same_scale = || vec![factors::requantize(0.03, 0.03).expect("fits")];
     let table = |made: train_host::Result<tables::Table>| numbers(&made.expect("a table"), &[], vec![]);
 
@@ -89,19 +89,19 @@ fn imported(net: &mut Net<Int>) {
     push(Op::Add(Operands::Right(Shape::flat(2))), &[], wide, numbers(&[30, -30], &[3], plus()));
     push(Op::Sub(Operands::Left(Shape::flat(1))), &[], wide, numbers(&[9], &[-3], plus()));
     push(Op::Sub(Operands::Equal), &[large], wide, numbers(&[], &[], plus()));
-    push(Op::Mul(Operands::Equal), &[large], grid(0.02, 4), numbers(&[], &[], times()));
-    let back = vec![factors::requantize(0.02, 0.03).expect("fits")];
-    push(Op::ReluN1To1, &[], wide, IntStore { clamp: Clamp::new(-120, 80), ..numbers(&[], &[], back) });
+    push(Op::Mul(Operands::Equal), &[large], grid(0.01, 4), numbers(&[], &[], times()));
+    let back = vec![factors::requantize(0.01, 0.02).expect("fits")];
+    push(Op::ReluN1To1, &[], wide, IntStore { clamp: Clamp::new(-120, 127), ..numbers(&[], &[], back) });
     let slopes = factors::prelu(0.03, 0.03, 0.03).expect("fits").to_vec();
-    push(Op::Prelu { alpha: Shape::new(1, 5, 1) }, &[], wide, numbers(&[1, -2, 30, 4, 50], &[6], slopes));
+    push(Op::Prelu { alpha: Shape::new(1, 5, 1) }, &[], wide, numbers(&[40, -33, 30, 20, 50], &[6], slopes));
     let wide_scale = Scale { scale: wide.scale, zero: wide.zero };
     push(Op::LeakyRelu, &[], wide, table(tables::leaky_relu(wide_scale, 0.3, wide_scale)));
     push(Op::HardSwish, &[], wide, table(tables::hard_swish(wide_scale, wide_scale)));
-    push(Op::Relu6, &[], wide, IntStore { clamp: Clamp::new(-60, 90), ..none() });
+    push(Op::Relu6, &[], wide, IntStore { clamp: Clamp::new(-100, 120), ..none() });
     let whole = push(Op::Mean { axes: [false, false, true] }, &[], wide, numbers(&[], &[], mean(2)));
     let pair = push(Op::Concat { axis: Axis::Columns }, &[whole], wide, none());
     push(Op::Concat { axis: Axis::Rows }, &[pair], wide, none()); // 8x10x1
-    push(Op::Relu, &[], wide, IntStore { clamp: Clamp::new(-90, 127), ..numbers(&[], &[], same_scale()) });
+    push(Op::Relu, &[], wide, IntStore { clamp: Clamp::new(-127, 127), ..numbers(&[], &[], same_scale()) });
     push(Op::Logistic, &[], same, table(tables::logistic(wide_scale)));
     let five = Slice { begin: [7, 8, 0], stride: [0, -2, 0], shape: Shape::new(1, 5, 1) };
     push(Op::Slice(five), &[], same, none());

@@ -447,7 +447,7 @@ static N27_IMPORTED_MUL_WEIGHTS: [i8; 0] = [];
 static N27_IMPORTED_MUL_BIAS: [i32; 0] = [];
 #[rustfmt::skip]
 static N27_IMPORTED_MUL_REQUANT: [Requant; 1] = [
-    Requant::new(1546188192, -4),
+    Requant::new(1546188192, -3),
 ];
 
 // imported relu_n1_to_1: relu_n1_to_1
@@ -457,13 +457,13 @@ static N28_IMPORTED_RELU_N1_TO_1_WEIGHTS: [i8; 0] = [];
 static N28_IMPORTED_RELU_N1_TO_1_BIAS: [i32; 0] = [];
 #[rustfmt::skip]
 static N28_IMPORTED_RELU_N1_TO_1_REQUANT: [Requant; 1] = [
-    Requant::new(1431655765, 0),
+    Requant::new(1073741824, 0),
 ];
 
 // imported prelu: prelu
 #[rustfmt::skip]
 static N29_IMPORTED_PRELU_WEIGHTS: [i8; 5] = [
-    1,-2,30,4,50,
+    40,-33,30,20,50,
 ];
 #[rustfmt::skip]
 static N29_IMPORTED_PRELU_BIAS: [i32; 1] = [
@@ -621,7 +621,7 @@ static GRAPH: Graph<'static, Int> = Graph {
         Tensor { shape: Shape::new(4, 5, 2), meta: IntTensor { scale: 0.03, zero: -20, offset: 0 } },
         Tensor { shape: Shape::new(4, 5, 2), meta: IntTensor { scale: 0.03, zero: -20, offset: 0 } },
         Tensor { shape: Shape::new(4, 5, 2), meta: IntTensor { scale: 0.03, zero: -20, offset: 0 } },
-        Tensor { shape: Shape::new(4, 5, 2), meta: IntTensor { scale: 0.02, zero: 4, offset: 0 } },
+        Tensor { shape: Shape::new(4, 5, 2), meta: IntTensor { scale: 0.01, zero: 4, offset: 0 } },
         Tensor { shape: Shape::new(4, 5, 2), meta: IntTensor { scale: 0.03, zero: -20, offset: 0 } },
         Tensor { shape: Shape::new(4, 5, 2), meta: IntTensor { scale: 0.03, zero: -20, offset: 0 } },
         Tensor { shape: Shape::new(4, 5, 2), meta: IntTensor { scale: 0.03, zero: -20, offset: 0 } },
@@ -664,15 +664,15 @@ static GRAPH: Graph<'static, Int> = Graph {
         Node { op: Op::Sub(Operands::Left(Shape::new(1, 1, 1))), inputs: &[TensorId(25)], output: TensorId(26), data: IntData { weights: &N25_IMPORTED_SUB_WEIGHTS, bias: &N25_IMPORTED_SUB_BIAS, requant: &N25_IMPORTED_SUB_REQUANT, clamp: Clamp::new(-128, 127), scratch: Scratch { offset: 0, len: 0 }, packing: Packing::Plain } },
         Node { op: Op::Sub(Operands::Equal), inputs: &[TensorId(26), TensorId(22)], output: TensorId(27), data: IntData { weights: &N26_IMPORTED_SUB_WEIGHTS, bias: &N26_IMPORTED_SUB_BIAS, requant: &N26_IMPORTED_SUB_REQUANT, clamp: Clamp::new(-128, 127), scratch: Scratch { offset: 0, len: 0 }, packing: Packing::Plain } },
         Node { op: Op::Mul(Operands::Equal), inputs: &[TensorId(27), TensorId(22)], output: TensorId(28), data: IntData { weights: &N27_IMPORTED_MUL_WEIGHTS, bias: &N27_IMPORTED_MUL_BIAS, requant: &N27_IMPORTED_MUL_REQUANT, clamp: Clamp::new(-128, 127), scratch: Scratch { offset: 0, len: 0 }, packing: Packing::Plain } },
-        Node { op: Op::ReluN1To1, inputs: &[TensorId(28)], output: TensorId(29), data: IntData { weights: &N28_IMPORTED_RELU_N1_TO_1_WEIGHTS, bias: &N28_IMPORTED_RELU_N1_TO_1_BIAS, requant: &N28_IMPORTED_RELU_N1_TO_1_REQUANT, clamp: Clamp::new(-120, 80), scratch: Scratch { offset: 0, len: 0 }, packing: Packing::Plain } },
+        Node { op: Op::ReluN1To1, inputs: &[TensorId(28)], output: TensorId(29), data: IntData { weights: &N28_IMPORTED_RELU_N1_TO_1_WEIGHTS, bias: &N28_IMPORTED_RELU_N1_TO_1_BIAS, requant: &N28_IMPORTED_RELU_N1_TO_1_REQUANT, clamp: Clamp::new(-120, 127), scratch: Scratch { offset: 0, len: 0 }, packing: Packing::Plain } },
         Node { op: Op::Prelu { alpha: Shape::new(1, 5, 1) }, inputs: &[TensorId(29)], output: TensorId(30), data: IntData { weights: &N29_IMPORTED_PRELU_WEIGHTS, bias: &N29_IMPORTED_PRELU_BIAS, requant: &N29_IMPORTED_PRELU_REQUANT, clamp: Clamp::new(-128, 127), scratch: Scratch { offset: 0, len: 0 }, packing: Packing::Plain } },
         Node { op: Op::LeakyRelu, inputs: &[TensorId(30)], output: TensorId(31), data: IntData { weights: &N30_IMPORTED_LEAKY_RELU_WEIGHTS, bias: &N30_IMPORTED_LEAKY_RELU_BIAS, requant: &N30_IMPORTED_LEAKY_RELU_REQUANT, clamp: Clamp::new(-128, 127), scratch: Scratch { offset: 0, len: 0 }, packing: Packing::Plain } },
         Node { op: Op::HardSwish, inputs: &[TensorId(31)], output: TensorId(32), data: IntData { weights: &N31_IMPORTED_HARD_SWISH_WEIGHTS, bias: &N31_IMPORTED_HARD_SWISH_BIAS, requant: &N31_IMPORTED_HARD_SWISH_REQUANT, clamp: Clamp::new(-128, 127), scratch: Scratch { offset: 0, len: 0 }, packing: Packing::Plain } },
-        Node { op: Op::Relu6, inputs: &[TensorId(32)], output: TensorId(33), data: IntData { weights: &N32_IMPORTED_RELU6_WEIGHTS, bias: &N32_IMPORTED_RELU6_BIAS, requant: &N32_IMPORTED_RELU6_REQUANT, clamp: Clamp::new(-60, 90), scratch: Scratch { offset: 0, len: 0 }, packing: Packing::Plain } },
+        Node { op: Op::Relu6, inputs: &[TensorId(32)], output: TensorId(33), data: IntData { weights: &N32_IMPORTED_RELU6_WEIGHTS, bias: &N32_IMPORTED_RELU6_BIAS, requant: &N32_IMPORTED_RELU6_REQUANT, clamp: Clamp::new(-100, 120), scratch: Scratch { offset: 0, len: 0 }, packing: Packing::Plain } },
         Node { op: Op::Mean { axes: [false, false, true] }, inputs: &[TensorId(33)], output: TensorId(34), data: IntData { weights: &N33_IMPORTED_MEAN_WEIGHTS, bias: &N33_IMPORTED_MEAN_BIAS, requant: &N33_IMPORTED_MEAN_REQUANT, clamp: Clamp::new(-128, 127), scratch: Scratch { offset: 0, len: 0 }, packing: Packing::Plain } },
         Node { op: Op::Concat { axis: Axis::Columns }, inputs: &[TensorId(34), TensorId(34)], output: TensorId(35), data: IntData { weights: &N34_IMPORTED_CONCAT_WEIGHTS, bias: &N34_IMPORTED_CONCAT_BIAS, requant: &N34_IMPORTED_CONCAT_REQUANT, clamp: Clamp::new(-128, 127), scratch: Scratch { offset: 0, len: 0 }, packing: Packing::Plain } },
         Node { op: Op::Concat { axis: Axis::Rows }, inputs: &[TensorId(35), TensorId(35)], output: TensorId(36), data: IntData { weights: &N35_IMPORTED_CONCAT_WEIGHTS, bias: &N35_IMPORTED_CONCAT_BIAS, requant: &N35_IMPORTED_CONCAT_REQUANT, clamp: Clamp::new(-128, 127), scratch: Scratch { offset: 0, len: 0 }, packing: Packing::Plain } },
-        Node { op: Op::Relu, inputs: &[TensorId(36)], output: TensorId(37), data: IntData { weights: &N36_IMPORTED_RELU_WEIGHTS, bias: &N36_IMPORTED_RELU_BIAS, requant: &N36_IMPORTED_RELU_REQUANT, clamp: Clamp::new(-90, 127), scratch: Scratch { offset: 0, len: 0 }, packing: Packing::Plain } },
+        Node { op: Op::Relu, inputs: &[TensorId(36)], output: TensorId(37), data: IntData { weights: &N36_IMPORTED_RELU_WEIGHTS, bias: &N36_IMPORTED_RELU_BIAS, requant: &N36_IMPORTED_RELU_REQUANT, clamp: Clamp::new(-127, 127), scratch: Scratch { offset: 0, len: 0 }, packing: Packing::Plain } },
         Node { op: Op::Logistic, inputs: &[TensorId(37)], output: TensorId(38), data: IntData { weights: &N37_IMPORTED_LOGISTIC_WEIGHTS, bias: &N37_IMPORTED_LOGISTIC_BIAS, requant: &N37_IMPORTED_LOGISTIC_REQUANT, clamp: Clamp::new(-128, 127), scratch: Scratch { offset: 0, len: 0 }, packing: Packing::Plain } },
         Node { op: Op::Slice(Slice { begin: [7, 8, 0], stride: [0, -2, 0], shape: Shape::new(1, 5, 1) }), inputs: &[TensorId(38)], output: TensorId(39), data: IntData { weights: &N38_IMPORTED_SLICE_WEIGHTS, bias: &N38_IMPORTED_SLICE_BIAS, requant: &N38_IMPORTED_SLICE_REQUANT, clamp: Clamp::new(-128, 127), scratch: Scratch { offset: 0, len: 0 }, packing: Packing::Plain } },
         Node { op: Op::Reshape { shape: Shape::new(1, 1, 5) }, inputs: &[TensorId(39)], output: TensorId(40), data: IntData { weights: &N39_IMPORTED_RESHAPE_WEIGHTS, bias: &N39_IMPORTED_RESHAPE_BIAS, requant: &N39_IMPORTED_RESHAPE_REQUANT, clamp: Clamp::new(-128, 127), scratch: Scratch { offset: 0, len: 0 }, packing: Packing::Plain } },
@@ -685,28 +685,28 @@ static GRAPH: Graph<'static, Int> = Graph {
 #[rustfmt::skip]
 #[allow(dead_code)]
 pub static GOLDEN: [zipnet::Golden; 6] = [
-    zipnet::Golden { label: 0, output: &[6, 23, -21, -13, 13], input: &[
+    zipnet::Golden { label: 0, output: &[-8, 99, -19, -11, -15], input: &[
         -19,2,37,-29,75,0,13,-110,86,-76,62,9,72,-46,-65,63,-19,18,31,-75,92,121,12,30,-28,73,22,-113,118,98,-55,35,
         -45,11,10,-63,76,-80,-122,-49,-69,34,123,-35,20,-53,-79,15,-123,-80,-10,-53,34,-126,24,120,-36,111,85,-108,
         -55,34,-66,86,40,-104,8,-70,105,-95,0,-73,-39,122,72,117,-117,-34,28,18,-6,-101,-15,-107,-91,-61,42,-122,
         -104,11,45,-116,102,90,49,5,-34,91,51,-11,16,-76,55,125,-71,37,-23,-52,-46,-53,-75,90,62,102,-55,-18,-32,
         105,94,29,25,-90,50,-23,43,18,-68,104,-86,-36,90,22,19,63,15,90,-59,107,67,-22,30,-58,-32,-114,
     ] },
-    zipnet::Golden { label: 0, output: &[6, 23, -21, -13, 13], input: &[
+    zipnet::Golden { label: 0, output: &[-8, 99, -19, -11, -15], input: &[
         9,-96,17,-102,51,-7,68,-51,-77,-32,113,-17,-74,-25,40,-63,-30,-87,-29,-34,-72,40,101,-49,-61,73,-33,39,-1,
         -119,47,-64,75,-9,40,-13,-120,-69,-4,1,114,-7,-122,-95,100,-60,-5,-94,4,32,65,-51,116,86,-25,83,-10,43,-16,
         -47,47,63,-116,120,-81,11,-57,106,63,56,-37,121,-100,-56,101,-103,-40,120,64,97,82,-48,65,58,-119,-98,0,119,
         38,22,-105,61,-68,-105,-54,85,97,-42,-31,116,78,-126,-80,89,39,-52,28,-33,66,-126,-122,-60,-91,69,-15,-44,
         113,-25,107,-36,74,124,-21,105,-56,106,-74,-111,-56,-48,10,15,-91,34,-76,15,70,-104,-23,100,126,-23,66,48,
     ] },
-    zipnet::Golden { label: 0, output: &[6, 23, -21, -13, 13], input: &[
+    zipnet::Golden { label: 0, output: &[-8, 99, -19, -11, -15], input: &[
         -71,15,-104,102,-103,-77,-106,-31,-35,-109,-58,-4,1,-83,13,58,-51,103,-96,96,-59,28,71,86,-36,-83,-111,115,
         -20,20,90,72,108,-31,8,-5,34,0,-18,107,20,-37,79,48,-91,14,-30,-54,107,82,-24,110,-53,-28,-54,98,-27,-94,
         112,56,-6,-75,-11,99,-90,114,59,-15,-63,51,86,104,11,-65,-115,103,-94,-53,-114,68,83,42,-11,-102,113,76,-36,
         -80,-119,-94,-17,125,10,47,105,-107,-5,59,87,-104,28,-20,-111,-19,-42,-57,-83,106,-18,-27,-124,-46,85,16,
         -77,78,-62,-104,57,0,27,84,36,-63,-28,7,76,-17,17,-123,92,-120,123,51,51,57,4,-112,84,105,-76,53,68,-1,
     ] },
-    zipnet::Golden { label: 0, output: &[6, 23, -21, -13, 10], input: &[
+    zipnet::Golden { label: 0, output: &[-8, 99, -19, -11, -13], input: &[
         -128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,
         -128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,
         -128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,
@@ -715,7 +715,7 @@ pub static GOLDEN: [zipnet::Golden; 6] = [
         -128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,
         -128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,-128,
     ] },
-    zipnet::Golden { label: 0, output: &[4, 23, -11, -13, 13], input: &[
+    zipnet::Golden { label: 0, output: &[-4, 99, -11, -11, -15], input: &[
         127,127,127,127,127,127,127,127,127,127,127,127,127,127,127,127,127,127,127,127,127,127,127,127,127,127,127,
         127,127,127,127,127,127,127,127,127,127,127,127,127,127,127,127,127,127,127,127,127,127,127,127,127,127,127,
         127,127,127,127,127,127,127,127,127,127,127,127,127,127,127,127,127,127,127,127,127,127,127,127,127,127,127,
@@ -723,7 +723,7 @@ pub static GOLDEN: [zipnet::Golden; 6] = [
         127,127,127,127,127,127,127,127,127,127,127,127,127,127,127,127,127,127,127,127,127,127,127,127,127,127,127,
         127,127,127,127,127,127,127,127,127,
     ] },
-    zipnet::Golden { label: 0, output: &[6, 23, -21, -13, 10], input: &[
+    zipnet::Golden { label: 0, output: &[-8, 99, -19, -11, -11], input: &[
         0,3,6,9,12,15,18,21,24,27,30,33,36,39,42,45,48,51,54,57,60,63,66,69,72,75,78,81,84,87,90,93,96,99,102,105,
         108,111,114,117,120,123,126,-127,-124,-121,-118,-115,-112,-109,-106,-103,-100,-97,-94,-91,-88,-85,-82,-79,
         -76,-73,-70,-67,-64,-61,-58,-55,-52,-49,-46,-43,-40,-37,-34,-31,-28,-25,-22,-19,-16,-13,-10,-7,-4,-1,2,5,8,
