@@ -64,6 +64,10 @@ pub fn lower(model: &Model, name: &str) -> Result<Lowered> {
     Ok(Lowered { net: lowering.net, input, output })
 }
 
+/// The most elements of one activation, 4 MiB: more than a microcontroller has for it, and as much as samples can be
+/// made and written for. A file claims a shape for nothing.
+const MOST_ELEMENTS: usize = 1 << 22;
+
 /// The extents of a tensor, aligned to the right.
 fn shape_of(model: &Model, tensor: usize) -> Result<Shape> {
     let tensor = &model.tensors[tensor];
@@ -75,6 +79,9 @@ fn shape_of(model: &Model, tensor: usize) -> Result<Shape> {
         return Err(refuse(
             "a batch or more than three extents above 1 cannot be run; export the model for a batch of 1",
         ));
+    }
+    if inner.iter().product::<usize>() > MOST_ELEMENTS {
+        return Err(refuse(&format!("more than {MOST_ELEMENTS} bytes; shrink the input of the model")));
     }
     let axis = |back: usize| {
         let extent = inner.len().checked_sub(back).map_or(1, |at| inner[at]);
