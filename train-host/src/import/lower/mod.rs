@@ -39,6 +39,11 @@ pub struct Lowered {
 /// # Errors
 /// Names the operator that has no int8 form here, by index, tensors and shapes, and says what to do.
 pub fn lower(model: &Model, name: &str) -> Result<Lowered> {
+    let model = &{
+        let mut model = model.clone();
+        super::dilate::dilate(&mut model);
+        model
+    };
     let (input, entry) = border::input(model)?;
     let (output, exit) = border::output(model)?;
     // An input of more extents than three takes the shape of its first reader.
