@@ -15,13 +15,16 @@ mod window;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use zipnet::ir::{Int, IntTensor, Op, Shape, TensorId};
+use zipnet::ir::{Int, IntTensor, MAX_TENSORS, Op, Shape, TensorId};
 
 pub use self::border::Border;
 use super::model::{Activation, Element, Kind, Model, Operator};
 use crate::graph::{IntStore, Net, show};
 use crate::quantise::factors::{self, Scale};
 use crate::{Error, Result};
+
+/// The most elements a tensor may have: no microcontroller has that much memory.
+const LARGEST: usize = 1 << 24;
 
 /// A model as a net.
 #[derive(Clone, Debug)]
@@ -301,7 +304,14 @@ impl Lowering<'_> {
         } else {
             name
         };
-        self.net.push(&name, op, inputs, meta, store)
+        if self.net.tensors.len() == MAX_TENSORS {
+            return Err(Error::new(format!("makes more than {MAX_TENSORS} tensors, the most that a net may have")));
+        }
+        let id = self.net.push(&name, op, inputs, meta, store)?;
+        if self.net.shape(id).len() > LARGEST {
+            return Err(Error::new(format!("makes {} bytes; {LARGEST} at most", self.net.shape(id).len())));
+        }
+        Ok(id)
     }
 }
 
