@@ -305,7 +305,9 @@ impl Lowering<'_> {
             name
         };
         if self.net.tensors.len() == MAX_TENSORS {
-            return Err(Error::new(format!("makes more than {MAX_TENSORS} tensors, the most that a net may have")));
+            return Err(Error::new(format!(
+                "makes more than {MAX_TENSORS} tensors, the most that a net may have"
+            )));
         }
         let id = self.net.push(&name, op, inputs, meta, store)?;
         if self.net.shape(id).len() > LARGEST {
