@@ -159,6 +159,15 @@ pub fn requantize(input: f32, output: f32) -> Result<Requant> {
     requant(f64::from(input) / f64::from(output))
 }
 
+/// Input to output of a RELU_N1_TO_1, which TensorFlow Lite Micro lacks: as LiteRT prepares every relu, with the quotient
+/// in f32 (`ReluPrepare`, `kernels/activations.cc`).
+///
+/// # Errors
+/// As [`requant`].
+pub fn relu_n1_to_1(input: f32, output: f32) -> Result<Requant> {
+    requant(f64::from(input / output))
+}
+
 /// Input to output of a mean of `count` elements: `PrepareMeanOrSum` (`micro/kernels/reduce_common.cc`), and
 /// `QuantizedMeanOrSum` (`kernels/internal/reference/reduce.h`), which divides the mantissa by `count` and drops what is
 /// left over, so that it may fall below `2^30`.
