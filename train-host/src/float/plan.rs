@@ -10,7 +10,7 @@ use super::moves;
 use super::pointwise::{Affine, Apply, Function, Softmax, Sum};
 use super::pool::{AvgPool, MaxPool, PoolMap};
 use super::simd::Isa;
-use super::taps::{Columns, Slide};
+use super::taps::{Patch, Slide};
 use crate::graph::{FloatStore, Net};
 
 /// A net made ready to run.
@@ -358,11 +358,9 @@ impl Depth {
     fn new(conv: &DepthwiseConv2d, x: Shape, y: Shape, relu: bool) -> Self {
         let (rows, columns) = (Slide::rows(&conv.window, x.h, y.h), Slide::columns(&conv.window, x.w, y.w));
         let map = DepthMap {
-            rows: rows.forward(),
-            columns: Columns::group(&columns.forward(), 1, columns.stride),
-            row_taps: columns.kernel,
-            source: [x.w.into(), x.c.into()],
-            dest: [y.w.into(), y.c.into()],
+            patches: Patch::forward(&rows, &columns),
+            source: x.c.into(),
+            dest: y.c.into(),
             inner: 1,
             outer: conv.multiplier.into(),
         };
@@ -380,9 +378,12 @@ impl Depth {
 
 impl PoolMap {
     fn new(pool: &Pool2d, x: Shape, y: Shape) -> Self {
+        let (rows, columns) = (Slide::rows(&pool.window, x.h, y.h), Slide::columns(&pool.window, x.w, y.w));
         Self {
-            rows: Slide::rows(&pool.window, x.h, y.h).forward(),
-            columns: Slide::columns(&pool.window, x.w, y.w).forward(),
+            rows: rows.forward(),
+            columns: columns.forward(),
+            rows_back: rows.backward(),
+            columns_back: columns.backward(),
             width: x.w.into(),
             channels: x.c.into(),
         }

@@ -71,10 +71,12 @@ impl Kernel for Sum<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let low = if self.relu { 0.0 } else { f32::NEG_INFINITY };
-        for ((a, b), y) in self.a.iter().zip(self.b).zip(self.dest) {
+        let len = self.dest.len();
+        let (a, b) = (&self.a[..len], &self.b[..len]);
+        for i in 0..len {
             for part in 0..S::PARTS {
-                let sum = s.add(s.load(a, part), s.load(b, part));
-                s.store(s.max(sum, s.splat(low)), y, part);
+                let sum = s.add(s.load(&a[i], part), s.load(&b[i], part));
+                s.store(s.max(sum, s.splat(low)), &mut self.dest[i], part);
             }
         }
     }
@@ -101,11 +103,12 @@ impl Kernel for Affine<'_> {
     fn run<S: Simd>(self, s: S) {
         let channels = self.scale.len();
         let low = if self.relu { 0.0 } else { f32::NEG_INFINITY };
+        let (scale, shift) = (self.scale, &self.shift[..channels]);
         for (x, y) in self.source.chunks_exact(channels).zip(self.dest.chunks_exact_mut(channels)) {
-            for (((x, y), &scale), &shift) in x.iter().zip(y).zip(self.scale).zip(self.shift) {
+            for c in 0..channels {
                 for part in 0..S::PARTS {
-                    let z = s.fma(s.load(x, part), s.splat(scale), s.splat(shift));
-                    s.store(s.max(z, s.splat(low)), y, part);
+                    let z = s.fma(s.load(&x[c], part), s.splat(scale[c]), s.splat(shift[c]));
+                    s.store(s.max(z, s.splat(low)), &mut y[c], part);
                 }
             }
         }
