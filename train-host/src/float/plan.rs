@@ -71,6 +71,8 @@ pub(crate) enum Work {
     Add {
         /// Whether a relu follows.
         relu: bool,
+        /// The node of the batch norm that the second is still to go through, where there is one.
+        norm: Option<usize>,
     },
     /// Channels one after another; the channels of each input.
     Concat(Vec<usize>),
@@ -91,6 +93,8 @@ pub(crate) enum Work {
         channels: usize,
         /// Whether a relu follows.
         relu: bool,
+        /// Whether it is left to the addition that alone reads it.
+        left: bool,
     },
     /// Copies a tensor into the middle of a larger one, whose border stays.
     Frame(Frame),
@@ -192,7 +196,7 @@ impl Plan {
                 }
                 Op::MaxPool2d(pool) => (Work::MaxPool(PoolMap::new(pool, x, y)), inputs),
                 Op::AvgPool2d(pool) => (Work::AvgPool(PoolMap::new(pool, x, y)), inputs),
-                Op::Add => (Work::Add { relu: alone }, inputs),
+                Op::Add => (Work::Add { relu: alone, norm: None }, inputs),
                 Op::Concat => {
                     (Work::Concat(node.inputs.iter().map(|&id| net.shape(id).c.into()).collect()), inputs)
                 }
@@ -215,7 +219,9 @@ impl Plan {
                     plan.drop_out(node.output, dropout);
                     continue;
                 }
-                Op::BatchNorm => (Work::BatchNorm { channels: x.c.into(), relu: alone }, inputs),
+                Op::BatchNorm => {
+                    (Work::BatchNorm { channels: x.c.into(), relu: alone, left: false }, inputs)
+                }
             };
             let output = plan.slot(y.len(), 0.0);
             plan.slot_of[node.output.at()] = output;
@@ -300,7 +306,7 @@ impl Work {
         match self {
             Work::Conv(conv) => conv.relu,
             Work::Depthwise(conv) => conv.relu,
-            Work::BatchNorm { relu, .. } | Work::Add { relu } => *relu,
+            Work::BatchNorm { relu, .. } | Work::Add { relu, .. } => *relu,
             Work::MaxPool(_) | Work::AvgPool(_) | Work::Concat(_) | Work::Shuffle { .. } => false,
             Work::Apply(_) | Work::Softmax(_) | Work::Frame(_) | Work::Dropout { .. } => false,
         }
@@ -407,7 +413,10 @@ impl Step {
             }
             Work::MaxPool(map) => isa.run(MaxPool(map, x(0), y)),
             Work::AvgPool(map) => isa.run(AvgPool(map, x(0), y)),
-            Work::Add { relu } => isa.run(Sum { a: x(0), b: x(1), relu: *relu, dest: y }),
+            Work::Add { relu, norm } => {
+                let norm = norm.map(|node| (&numbers[node].scale[..], &numbers[node].shift[..]));
+                isa.run(Sum { a: x(0), b: x(1), norm, relu: *relu, dest: y });
+            }
             Work::Concat(parts) => {
                 let all = parts.iter().sum();
                 let mut first = 0;
@@ -419,6 +428,7 @@ impl Step {
             Work::Shuffle { groups, channels } => moves::shuffle(*groups, *channels, x(0), y),
             Work::Apply(function) => isa.run(Apply(*function, x(0), y)),
             Work::Softmax(channels) => isa.run(Softmax { channels: *channels, source: x(0), dest: y }),
+            Work::BatchNorm { left: true, .. } => {}
             Work::BatchNorm { relu, .. } => {
                 let Numbers { scale, shift, .. } = &numbers[self.node];
                 isa.run(Affine { scale, shift, relu: *relu, source: x(0), dest: y });

@@ -152,17 +152,20 @@ impl Kernel for AvgPoolBack<'_> {
         let mut pixels = dest.chunks_exact_mut(n);
         for row in &map.rows_back {
             for (column, dest) in map.columns_back.iter().zip(&mut pixels) {
-                for c in 0..n {
-                    for part in 0..S::PARTS {
-                        let mut sum = if add { s.load(&dest[c], part) } else { s.zero() };
-                        for r in row {
-                            for t in column {
-                                let window = map.rows[r.source].len() * map.columns[t.source].len();
-                                let g = &g[(r.source * map.columns.len() + t.source) * n + c];
-                                sum = s.fma(s.load(g, part), s.splat(1.0 / window as f32), sum);
+                if !add {
+                    dest.fill(Lanes::ZERO);
+                }
+                for r in row {
+                    for t in column {
+                        let window = map.rows[r.source].len() * map.columns[t.source].len();
+                        let share = s.splat(1.0 / window as f32);
+                        let g = &g[(r.source * map.columns.len() + t.source) * n..][..n];
+                        for c in 0..n {
+                            for part in 0..S::PARTS {
+                                let sum = s.fma(s.load(&g[c], part), share, s.load(&dest[c], part));
+                                s.store(sum, &mut dest[c], part);
                             }
                         }
-                        s.store(sum, &mut dest[c], part);
                     }
                 }
             }
