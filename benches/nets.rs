@@ -12,7 +12,8 @@ use train_host::recipe::{Quantise, Recipe, SHIPPED};
 use train_host::{Error, Result};
 use zipnet::Runner;
 use zipnet::ir::{
-    Bias, Conv2d, Dense, DepthwiseConv2d, Float, Int, Op, Padding, Pool2d, Real, Shape, TensorId, Window,
+    Axis, Bias, Conv2d, Dense, DepthwiseConv2d, Float, Int, Op, Operands, Padding, Pool2d, Real, Shape,
+    TensorId, Window,
 };
 
 /// What results of the engine are called: nets are packed for the portable kernels.
@@ -149,8 +150,8 @@ pub fn operators() -> Result<Vec<Case>> {
         (image, depthwise(three.stride(2))),
         (image, Op::MaxPool2d(pool(Window::new(2, 2).stride(2)))),
         (sound, Op::AvgPool2d(pool(Window::new(25, 5)))),
-        (image, Op::Add),
-        (image, Op::Concat),
+        (image, Op::Add(Operands::Equal)),
+        (image, Op::Concat { axis: Axis::Channels }),
         (sound, Op::ChannelShuffle { groups: 4 }),
         (image, Op::Relu),
         (image, Op::Relu6),
@@ -165,7 +166,7 @@ pub fn operators() -> Result<Vec<Case>> {
 fn operator(shape: Shape, op: Op) -> Result<Case> {
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(SEED);
     let inputs: &[TensorId] = match op {
-        Op::Add | Op::Concat => &[TensorId(0), TensorId(0)],
+        Op::Add(_) | Op::Concat { .. } => &[TensorId(0), TensorId(0)],
         _ => &[TensorId(0)],
     };
     let mut net = Net::new(op.name(), shape, Real::default());
@@ -188,7 +189,12 @@ fn describe(op: Op, x: Shape, y: Shape) -> String {
         Op::DepthwiseConv2d(conv) => (Some(conv.window), 1),
         Op::MaxPool2d(pool) | Op::AvgPool2d(pool) => (Some(pool.window), 1),
         Op::ChannelShuffle { groups } => (None, groups),
-        Op::Dense(_) | Op::Add | Op::Concat | Op::Relu | Op::Relu6 | Op::Tanh | Op::Softmax => (None, 1),
+        Op::Dense(_) | Op::Add(_) | Op::Concat { .. } | Op::Relu | Op::Relu6 | Op::Tanh | Op::Softmax => {
+            (None, 1)
+        }
+        Op::Sub(_) | Op::Mul(_) | Op::Prelu { .. } | Op::Mean { .. } => (None, 1),
+        Op::ReluN1To1 | Op::LeakyRelu | Op::HardSwish | Op::Logistic | Op::Requantize => (None, 1),
+        Op::Pad(_) | Op::Slice(_) | Op::Transpose { .. } | Op::ResizeNearest { .. } => (None, 1),
         Op::Reshape { .. } | Op::BatchNorm => (None, 1),
     };
     let mut how = String::new();

@@ -18,7 +18,7 @@ use tract_core::ops::einsum::EinSum;
 use tract_core::ops::math;
 use tract_core::ops::nn::{DataFormat, Softmax, SoftmaxKind};
 use train_host::graph::NetNode;
-use zipnet::ir::{Bias, Conv2d, Float, Op, Shape, Window};
+use zipnet::ir::{Axis, Bias, Conv2d, Float, Op, Operands, Shape, Window};
 
 use crate::nets::Case;
 
@@ -137,8 +137,8 @@ impl Wire<'_> {
             Op::Dense(_) => self.dense(inputs[0]),
             Op::MaxPool2d(pool) => self.add("", MaxPool::new(self.pool(&pool.window), None), inputs),
             Op::AvgPool2d(pool) => self.add("", SumPool::new(self.pool(&pool.window), false, true), inputs),
-            Op::Add => self.add("", math::add(), inputs),
-            Op::Concat => self.add("", TypedConcat::new(1), inputs),
+            Op::Add(Operands::Equal) => self.add("", math::add(), inputs),
+            Op::Concat { axis: Axis::Channels } => self.add("", TypedConcat::new(1), inputs),
             Op::ChannelShuffle { groups } => {
                 let g = usize::from(*groups);
                 let [c, own, g] = [channels, channels / g, g].map(|n| n.to_dim());
@@ -161,6 +161,16 @@ impl Wire<'_> {
                 let (from, to) = (hwc(x), hwc(*shape));
                 let reshaped = self.add("reshaped", AxisOp::Reshape(1, from, to), &[turned])?;
                 self.add("", AxisOp::Move(3, 1), &[reshaped])
+            }
+            Op::Add(_) | Op::Concat { .. } => bail!("{}: not among the nets of this bench", self.node.name),
+            Op::Sub(_) | Op::Mul(_) | Op::Prelu { .. } | Op::Mean { .. } => {
+                bail!("{}: not among the nets of this bench", self.node.name)
+            }
+            Op::ReluN1To1 | Op::LeakyRelu | Op::HardSwish | Op::Logistic | Op::Requantize => {
+                bail!("{}: not among the nets of this bench", self.node.name)
+            }
+            Op::Pad(_) | Op::Slice(_) | Op::Transpose { .. } | Op::ResizeNearest { .. } => {
+                bail!("{}: not among the nets of this bench", self.node.name)
             }
             Op::BatchNorm => bail!("{}: fold the net first", self.node.name),
         }

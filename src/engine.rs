@@ -4,8 +4,10 @@
 //! could go wrong was settled by [`Graph::check`](crate::ir::Graph::check); what is left is total.
 
 use crate::arch::{self, Isa, Store};
-use crate::ir::{Fault, Graph, Int, IntTensor, Node, Op, Scratch, Shape, Tensor, TensorId, Uses};
-use crate::kernels::{self, Input, Output};
+use crate::ir::{
+    Fault, Graph, Int, IntData, IntTensor, Node, Op, Operands, Scratch, Shape, Tensor, TensorId, Uses,
+};
+use crate::kernels::{self, Input, Output, Pair};
 use core::marker::PhantomData;
 use core::ops::Range;
 
@@ -229,18 +231,44 @@ impl<L: Linked> arch::Job for Step<'_, '_, L> {
                     kernels::avg_pool2d(isa, pool, data.clamp, x, y);
                 }
             }
-            Op::Add => {
+            Op::Mean { axes } => {
+                if L::USES.mean
+                    && let Some((x, y)) = self.apart(0)
+                {
+                    kernels::mean(*axes, data, x, y);
+                }
+            }
+            Op::Add(Operands::Equal) => {
                 if L::USES.add {
                     self.add(isa);
                 }
             }
-            Op::Concat => {
+            Op::Add(operands @ (Operands::Broadcast | Operands::Left(_) | Operands::Right(_))) => {
+                if L::USES.add_broadcast {
+                    self.pair(*operands, kernels::add_broadcast);
+                }
+            }
+            Op::Sub(operands) => {
+                if L::USES.sub {
+                    self.pair(*operands, kernels::sub);
+                }
+            }
+            Op::Mul(operands) => {
+                if L::USES.mul {
+                    self.pair(*operands, kernels::mul);
+                }
+            }
+            Op::Prelu { alpha } => {
+                if L::USES.prelu {
+                    self.pair(Operands::Right(*alpha), kernels::prelu);
+                }
+            }
+            Op::Concat { axis } => {
                 if L::USES.concat {
                     let mut at = 0;
                     for i in 0..self.node.inputs.len() {
                         let Some((x, y)) = self.apart(i) else { return };
-                        kernels::concat(x, at, y);
-                        at += usize::from(x.shape.c);
+                        at = kernels::concat(*axis, x, at, y);
                     }
                 }
             }
@@ -251,19 +279,19 @@ impl<L: Linked> arch::Job for Step<'_, '_, L> {
                     kernels::channel_shuffle(*groups, x, y);
                 }
             }
-            Op::Relu | Op::Relu6 => {
-                if L::USES.relu
+            Op::Relu | Op::Relu6 | Op::ReluN1To1 | Op::Requantize => {
+                if L::USES.requantize
                     && let Some((zero, y)) = self.moved(0)
                 {
                     let store = Store { zero: y.zero, clamp: data.clamp };
-                    kernels::relu(isa, data.requant, zero, store, y.data);
+                    kernels::requantize(isa, data.requant, zero, store, y.data);
                 }
             }
-            Op::Tanh => {
-                if L::USES.tanh
+            Op::LeakyRelu | Op::HardSwish | Op::Logistic | Op::Tanh => {
+                if L::USES.table
                     && let Some((_, y)) = self.moved(0)
                 {
-                    kernels::tanh(data.weights, y.data);
+                    kernels::look_up(data.weights, y.data);
                 }
             }
             Op::Softmax => {
@@ -271,6 +299,34 @@ impl<L: Linked> arch::Job for Step<'_, '_, L> {
                     && let Some((x, y)) = self.apart(0)
                 {
                     kernels::softmax(data.requant, x, y);
+                }
+            }
+            Op::Pad(pad) => {
+                if L::USES.pad
+                    && let Some((x, y)) = self.apart(0)
+                {
+                    kernels::pad(pad, data.bias, x, y);
+                }
+            }
+            Op::Slice(slice) => {
+                if L::USES.slice
+                    && let Some((x, y)) = self.apart(0)
+                {
+                    kernels::slice(slice, x, y);
+                }
+            }
+            Op::Transpose { order } => {
+                if L::USES.transpose
+                    && let Some((x, y)) = self.apart(0)
+                {
+                    kernels::transpose(*order, x, y);
+                }
+            }
+            Op::ResizeNearest { .. } => {
+                if L::USES.resize_nearest
+                    && let Some((x, y)) = self.apart(0)
+                {
+                    kernels::resize_nearest(data.bias, x, y);
                 }
             }
             Op::Reshape { .. } => {
@@ -334,5 +390,43 @@ impl<L: Linked> Step<'_, '_, L> {
         } else if let Some((x, y)) = self.apart(1 - held) {
             kernels::add(isa, data, held, zero, Some(x), y);
         }
+    }
+
+    /// Brings one operand to the whole of the output and does the rest with the other.
+    #[inline(always)]
+    fn pair(&mut self, operands: Operands, kernel: impl FnOnce(&IntData<'_>, Pair<'_>, Output<'_>)) {
+        let data = &self.node.data;
+        if let Some(shape) = operands.constant() {
+            let held = usize::from(matches!(operands, Operands::Left(_)));
+            let zero = data.bias.first().map_or(0, |&zero| zero as i8);
+            let other = Some(Input { shape, zero, data: data.weights });
+            if let Some((zero, y)) = self.repeated(0) {
+                kernel(data, Pair { held, zero, other }, y);
+            }
+            return;
+        }
+        let (Some((_, _, first)), Some((_, _, second))) = (self.input(0), self.input(1)) else { return };
+        let Some((_, to)) = place(self.graph, self.node.output) else { return };
+        let held = usize::from(second == to && first != to);
+        let Some((zero, y)) = self.repeated(held) else { return };
+        if first == second {
+            kernel(data, Pair { held, zero, other: None }, y);
+        } else if let Some((x, y)) = self.apart(1 - held) {
+            kernel(data, Pair { held, zero, other: Some(x) }, y);
+        }
+    }
+
+    /// The output, filled with input `i` repeated to its shape, and that input's zero point.
+    fn repeated(&mut self, i: usize) -> Option<(i8, Output<'_>)> {
+        let (x, shape, _) = self.input(i)?;
+        let zero = x.zero;
+        let (y, to) = place(self.graph, self.node.output)?;
+        if shape.same(y.shape) {
+            return self.moved(i);
+        }
+        let (x, y) = self.apart(i)?;
+        kernels::repeat(x, y);
+        let (y, _) = place(self.graph, self.node.output)?;
+        Some((zero, Output { shape: y.shape, zero: y.meta.zero, data: self.arena.get_mut(to)? }))
     }
 }

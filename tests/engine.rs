@@ -79,8 +79,63 @@ fn an_add_may_lie_on_either_operand_or_on_none() {
     let relu = IntData { requant: &one, clamp: Clamp::new(-11, 20), ..IntData::NONE };
     for offset in [0, 6, 12, 40] {
         let tensors = [at(0, FLAT, 1), at(6, FLAT, 0), at(offset, FLAT, 4)];
-        let nodes = [node(Op::Relu, &IDS[..1], 1, relu), node(Op::Add, &IDS[..2], 2, add)];
+        let nodes = [node(Op::Relu, &IDS[..1], 1, relu), node(Op::Add(Operands::Equal), &IDS[..2], 2, add)];
         assert_eq!(run(&tensors, &nodes, &a), want, "sum at {offset}");
+    }
+}
+
+#[test]
+fn operands_that_broadcast_may_lie_on_either_one_or_on_none() {
+    // The input, 1x2x3, and a slice of it: its last column, 1x1x3, or its first channel, 1x2x1.
+    let x = Shape::new(1, 2, 3);
+    let values = [1, 2, 3, 40, 50, 60];
+    let one = [ONE];
+    let mul = IntData { requant: &one, ..IntData::NONE };
+    let half = Requant::new(1 << 30, 0);
+    let thirds = [half, half, Requant::new(1 << 30, -18)]; // a difference times 1
+    let sub = IntData { requant: &thirds, ..IntData::NONE };
+    let column = Slice { begin: [0, 1, 0], stride: [1, 1, 1], shape: Shape::flat(3) };
+    let channel = Slice { begin: [0, 0, 0], stride: [1, 1, 1], shape: Shape::new(1, 2, 1) };
+    for (slice, ids, op, data, want) in [
+        (column, [0, 1], Op::Sub(Operands::Broadcast), sub, [-39, -48, -57, 0, 0, 0]),
+        (column, [1, 0], Op::Sub(Operands::Broadcast), sub, [39, 48, 57, 0, 0, 0]),
+        (channel, [1, 0], Op::Sub(Operands::Broadcast), sub, [0, -1, -2, 0, -10, -20]),
+        (channel, [0, 1], Op::Mul(Operands::Broadcast), mul, [1, 2, 3, 127, 127, 127]),
+    ] {
+        let ids = ids.map(TensorId);
+        for offset in [0, 9, 15] {
+            let tensors = [at(0, x, 0), at(6, slice.shape, 0), at(offset, x, 0)];
+            let nodes = [node(Op::Slice(slice), &IDS[..1], 1, IntData::NONE), node(op, &ids, 2, data)];
+            assert_eq!(run(&tensors, &nodes, &values), want, "{op:?} of {ids:?} at {offset}");
+        }
+    }
+    // Neither has the shape of the output.
+    let tensors = [at(0, x, 0), at(6, column.shape, 0), at(9, channel.shape, 0), at(11, x, 0)];
+    let nodes = [
+        node(Op::Slice(column), &IDS[..1], 1, IntData::NONE),
+        node(Op::Slice(channel), &IDS[..1], 2, IntData::NONE),
+        node(Op::Sub(Operands::Broadcast), &IDS[1..3], 3, sub),
+    ];
+    assert_eq!(run(&tensors, &nodes, &values), [39, 49, 59, 0, 10, 20]);
+}
+
+#[test]
+fn a_constant_may_be_either_operand() {
+    let half = Requant::new(1 << 30, 0);
+    let factors = [half, half, Requant::new(1 << 30, -18)];
+    let constant = IntData { weights: &[10, 20], bias: &[4], requant: &factors, ..IntData::NONE };
+    let [x, of] = [Shape::new(1, 3, 2), Shape::flat(2)];
+    for offset in [0, 6] {
+        for (op, want) in [
+            (Op::Sub(Operands::Left(of)), [5, 14, 3, 12, 1, 10]),
+            (Op::Sub(Operands::Right(of)), [-5, -14, -3, -12, -1, -10]),
+            (Op::Add(Operands::Right(of)), [7, 18, 9, 20, 11, 22]),
+        ] {
+            // The input's zero point is 1: what counts is 1, 2, 3, 4, 5, 6 and 6, 16.
+            let tensors = [at(0, x, 1), at(offset, x, 0)];
+            let nodes = [node(op, &IDS[..1], 1, constant)];
+            assert_eq!(run(&tensors, &nodes, &[2, 3, 4, 5, 6, 7]), want, "{op:?} at {offset}");
+        }
     }
 }
 
@@ -92,7 +147,7 @@ fn a_tensor_may_be_added_to_itself() {
     let twice = [TensorId(0), TensorId(0)];
     for offset in [0, 6] {
         let tensors = [at(0, FLAT, 3), at(offset, FLAT, 3)];
-        let y = run(&tensors, &[node(Op::Add, &twice, 1, add)], &[-128, 0, 3, 4, 10, 127]);
+        let y = run(&tensors, &[node(Op::Add(Operands::Equal), &twice, 1, add)], &[-128, 0, 3, 4, 10, 127]);
         assert_eq!(y, [-128, -3, 3, 5, 17, 127], "sum at {offset}");
     }
 }
@@ -108,7 +163,7 @@ fn eight_parts_are_concatenated() {
         node.inputs = &IDS[i..=i];
     }
     tensors.push(at(16, Shape::new(2, 1, 8), 0));
-    nodes.push(node(Op::Concat, &IDS[..8], 8, IntData::NONE));
+    nodes.push(node(Op::Concat { axis: Axis::Channels }, &IDS[..8], 8, IntData::NONE));
     let y = run(&tensors, &nodes, &[5, -6]);
     assert_eq!(y, [5, 5, 5, 5, 5, 5, 5, 5, -6, -6, -6, -6, -6, -6, -6, -6]);
 }
@@ -195,7 +250,7 @@ static ENGINE: std::sync::Mutex<Engine<Halves>> = std::sync::Mutex::new(Engine::
 #[test]
 fn an_engine_runs_its_table() {
     const USES: Uses = Halves::USES;
-    assert_eq!(USES, Uses { dense: true, relu: true, ..Uses::NONE });
+    assert_eq!(USES, Uses { dense: true, requantize: true, ..Uses::NONE });
     let mut engine = ENGINE.lock().unwrap();
     assert_eq!(engine.run(&[9, 8, 1, 2]), Ok(&[14, 0][..]));
     assert_eq!(engine.run(&[1, 2, 9, 8]), Ok(&[0, 15][..]));

@@ -15,7 +15,7 @@ mod shape;
 
 pub use check::{Fault, MAX_INPUTS};
 pub use memory::MAX_TENSORS;
-pub use op::{Bias, Conv2d, Dense, DepthwiseConv2d, Op, Pool2d, Uses};
+pub use op::{Axis, Bias, Conv2d, Dense, DepthwiseConv2d, Op, Operands, Pad, Pool2d, Slice, Uses};
 pub use quant::Float;
 pub use quant::{Clamp, FloatData, Int, IntData, IntTensor, Packing, Real, Requant, Scratch};
 pub use shape::{Padding, Shape, Window};

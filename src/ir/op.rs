@@ -89,7 +89,101 @@ pub struct Pool2d {
     pub window: Window,
 }
 
-/// What a node computes. No numbers here: weights are the node's [`data`](super::Node::data).
+/// What an elementwise operator of two operands reads: `y = a . b`, with `a` on the left.
+///
+/// Operands broadcast: along each axis both extents are the output's, or one of them is 1 and repeated. A constant
+/// lies in the node's weights, `[h][w][c]`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Operands {
+    /// Two inputs of one shape.
+    Equal,
+    /// Two inputs that broadcast.
+    Broadcast,
+    /// `a` is a constant of this shape, `b` the input.
+    Left(Shape),
+    /// `a` is the input, `b` a constant of this shape.
+    Right(Shape),
+}
+
+impl Operands {
+    /// Number of inputs.
+    const fn arity(self) -> usize {
+        match self {
+            Operands::Equal | Operands::Broadcast => 2,
+            Operands::Left(_) | Operands::Right(_) => 1,
+        }
+    }
+
+    /// The shape of the constant operand, if there is one.
+    pub const fn constant(self) -> Option<Shape> {
+        match self {
+            Operands::Equal | Operands::Broadcast => None,
+            Operands::Left(shape) | Operands::Right(shape) => Some(shape),
+        }
+    }
+
+    const fn output(self, inputs: &[Shape]) -> Result<Shape, Fault> {
+        match self {
+            Operands::Equal if inputs[0].same(inputs[1]) => Ok(inputs[0]),
+            Operands::Equal => Err(Fault::Unequal),
+            Operands::Broadcast => broadcast(inputs[0], inputs[1]),
+            Operands::Left(constant) | Operands::Right(constant) => broadcast(inputs[0], constant),
+        }
+    }
+}
+
+/// One axis of a tensor.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "lowercase"))]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Axis {
+    /// Height.
+    Rows,
+    /// Width.
+    Columns,
+    /// Depth.
+    Channels,
+}
+
+impl Axis {
+    /// The axis' place in `[h, w, c]`.
+    pub const fn at(self) -> usize {
+        match self {
+            Axis::Rows => 0,
+            Axis::Columns => 1,
+            Axis::Channels => 2,
+        }
+    }
+}
+
+/// Elements added around a tensor, `[h, w, c]`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Pad {
+    /// Before the first.
+    pub before: [u16; 3],
+    /// After the last.
+    pub after: [u16; 3],
+}
+
+/// Which elements of a tensor are kept, `[h, w, c]`: output element `i` of an axis is input element
+/// `begin + i * stride`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Slice {
+    /// The first element.
+    pub begin: [u16; 3],
+    /// From one element to the next; negative runs backwards, 0 is for an axis of one element.
+    pub stride: [i16; 3],
+    /// How many elements.
+    pub shape: Shape,
+}
+
+/// What a node computes. No weights here: they are the node's [`data`](super::Node::data).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -104,10 +198,17 @@ pub enum Op {
     MaxPool2d(Pool2d),
     /// Mean of each window, over the elements that are not border.
     AvgPool2d(Pool2d),
-    /// Sum of two tensors of one shape.
-    Add,
-    /// Channels of several tensors of the same height and width, one after another.
-    Concat,
+    /// `a + b`.
+    Add(Operands),
+    /// `a - b`.
+    Sub(Operands),
+    /// `a * b`.
+    Mul(Operands),
+    /// Several tensors one after another along an axis; their other extents agree.
+    Concat {
+        /// The axis.
+        axis: Axis,
+    },
     /// Channels seen as `[groups][c / groups]` are transposed: output channel `i * groups + g` is input channel
     /// `g * (c / groups) + i`.
     ChannelShuffle {
@@ -118,10 +219,46 @@ pub enum Op {
     Relu,
     /// `min(max(x, 0), 6)`.
     Relu6,
+    /// `min(max(x, -1), 1)`.
+    ReluN1To1,
+    /// `x` where it is positive, `alpha * x` elsewhere, alpha being the node's one weight.
+    LeakyRelu,
+    /// `x` where it is positive, `alpha * x` elsewhere; alpha lies in the node's weights.
+    Prelu {
+        /// Shape of alpha: each extent the input's, or 1.
+        alpha: Shape,
+    },
+    /// `x * min(max(x + 3, 0), 6) / 6`.
+    HardSwish,
+    /// `1 / (1 + exp(-x))`.
+    Logistic,
     /// Hyperbolic tangent.
     Tanh,
+    /// The same values on another scale.
+    Requantize,
     /// `exp(x - max) / sum` over the channels of each pixel.
     Softmax,
+    /// Mean over whole axes, whose extents become 1.
+    Mean {
+        /// Whether it runs over rows, columns, channels; over one of them at least.
+        axes: [bool; 3],
+    },
+    /// More elements around, all of one value.
+    Pad(Pad),
+    /// Some of the elements.
+    Slice(Slice),
+    /// Axes in another order: axis `i` of the output is axis `order[i]` of the input.
+    Transpose {
+        /// 0, 1 and 2, each once; for rows, columns, channels.
+        order: [u8; 3],
+    },
+    /// Another height and width. Which row and column each output takes is the node's data.
+    ResizeNearest {
+        /// Rows of the output.
+        height: u16,
+        /// Columns of the output.
+        width: u16,
+    },
     /// The same elements in another shape.
     Reshape {
         /// The new shape, of as many elements.
@@ -139,13 +276,14 @@ impl Op {
     /// The [`Fault`] that keeps the inputs and the operator from meeting.
     pub const fn output(&self, inputs: &[Shape]) -> Result<Shape, Fault> {
         let arity = match self {
-            Op::Add => inputs.len() == 2,
-            Op::Concat => inputs.len() >= 2 && inputs.len() <= super::MAX_INPUTS,
-            Op::Conv2d(_) | Op::DepthwiseConv2d(_) | Op::Dense(_) | Op::MaxPool2d(_) | Op::AvgPool2d(_) => {
-                inputs.len() == 1
-            }
-            Op::ChannelShuffle { .. } | Op::Relu | Op::Relu6 | Op::Tanh | Op::Softmax => inputs.len() == 1,
-            Op::Reshape { .. } | Op::BatchNorm => inputs.len() == 1,
+            Op::Add(operands) | Op::Sub(operands) | Op::Mul(operands) => inputs.len() == operands.arity(),
+            Op::Concat { .. } => inputs.len() >= 2 && inputs.len() <= super::MAX_INPUTS,
+            Op::Conv2d(_) | Op::DepthwiseConv2d(_) | Op::Dense(_) => inputs.len() == 1,
+            Op::MaxPool2d(_) | Op::AvgPool2d(_) | Op::Mean { .. } => inputs.len() == 1,
+            Op::Relu | Op::Relu6 | Op::ReluN1To1 | Op::LeakyRelu | Op::Prelu { .. } => inputs.len() == 1,
+            Op::HardSwish | Op::Logistic | Op::Tanh | Op::Softmax | Op::Requantize => inputs.len() == 1,
+            Op::Pad(_) | Op::Slice(_) | Op::Transpose { .. } | Op::ResizeNearest { .. } => inputs.len() == 1,
+            Op::ChannelShuffle { .. } | Op::Reshape { .. } | Op::BatchNorm => inputs.len() == 1,
         };
         if !arity {
             return Err(Fault::Arity);
@@ -185,24 +323,78 @@ impl Op {
                 }
                 window(&pool.window, x, x.c as u32)
             }
-            Op::Add => {
-                if x.same(inputs[1]) {
-                    Ok(x)
-                } else {
-                    Err(Fault::Unequal)
-                }
-            }
-            Op::Concat => {
-                let (mut c, mut i) = (0u32, 0);
+            Op::Add(operands) | Op::Sub(operands) | Op::Mul(operands) => operands.output(inputs),
+            Op::Concat { axis } => {
+                let (mut extents, axis) = (extents(x), axis.at());
+                let mut i = 1;
                 while i < inputs.len() {
-                    if inputs[i].h != x.h || inputs[i].w != x.w {
-                        return Err(Fault::Unequal);
+                    let next = self::extents(inputs[i]);
+                    let mut j = 0;
+                    while j < 3 {
+                        if j == axis {
+                            extents[j] += next[j];
+                        } else if extents[j] != next[j] {
+                            return Err(Fault::Unequal);
+                        }
+                        j += 1;
                     }
-                    c += inputs[i].c as u32;
                     i += 1;
                 }
-                channels(x.h, x.w, c)
+                shape(extents)
             }
+            Op::Mean { axes: [rows, columns, channels] } => {
+                if !*rows && !*columns && !*channels {
+                    return Err(Fault::Axes);
+                }
+                let [h, w, c] = extents(x);
+                shape([
+                    if *rows { 1 } else { h },
+                    if *columns { 1 } else { w },
+                    if *channels { 1 } else { c },
+                ])
+            }
+            Op::Pad(Pad { before, after }) => {
+                let (mut extents, mut j) = (extents(x), 0);
+                while j < 3 {
+                    extents[j] += before[j] as u32 + after[j] as u32;
+                    j += 1;
+                }
+                shape(extents)
+            }
+            Op::Slice(slice) => {
+                let (from, to) = (extents(x), extents(slice.shape));
+                let mut j = 0;
+                while j < 3 {
+                    if to[j] == 0 {
+                        return Err(Fault::Empty);
+                    }
+                    let last = slice.begin[j] as i64 + (to[j] as i64 - 1) * slice.stride[j] as i64;
+                    let still = slice.stride[j] == 0 && to[j] > 1;
+                    if still || slice.begin[j] as u32 >= from[j] || last < 0 || last >= from[j] as i64 {
+                        return Err(Fault::Axes);
+                    }
+                    j += 1;
+                }
+                Ok(slice.shape)
+            }
+            Op::Transpose { order: [a, b, c] } => {
+                if *a > 2 || *b > 2 || *c > 2 || *a == *b || *b == *c || *a == *c {
+                    return Err(Fault::Axes);
+                }
+                let extents = extents(x);
+                shape([extents[*a as usize], extents[*b as usize], extents[*c as usize]])
+            }
+            Op::ResizeNearest { height, width } => {
+                if *height == 0 || *width == 0 {
+                    return Err(Fault::Empty);
+                }
+                Ok(Shape::new(*height, *width, x.c))
+            }
+            Op::Prelu { alpha } => match broadcast(x, *alpha) {
+                Ok(y) if y.same(x) => Ok(x),
+                Ok(_) => Err(Fault::Unequal),
+                Err(fault) => Err(fault),
+            },
             Op::ChannelShuffle { groups } => {
                 if *groups == 0 || !x.c.is_multiple_of(*groups) {
                     Err(Fault::Groups)
@@ -210,7 +402,8 @@ impl Op {
                     Ok(x)
                 }
             }
-            Op::Relu | Op::Relu6 | Op::Tanh | Op::Softmax | Op::BatchNorm => Ok(x),
+            Op::Relu | Op::Relu6 | Op::ReluN1To1 | Op::LeakyRelu | Op::HardSwish => Ok(x),
+            Op::Logistic | Op::Tanh | Op::Softmax | Op::Requantize | Op::BatchNorm => Ok(x),
             Op::Reshape { shape } => {
                 if shape.len() == x.len() {
                     Ok(*shape)
@@ -227,20 +420,33 @@ impl Op {
             Op::Conv2d(conv) => output.len() as u64 * (conv.window.taps() * conv.span as usize) as u64,
             Op::DepthwiseConv2d(conv) => output.len() as u64 * conv.window.taps() as u64,
             Op::Dense(_) => input.len() as u64 * output.len() as u64,
-            Op::MaxPool2d(_) | Op::AvgPool2d(_) | Op::Add | Op::Concat | Op::ChannelShuffle { .. } => 0,
-            Op::Relu | Op::Relu6 | Op::Tanh | Op::Softmax | Op::Reshape { .. } | Op::BatchNorm => 0,
+            Op::Add(_) | Op::Sub(_) | Op::Mul(_) | Op::Prelu { .. } => 0,
+            Op::MaxPool2d(_) | Op::AvgPool2d(_) | Op::Mean { .. } | Op::Concat { .. } => 0,
+            Op::Relu | Op::Relu6 | Op::ReluN1To1 | Op::LeakyRelu | Op::HardSwish => 0,
+            Op::Logistic | Op::Tanh | Op::Softmax | Op::Requantize | Op::BatchNorm => 0,
+            Op::Pad(_) | Op::Slice(_) | Op::Transpose { .. } | Op::ResizeNearest { .. } => 0,
+            Op::ChannelShuffle { .. } | Op::Reshape { .. } => 0,
         }
     }
 
     /// Number of weights for an input of `input`: `[units][kh][kw][span]`, `[kh][kw][c * multiplier]`,
-    /// `[units][inputs]`; 0 for operators without (the table of a tanh and the scale of a batch norm are no weights).
+    /// `[units][inputs]`, the elements of a constant operand; 0 for operators without (the table of a tanh, the alpha
+    /// of a leaky relu and the scale of a batch norm are no weights).
     pub const fn weights(&self, input: Shape) -> usize {
         match self {
             Op::Conv2d(conv) => conv.units as usize * conv.window.taps() * conv.span as usize,
             Op::DepthwiseConv2d(conv) => conv.window.taps() * input.c as usize * conv.multiplier as usize,
             Op::Dense(dense) => dense.units as usize * input.len(),
-            Op::MaxPool2d(_) | Op::AvgPool2d(_) | Op::Add | Op::Concat | Op::ChannelShuffle { .. } => 0,
-            Op::Relu | Op::Relu6 | Op::Tanh | Op::Softmax | Op::Reshape { .. } | Op::BatchNorm => 0,
+            Op::Add(operands) | Op::Sub(operands) | Op::Mul(operands) => match operands.constant() {
+                Some(shape) => shape.len(),
+                None => 0,
+            },
+            Op::Prelu { alpha } => alpha.len(),
+            Op::MaxPool2d(_) | Op::AvgPool2d(_) | Op::Mean { .. } | Op::Concat { .. } => 0,
+            Op::Relu | Op::Relu6 | Op::ReluN1To1 | Op::LeakyRelu | Op::HardSwish => 0,
+            Op::Logistic | Op::Tanh | Op::Softmax | Op::Requantize | Op::BatchNorm => 0,
+            Op::Pad(_) | Op::Slice(_) | Op::Transpose { .. } | Op::ResizeNearest { .. } => 0,
+            Op::ChannelShuffle { .. } | Op::Reshape { .. } => 0,
         }
     }
 
@@ -250,36 +456,39 @@ impl Op {
             Op::Conv2d(conv) => conv.bias,
             Op::DepthwiseConv2d(conv) => conv.bias,
             Op::Dense(dense) => dense.bias,
-            Op::MaxPool2d(_) | Op::AvgPool2d(_) | Op::Add | Op::Concat | Op::ChannelShuffle { .. } => {
-                Bias::None
-            }
-            Op::Relu | Op::Relu6 | Op::Tanh | Op::Softmax | Op::Reshape { .. } | Op::BatchNorm => Bias::None,
+            Op::Add(_) | Op::Sub(_) | Op::Mul(_) | Op::Prelu { .. } => Bias::None,
+            Op::MaxPool2d(_) | Op::AvgPool2d(_) | Op::Mean { .. } | Op::Concat { .. } => Bias::None,
+            Op::Relu | Op::Relu6 | Op::ReluN1To1 | Op::LeakyRelu | Op::HardSwish => Bias::None,
+            Op::Logistic | Op::Tanh | Op::Softmax | Op::Requantize | Op::BatchNorm => Bias::None,
+            Op::Pad(_) | Op::Slice(_) | Op::Transpose { .. } | Op::ResizeNearest { .. } => Bias::None,
+            Op::ChannelShuffle { .. } | Op::Reshape { .. } => Bias::None,
         }
     }
 
-    /// Whether the output may lie in the very bytes of input `i`: element by element, each read before it is
-    /// written.
+    /// Whether the output may lie in the very bytes of input `i`, where that has as many: element by element, each
+    /// read before it is written. An operand that is repeated has fewer.
     pub const fn in_place(&self, i: usize) -> bool {
         match self {
-            Op::Relu | Op::Relu6 | Op::Tanh | Op::Reshape { .. } => i == 0,
-            Op::Add => i < 2,
-            Op::Conv2d(_) | Op::DepthwiseConv2d(_) | Op::Dense(_) | Op::MaxPool2d(_) | Op::AvgPool2d(_) => {
-                false
-            }
-            Op::Concat | Op::ChannelShuffle { .. } | Op::Softmax | Op::BatchNorm => false,
+            Op::Relu | Op::Relu6 | Op::ReluN1To1 | Op::LeakyRelu | Op::Prelu { .. } => i == 0,
+            Op::HardSwish | Op::Logistic | Op::Tanh | Op::Requantize | Op::Reshape { .. } => i == 0,
+            Op::Add(operands) | Op::Sub(operands) | Op::Mul(operands) => i < operands.arity(),
+            Op::Conv2d(_) | Op::DepthwiseConv2d(_) | Op::Dense(_) => false,
+            Op::MaxPool2d(_) | Op::AvgPool2d(_) | Op::Mean { .. } | Op::Concat { .. } => false,
+            Op::Pad(_) | Op::Slice(_) | Op::Transpose { .. } | Op::ResizeNearest { .. } => false,
+            Op::ChannelShuffle { .. } | Op::Softmax | Op::BatchNorm => false,
         }
     }
 
     /// Whether the operator only moves bytes, so that input and output must mean the same by them.
     pub const fn keeps_quantisation(&self) -> bool {
         match self {
-            Op::MaxPool2d(_)
-            | Op::AvgPool2d(_)
-            | Op::Concat
-            | Op::ChannelShuffle { .. }
-            | Op::Reshape { .. } => true,
-            Op::Conv2d(_) | Op::DepthwiseConv2d(_) | Op::Dense(_) | Op::Add | Op::BatchNorm => false,
-            Op::Relu | Op::Relu6 | Op::Tanh | Op::Softmax => false,
+            Op::MaxPool2d(_) | Op::AvgPool2d(_) | Op::Concat { .. } | Op::ChannelShuffle { .. } => true,
+            Op::Pad(_) | Op::Slice(_) | Op::Transpose { .. } | Op::ResizeNearest { .. } => true,
+            Op::Reshape { .. } => true,
+            Op::Conv2d(_) | Op::DepthwiseConv2d(_) | Op::Dense(_) | Op::Mean { .. } => false,
+            Op::Add(_) | Op::Sub(_) | Op::Mul(_) | Op::Prelu { .. } | Op::BatchNorm => false,
+            Op::Relu | Op::Relu6 | Op::ReluN1To1 | Op::LeakyRelu | Op::HardSwish => false,
+            Op::Logistic | Op::Tanh | Op::Softmax | Op::Requantize => false,
         }
     }
 
@@ -291,11 +500,24 @@ impl Op {
             Op::Dense(_) => "dense",
             Op::MaxPool2d(_) => "max_pool2d",
             Op::AvgPool2d(_) => "avg_pool2d",
-            Op::Add => "add",
-            Op::Concat => "concat",
+            Op::Add(_) => "add",
+            Op::Sub(_) => "sub",
+            Op::Mul(_) => "mul",
+            Op::Concat { .. } => "concat",
             Op::ChannelShuffle { .. } => "channel_shuffle",
             Op::Relu => "relu",
             Op::Relu6 => "relu6",
+            Op::ReluN1To1 => "relu_n1_to_1",
+            Op::LeakyRelu => "leaky_relu",
+            Op::Prelu { .. } => "prelu",
+            Op::HardSwish => "hard_swish",
+            Op::Logistic => "logistic",
+            Op::Requantize => "requantize",
+            Op::Mean { .. } => "mean",
+            Op::Pad(_) => "pad",
+            Op::Slice(_) => "slice",
+            Op::Transpose { .. } => "transpose",
+            Op::ResizeNearest { .. } => "resize_nearest",
             Op::Tanh => "tanh",
             Op::Softmax => "softmax",
             Op::Reshape { .. } => "reshape",
@@ -311,6 +533,38 @@ const fn window(window: &Window, x: Shape, c: u32) -> Result<Shape, Fault> {
     }
 }
 
+const fn extents(shape: Shape) -> [u32; 3] {
+    [shape.h as u32, shape.w as u32, shape.c as u32]
+}
+
+const fn shape([h, w, c]: [u32; 3]) -> Result<Shape, Fault> {
+    const MOST: u32 = u16::MAX as u32;
+    if h > MOST || w > MOST || c > MOST {
+        Err(Fault::TooLarge)
+    } else {
+        Ok(Shape::new(h as u16, w as u16, c as u16))
+    }
+}
+
+/// The shape to which two broadcast.
+const fn broadcast(a: Shape, b: Shape) -> Result<Shape, Fault> {
+    let (mut extents, b) = (extents(a), extents(b));
+    let mut j = 0;
+    while j < 3 {
+        if b[j] == 0 {
+            return Err(Fault::Empty);
+        }
+        if extents[j] != b[j] && extents[j] != 1 && b[j] != 1 {
+            return Err(Fault::Unequal);
+        }
+        if extents[j] == 1 {
+            extents[j] = b[j];
+        }
+        j += 1;
+    }
+    shape(extents)
+}
+
 const fn channels(h: u16, w: u16, c: u32) -> Result<Shape, Fault> {
     if c > u16::MAX as u32 { Err(Fault::TooLarge) } else { Ok(Shape::new(h, w, c as u16)) }
 }
@@ -318,19 +572,28 @@ const fn channels(h: u16, w: u16, c: u32) -> Result<Shape, Fault> {
 /// Which kernels a graph needs. The engine guards each arm by one of these, so that a kernel that no operator of
 /// the model calls is not linked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[allow(missing_docs)] // one flag an operator, named like it
+#[allow(missing_docs)] // one flag a kernel, named like it
 pub struct Uses {
     pub conv2d: bool,
     pub depthwise_conv2d: bool,
     pub dense: bool,
     pub max_pool2d: bool,
     pub avg_pool2d: bool,
+    pub mean: bool,
     pub add: bool,
+    pub add_broadcast: bool,
+    pub sub: bool,
+    pub mul: bool,
     pub concat: bool,
     pub channel_shuffle: bool,
-    pub relu: bool,
-    pub tanh: bool,
+    pub requantize: bool,
+    pub prelu: bool,
+    pub table: bool,
     pub softmax: bool,
+    pub pad: bool,
+    pub slice: bool,
+    pub transpose: bool,
+    pub resize_nearest: bool,
     pub reshape: bool,
 }
 
@@ -347,12 +610,21 @@ impl Uses {
             dense: on,
             max_pool2d: on,
             avg_pool2d: on,
+            mean: on,
             add: on,
+            add_broadcast: on,
+            sub: on,
+            mul: on,
             concat: on,
             channel_shuffle: on,
-            relu: on,
-            tanh: on,
+            requantize: on,
+            prelu: on,
+            table: on,
             softmax: on,
+            pad: on,
+            slice: on,
+            transpose: on,
+            resize_nearest: on,
             reshape: on,
         }
     }
@@ -364,12 +636,21 @@ impl Uses {
             && (self.dense || !other.dense)
             && (self.max_pool2d || !other.max_pool2d)
             && (self.avg_pool2d || !other.avg_pool2d)
+            && (self.mean || !other.mean)
             && (self.add || !other.add)
+            && (self.add_broadcast || !other.add_broadcast)
+            && (self.sub || !other.sub)
+            && (self.mul || !other.mul)
             && (self.concat || !other.concat)
             && (self.channel_shuffle || !other.channel_shuffle)
-            && (self.relu || !other.relu)
-            && (self.tanh || !other.tanh)
+            && (self.requantize || !other.requantize)
+            && (self.prelu || !other.prelu)
+            && (self.table || !other.table)
             && (self.softmax || !other.softmax)
+            && (self.pad || !other.pad)
+            && (self.slice || !other.slice)
+            && (self.transpose || !other.transpose)
+            && (self.resize_nearest || !other.resize_nearest)
             && (self.reshape || !other.reshape)
     }
 
@@ -381,12 +662,23 @@ impl Uses {
             Op::Dense(_) => self.dense = true,
             Op::MaxPool2d(_) => self.max_pool2d = true,
             Op::AvgPool2d(_) => self.avg_pool2d = true,
-            Op::Add => self.add = true,
-            Op::Concat => self.concat = true,
+            Op::Mean { .. } => self.mean = true,
+            Op::Add(Operands::Equal) => self.add = true,
+            Op::Add(Operands::Broadcast | Operands::Left(_) | Operands::Right(_)) => {
+                self.add_broadcast = true
+            }
+            Op::Sub(_) => self.sub = true,
+            Op::Mul(_) => self.mul = true,
+            Op::Concat { .. } => self.concat = true,
             Op::ChannelShuffle { .. } => self.channel_shuffle = true,
-            Op::Relu | Op::Relu6 => self.relu = true,
-            Op::Tanh => self.tanh = true,
+            Op::Relu | Op::Relu6 | Op::ReluN1To1 | Op::Requantize => self.requantize = true,
+            Op::Prelu { .. } => self.prelu = true,
+            Op::LeakyRelu | Op::HardSwish | Op::Logistic | Op::Tanh => self.table = true,
             Op::Softmax => self.softmax = true,
+            Op::Pad(_) => self.pad = true,
+            Op::Slice(_) => self.slice = true,
+            Op::Transpose { .. } => self.transpose = true,
+            Op::ResizeNearest { .. } => self.resize_nearest = true,
             Op::Reshape { .. } => self.reshape = true,
             Op::BatchNorm => {} // folded before the integer phase
         }

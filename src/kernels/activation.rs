@@ -1,8 +1,8 @@
 //! Activations that stand alone, element by element and in place.
 //!
 //! ```text
-//! relu, relu6: y = narrow(requantise(x - zx, q)), with 0 (and 6) as ends of the clamp
-//! tanh:        y = table[x]
+//! requantize, relu, relu6, relu_n1_to_1: y = narrow(requantise(x - zx, q)), with the ends of the clamp
+//! leaky_relu, hard_swish, logistic, tanh: y = table[x]
 //! ```
 //!
 //! Most activations never come here: quantising folds them into the clamp of the operator before.
@@ -13,9 +13,16 @@
 use crate::arch::{Isa, Store};
 use crate::ir::Requant;
 
-/// Clamped and requantised from zero point `zero`; `relu` and `relu6` differ in `store.clamp` only.
-pub(crate) fn relu<I: Isa>(isa: I, requant: &[Requant], zero: i8, store: Store, y: &mut [i8]) {
-    let &[requant] = requant else { return };
+/// Requantised from zero point `zero` and clamped, or, without a factor, clamped as it is; the operators differ in `store.clamp` only. TensorFlow Lite:
+/// `Requantize` (`kernels/internal/reference/requantize.h`), `ReluQuantized` (`micro/kernels/activations.cc`). Its `Relu6Quantized` has no factor, whatever the scales.
+///
+/// # Rounding
+/// Twice: the product, then the right shift.
+pub(crate) fn requantize<I: Isa>(isa: I, requant: &[Requant], zero: i8, store: Store, y: &mut [i8]) {
+    let &[requant] = requant else {
+        let (low, high) = (store.clamp.low, store.clamp.high);
+        return y.iter_mut().for_each(|y| *y = (*y).min(high).max(low));
+    };
     for y in y {
         let acc = i32::from(*y) - i32::from(zero);
         isa.store(&[acc], &[requant], store, core::slice::from_mut(y));
@@ -23,7 +30,7 @@ pub(crate) fn relu<I: Isa>(isa: I, requant: &[Requant], zero: i8, store: Store, 
 }
 
 /// Looked up; `table` holds the output of each input from -128 to 127.
-pub(crate) fn tanh(table: &[i8], y: &mut [i8]) {
+pub(crate) fn look_up(table: &[i8], y: &mut [i8]) {
     let Ok(table) = <&[i8; 256]>::try_from(table) else { return };
     for y in y {
         *y = table[usize::from(*y as u8 ^ 0x80)];
@@ -45,26 +52,30 @@ mod tests {
             let (zero, requant) = (numbers.int8(), numbers.requant());
             let store = Store { zero: numbers.int8(), clamp: numbers.clamp() };
             let mut got = all.clone();
-            relu(isa, &[requant], zero, store, &mut got);
+            requantize(isa, &[requant], zero, store, &mut got);
             for (&x, &y) in all.iter().zip(&got) {
                 prop_assert_eq!(y, finish(i64::from(x) - i64::from(zero), requant, store));
             }
+            let mut clamped = all.clone();
+            requantize(isa, &[], zero, store, &mut clamped);
+            let clamp = store.clamp;
+            prop_assert!(clamped.iter().zip(&all).all(|(&y, &x)| y == x.clamp(clamp.low, clamp.high)));
             Ok(())
         });
     }
 
     #[test]
-    fn on_every_isa_relu_equals_the_oracle() {
+    fn on_every_isa_requantize_equals_the_oracle() {
         on_every_isa!(equals_the_oracle);
     }
 
     #[test]
-    fn tanh_looks_every_input_up() {
+    fn every_input_is_looked_up() {
         let table = tanh_table(1 << 30, 23, input_radius(4, 23), 10);
         let mut y: Vec<i8> = (i8::MIN..=i8::MAX).rev().collect();
-        tanh(&table, &mut y);
+        look_up(&table, &mut y);
         assert!(y.iter().rev().eq(&table));
-        tanh(&table[1..], &mut y);
+        look_up(&table[1..], &mut y);
         assert!(y.iter().rev().eq(&table), "a short table changes nothing");
     }
 }

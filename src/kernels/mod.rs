@@ -10,21 +10,32 @@ mod concat;
 mod conv2d;
 mod dense;
 mod depthwise_conv2d;
+mod mean;
 #[cfg(test)]
 mod oracle;
+mod pad;
+mod pairs;
 mod pool;
+mod resize;
 mod shuffle;
 mod softmax;
+mod strided;
 
-pub(crate) use activation::{relu, tanh};
+pub(crate) use activation::{look_up, requantize};
 pub(crate) use add::add;
 pub(crate) use concat::concat;
 pub(crate) use conv2d::conv2d;
 pub(crate) use dense::dense;
 pub(crate) use depthwise_conv2d::depthwise_conv2d;
+pub(crate) use mean::mean;
+pub(crate) use pad::pad;
+pub(crate) use pairs::{Pair, add_broadcast, mul, prelu, sub};
 pub(crate) use pool::{avg_pool2d, max_pool2d};
+pub(crate) use resize::resize_nearest;
 pub(crate) use shuffle::channel_shuffle;
 pub(crate) use softmax::softmax;
+use strided::repeated;
+pub(crate) use strided::{repeat, slice, transpose};
 
 use crate::arch::Store;
 use crate::ir::{Clamp, Shape, Window};

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
-use zipnet::ir::{Conv2d, Dense, DepthwiseConv2d, Float, Op, Pool2d, Real, Shape, TensorId, Window};
+use zipnet::ir::{
+    Axis, Conv2d, Dense, DepthwiseConv2d, Float, Op, Operands, Pool2d, Real, Shape, TensorId, Window,
+};
 
 use crate::graph::{FloatStore, Net, show};
 use crate::recipe::{Border, BorderName, Init, Kind, Layer, Pair, Recipe};
@@ -141,8 +143,8 @@ impl Kind {
             Kind::Dense { units, bias } => Op::Dense(Dense { units: *units, bias: *bias }),
             Kind::MaxPool2d { kernel, stride, padding } => Op::MaxPool2d(pool(*kernel, *stride, padding, x)),
             Kind::AvgPool2d { kernel, stride, padding } => Op::AvgPool2d(pool(*kernel, *stride, padding, x)),
-            Kind::Add {} => Op::Add,
-            Kind::Concat {} => Op::Concat,
+            Kind::Add {} => Op::Add(Operands::Equal),
+            Kind::Concat {} => Op::Concat { axis: Axis::Channels },
             Kind::ChannelShuffle { groups } => Op::ChannelShuffle { groups: *groups },
             Kind::Relu {} => Op::Relu,
             Kind::Relu6 {} => Op::Relu6,

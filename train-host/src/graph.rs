@@ -1,6 +1,7 @@
 //! A network that owns its numbers, and lends itself as the engine's [`Graph`].
 
 use serde::{Deserialize, Serialize};
+use zipnet::Runner;
 use zipnet::ir::{
     Clamp, Fault, Float, FloatData, Graph, Int, IntData, Node, Op, Packing, Phase, Requant, Scratch, Shape,
     Tensor, TensorId,
@@ -233,6 +234,23 @@ impl Net<Float> {
 }
 
 impl Net<Int> {
+    /// The engine over inputs back to back; outputs back to back. The net must have passed its check.
+    ///
+    /// # Errors
+    /// When `inputs` is no whole number of inputs, or the net is not legal.
+    pub fn run(&self, inputs: &[i8]) -> Result<Vec<i8>> {
+        let (size, made) = (self.input_shape().len(), self.output_shape().len());
+        let mut outputs = vec![0; inputs.len() / size * made];
+        self.with(|graph| {
+            let runner = Runner::new(graph).map_err(|(_, fault)| Error::new(fault))?;
+            let mut arena = vec![0; runner.arena_len()];
+            for (input, output) in inputs.chunks(size).zip(outputs.chunks_mut(made)) {
+                runner.run(&mut arena, input, output).map_err(Error::new)?;
+            }
+            Ok(outputs)
+        })
+    }
+
     /// Bytes of weights and biases in the table.
     pub fn weight_bytes(&self) -> usize {
         self.nodes.iter().map(|n| n.store.weights.len() + 4 * n.store.bias.len()).sum()

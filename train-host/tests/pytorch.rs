@@ -10,7 +10,8 @@ use train_host::graph::{FloatStore, Net};
 use train_host::recipe::Train;
 use train_host::train::{Samples, Trained, train};
 use zipnet::ir::{
-    Bias, Conv2d, Dense, DepthwiseConv2d, Float, Op, Padding, Pool2d, Real, Shape, TensorId, Window,
+    Axis, Bias, Conv2d, Dense, DepthwiseConv2d, Float, Op, Operands, Padding, Pool2d, Real, Shape, TensorId,
+    Window,
 };
 
 fn nets() -> Vec<Value> {
@@ -69,8 +70,8 @@ fn operator(layer: &Value, x: Shape) -> Op {
         "dense" => Op::Dense(Dense { units: int(&layer["units"]), bias }),
         "max_pool2d" => Op::MaxPool2d(Pool2d { window }),
         "avg_pool2d" => Op::AvgPool2d(Pool2d { window }),
-        "add" => Op::Add,
-        "concat" => Op::Concat,
+        "add" => Op::Add(Operands::Equal),
+        "concat" => Op::Concat { axis: Axis::Channels },
         "channel_shuffle" => Op::ChannelShuffle { groups: int(&layer["groups"]) },
         "relu" => Op::Relu,
         "relu6" => Op::Relu6,

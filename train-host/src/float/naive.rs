@@ -141,8 +141,8 @@ fn operator(op: &Op, inputs: &[&[f64]], shapes: &[Shape], y: Shape, n: &Numbers,
                 }
             })
             .collect(),
-        Op::Add => x.iter().zip(inputs[1]).map(|(a, b)| a + b).collect(),
-        Op::Concat => (0..y.len() / units)
+        Op::Add(_) => x.iter().zip(inputs[1]).map(|(a, b)| a + b).collect(),
+        Op::Concat { .. } => (0..y.len() / units)
             .flat_map(|p| {
                 let part = |(x, s): (&&[f64], &Shape)| {
                     let c = usize::from(s.c);
@@ -167,6 +167,13 @@ fn operator(op: &Op, inputs: &[&[f64]], shapes: &[Shape], y: Shape, n: &Numbers,
             })
             .collect(),
         Op::Reshape { .. } => x.to_vec(),
+        Op::Sub(_) | Op::Mul(_) | Op::Prelu { .. } | Op::Mean { .. } => unreachable!("has no float form"),
+        Op::ReluN1To1 | Op::LeakyRelu | Op::HardSwish | Op::Logistic | Op::Requantize => {
+            unreachable!("has no float form")
+        }
+        Op::Pad(_) | Op::Slice(_) | Op::Transpose { .. } | Op::ResizeNearest { .. } => {
+            unreachable!("has no float form")
+        }
         Op::BatchNorm => unreachable!("needs the whole batch"),
     }
 }

@@ -1,6 +1,8 @@
 //! A float net made ready to run: which kernel each node takes, and where tensors lie.
 
-use zipnet::ir::{Conv2d, DepthwiseConv2d, Float, Op, Padding, Pool2d, Shape, TensorId, Window};
+use zipnet::ir::{
+    Axis, Conv2d, DepthwiseConv2d, Fault, Float, Op, Operands, Padding, Pool2d, Shape, TensorId, Window,
+};
 
 use super::conv::{Conv, pack};
 use super::depthwise::{DepthMap, Depthwise};
@@ -11,7 +13,7 @@ use super::pointwise::{Affine, Apply, Function, Softmax, Sum};
 use super::pool::{AvgPool, MaxPool, PoolMap};
 use super::simd::Isa;
 use super::taps::{Patch, Slide};
-use crate::graph::{FloatStore, Net};
+use crate::graph::{FloatStore, Net, NetNode};
 
 /// A net made ready to run.
 #[derive(Clone, Debug)]
@@ -156,6 +158,11 @@ pub(crate) struct Numbers {
     pub(crate) shift: Vec<f32>,
 }
 
+/// Where an operator without a float form ends; [`Net::check`] refuses such a net in words.
+fn no_float_form(node: &NetNode<Float>) -> ! {
+    panic!("layer {:?} ({}): {}", node.name, node.op.name(), Fault::NotFloat.text())
+}
+
 impl Plan {
     /// The plan of a net.
     ///
@@ -196,8 +203,8 @@ impl Plan {
                 }
                 Op::MaxPool2d(pool) => (Work::MaxPool(PoolMap::new(pool, x, y)), inputs),
                 Op::AvgPool2d(pool) => (Work::AvgPool(PoolMap::new(pool, x, y)), inputs),
-                Op::Add => (Work::Add { relu: alone, norm: None }, inputs),
-                Op::Concat => {
+                Op::Add(Operands::Equal) => (Work::Add { relu: alone, norm: None }, inputs),
+                Op::Concat { axis: Axis::Channels } => {
                     (Work::Concat(node.inputs.iter().map(|&id| net.shape(id).c.into()).collect()), inputs)
                 }
                 Op::ChannelShuffle { groups } => {
@@ -218,6 +225,15 @@ impl Plan {
                     plan.slot_of[node.output.at()] = inputs[0];
                     plan.drop_out(node.output, dropout);
                     continue;
+                }
+                Op::Add(Operands::Broadcast | Operands::Left(_) | Operands::Right(_))
+                | Op::Concat { axis: Axis::Rows | Axis::Columns } => no_float_form(node),
+                Op::Sub(_) | Op::Mul(_) | Op::Prelu { .. } | Op::Mean { .. } => no_float_form(node),
+                Op::ReluN1To1 | Op::LeakyRelu | Op::HardSwish | Op::Logistic | Op::Requantize => {
+                    no_float_form(node)
+                }
+                Op::Pad(_) | Op::Slice(_) | Op::Transpose { .. } | Op::ResizeNearest { .. } => {
+                    no_float_form(node)
                 }
                 Op::BatchNorm => {
                     (Work::BatchNorm { channels: x.c.into(), relu: alone, left: false }, inputs)

@@ -1,7 +1,8 @@
 //! Small nets for tests, between them every operator in odd shapes.
 
 use zipnet::ir::{
-    Bias, Conv2d, Dense, DepthwiseConv2d, Float, Op, Padding, Pool2d, Real, Shape, TensorId, Window,
+    Axis, Bias, Conv2d, Dense, DepthwiseConv2d, Float, Op, Operands, Padding, Pool2d, Real, Shape, TensorId,
+    Window,
 };
 
 use crate::graph::{FloatStore, Net};
@@ -95,16 +96,16 @@ pub(crate) fn branching() -> Net<Float> {
     let a = m.add(Op::BatchNorm, &[a]);
     let a = m.add(Op::Relu, &[a]);
     let b = m.add(Op::AvgPool2d(pool([3, 2], [2, 1], [1, 0, 1, 0])), &[x]);
-    let c = m.add(Op::Concat, &[b, a]);
+    let c = m.add(Op::Concat { axis: Axis::Channels }, &[b, a]);
     let d = m.add(conv(9, window([1, 1], [1, 1], [1, 1], [0; 4]), 3, 3, Bias::None), &[c]);
     let d = m.add(Op::BatchNorm, &[d]);
     let d = m.add(Op::Relu, &[d]);
     let d = m.add(Op::ChannelShuffle { groups: 3 }, &[d]);
     let d = m.add(depthwise(1, window([3, 2], [1, 1], [1, 2], [1, 1, 2, 0]), Bias::Channel), &[d]);
     let d = m.add(Op::BatchNorm, &[d]);
-    let e = m.add(Op::Add, &[d, c]);
+    let e = m.add(Op::Add(Operands::Equal), &[d, c]);
     let f = m.add(Op::Relu6, &[e]);
-    let g = m.add(Op::Add, &[f, f]);
+    let g = m.add(Op::Add(Operands::Equal), &[f, f]);
     let h = m.add(Op::MaxPool2d(pool([2, 3], [2, 2], [0, 1, 1, 2])), &[g]);
     let i = m.add(Op::Softmax, &[h]);
     let j = m.add(Op::Reshape { shape: Shape::new(1, m.0.shape(i).h * m.0.shape(i).w, 9) }, &[i]);
@@ -112,7 +113,7 @@ pub(crate) fn branching() -> Net<Float> {
     let l = m.add(conv(14, window([1, 2], [1, 1], [1, 1], [0; 4]), 1, 27, Bias::Channel), &[k]);
     let l = m.add(Op::Tanh, &[l]);
     let l = m.add(Op::ChannelShuffle { groups: 7 }, &[l]);
-    let n = m.add(Op::Add, &[l, l]);
+    let n = m.add(Op::Add(Operands::Equal), &[l, l]);
     m.add(Op::Dense(Dense { units: 4, bias: Bias::Channel }), &[n]);
     m.0
 }

@@ -93,7 +93,13 @@ fn of(op: &Op) -> Activation {
         Op::Conv2d(_) | Op::DepthwiseConv2d(_) | Op::Dense(_) | Op::MaxPool2d(_) | Op::AvgPool2d(_) => {
             Activation::None
         }
-        Op::Add | Op::Concat | Op::ChannelShuffle { .. } | Op::Tanh | Op::Softmax => Activation::None,
+        Op::Add(_) | Op::Concat { .. } | Op::ChannelShuffle { .. } | Op::Tanh | Op::Softmax => {
+            Activation::None
+        }
+        Op::ReluN1To1 => Activation::ReluN1To1,
+        Op::Sub(_) | Op::Mul(_) | Op::Prelu { .. } | Op::Mean { .. } => Activation::None,
+        Op::LeakyRelu | Op::HardSwish | Op::Logistic | Op::Requantize => Activation::None,
+        Op::Pad(_) | Op::Slice(_) | Op::Transpose { .. } | Op::ResizeNearest { .. } => Activation::None,
         Op::Reshape { .. } | Op::BatchNorm => Activation::None,
     }
 }
@@ -102,16 +108,18 @@ fn of(op: &Op) -> Activation {
 fn has_clamp(op: &Op) -> bool {
     match op {
         Op::Conv2d(_) | Op::DepthwiseConv2d(_) | Op::Dense(_) | Op::MaxPool2d(_) | Op::AvgPool2d(_) => true,
-        Op::Add => true,
-        Op::Relu | Op::Relu6 => false, // its clamp is its own
-        Op::Concat | Op::ChannelShuffle { .. } | Op::Tanh | Op::Softmax => false,
+        Op::Add(_) | Op::Sub(_) | Op::Mul(_) | Op::Mean { .. } | Op::Prelu { .. } => true,
+        Op::Relu | Op::Relu6 | Op::ReluN1To1 | Op::Requantize => false, // its clamp is its own
+        Op::LeakyRelu | Op::HardSwish | Op::Logistic => false,
+        Op::Pad(_) | Op::Slice(_) | Op::Transpose { .. } | Op::ResizeNearest { .. } => false,
+        Op::Concat { .. } | Op::ChannelShuffle { .. } | Op::Tanh | Op::Softmax => false,
         Op::Reshape { .. } | Op::BatchNorm => false,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use zipnet::ir::{Bias, Shape};
+    use zipnet::ir::{Bias, Operands, Shape};
 
     use super::super::naive::{Author, conv, evaluate, pool};
     use super::*;
@@ -150,7 +158,7 @@ mod tests {
         let x = a.push(conv(2, 1, 2, Bias::Channel), &[input]);
         let y = a.push(Op::MaxPool2d(pool(1, 1, 0)), &[x]);
         let y = a.push(Op::Relu, &[y]);
-        a.push(Op::Add, &[x, y]);
+        a.push(Op::Add(Operands::Equal), &[x, y]);
         hoist(&mut a.net);
         assert_eq!(names(&a.net), ["conv2d", "max_pool2d", "relu", "add"]);
         // The pool, though, which only the relu reads, takes it over.

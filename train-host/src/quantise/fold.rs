@@ -40,7 +40,11 @@ pub fn fold(net: &Net<Float>) -> Result<Net<Float>> {
 pub(super) fn has_weights(op: &Op) -> bool {
     match op {
         Op::Conv2d(_) | Op::DepthwiseConv2d(_) | Op::Dense(_) => true,
-        Op::MaxPool2d(_) | Op::AvgPool2d(_) | Op::Add | Op::Concat | Op::ChannelShuffle { .. } => false,
+        Op::MaxPool2d(_) | Op::AvgPool2d(_) | Op::Add(_) | Op::Concat { .. } => false,
+        Op::ChannelShuffle { .. } => false,
+        Op::Sub(_) | Op::Mul(_) | Op::Prelu { .. } | Op::Mean { .. } => false,
+        Op::ReluN1To1 | Op::LeakyRelu | Op::HardSwish | Op::Logistic | Op::Requantize => false,
+        Op::Pad(_) | Op::Slice(_) | Op::Transpose { .. } | Op::ResizeNearest { .. } => false,
         Op::Relu | Op::Relu6 | Op::Tanh | Op::Softmax | Op::Reshape { .. } | Op::BatchNorm => false,
     }
 }
@@ -64,9 +68,11 @@ fn give_bias(net: &mut Net<Float>) {
             Op::Conv2d(conv) => &mut conv.bias,
             Op::DepthwiseConv2d(conv) => &mut conv.bias,
             Op::Dense(dense) => &mut dense.bias,
-            Op::MaxPool2d(_) | Op::AvgPool2d(_) | Op::Add | Op::Concat | Op::ChannelShuffle { .. } => {
-                continue;
-            }
+            Op::MaxPool2d(_) | Op::AvgPool2d(_) | Op::Add(_) | Op::Concat { .. } => continue,
+            Op::ChannelShuffle { .. } => continue,
+            Op::Sub(_) | Op::Mul(_) | Op::Prelu { .. } | Op::Mean { .. } => continue,
+            Op::ReluN1To1 | Op::LeakyRelu | Op::HardSwish | Op::Logistic | Op::Requantize => continue,
+            Op::Pad(_) | Op::Slice(_) | Op::Transpose { .. } | Op::ResizeNearest { .. } => continue,
             Op::Relu | Op::Relu6 | Op::Tanh | Op::Softmax | Op::Reshape { .. } | Op::BatchNorm => continue,
         };
         if bias.is_empty() {
@@ -165,6 +171,7 @@ fn drop_unused(net: &mut Net<Float>) {
 mod tests {
     use super::super::naive::{Author, conv, dense, depthwise, evaluate, every_operator, pool};
     use super::*;
+    use zipnet::ir::{Axis, Operands};
 
     fn output(net: &Net<Float>, sample: &[f32]) -> Vec<f64> {
         evaluate(net, sample).swap_remove(net.output.at())
@@ -218,7 +225,7 @@ mod tests {
             let third = a.push(conv(2, 1, 5, bias), &[third]);
             let third = a.push(Op::Reshape { shape: Shape::flat(16) }, &[third]);
             let fourth = a.push(dense(3, if bias.is_empty() { bias } else { Bias::Channel }), &[input]);
-            a.push(Op::Concat, &[first, second, third, fourth]);
+            a.push(Op::Concat { axis: Axis::Channels }, &[first, second, third, fourth]);
             let (names, difference) = folded(&mut a);
             assert_eq!(difference, 0.0);
             assert_eq!(names.len(), 9, "nothing is added: {names:?}");
@@ -232,9 +239,9 @@ mod tests {
         let input = a.net.input;
         let pooled = a.push(Op::MaxPool2d(pool(2, 2, 0)), &[input]);
         let seen = a.push(conv(2, 1, 2, Bias::Channel), &[input]);
-        let summed = a.push(Op::Add, &[seen, input]);
+        let summed = a.push(Op::Add(Operands::Equal), &[seen, input]);
         let summed = a.push(Op::AvgPool2d(pool(2, 2, 0)), &[summed]);
-        let sum = a.push(Op::Add, &[summed, pooled]);
+        let sum = a.push(Op::Add(Operands::Equal), &[summed, pooled]);
         a.push(conv(2, 1, 2, Bias::Channel), &[sum]);
         let (names, difference) = folded(&mut a);
         assert_eq!(difference, 0.0);
@@ -252,7 +259,7 @@ mod tests {
             let input = a.net.input;
             let t = a.push(conv(4, 2, 1, Bias::Unit), &[input]);
             let normed = a.push(Op::BatchNorm, &[t]);
-            a.push(Op::Add, &[normed, if shared { t } else { normed }]);
+            a.push(Op::Add(Operands::Equal), &[normed, if shared { t } else { normed }]);
             a
         };
         let (names, difference) = folded(&mut build(false));

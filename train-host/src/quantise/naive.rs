@@ -3,8 +3,8 @@
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
 use zipnet::ir::{
-    Bias, Conv2d, Dense, DepthwiseConv2d, Float, FloatData, Op, Padding, Pool2d, Real, Shape, TensorId,
-    Window,
+    Axis, Bias, Conv2d, Dense, DepthwiseConv2d, Float, FloatData, Op, Operands, Padding, Pool2d, Real, Shape,
+    TensorId, Window,
 };
 
 use crate::graph::{FloatStore, Net};
@@ -61,8 +61,8 @@ pub(crate) fn evaluate(net: &Net<Float>, sample: &[f32]) -> Vec<Vec<f64>> {
                 let seen: Vec<_> = taps(&pool.window, x, h, l).into_iter().flatten().collect();
                 seen.iter().map(|&(r, q)| input(0)[at(x, r, q, c)]).sum::<f64>() / seen.len() as f64
             }),
-            Op::Add => input(0).iter().zip(input(1)).map(|(a, b)| a + b).collect(),
-            Op::Concat => each(y, |h, l, c| {
+            Op::Add(_) => input(0).iter().zip(input(1)).map(|(a, b)| a + b).collect(),
+            Op::Concat { .. } => each(y, |h, l, c| {
                 let mut c = c;
                 for &id in &node.inputs {
                     let shape = net.shape(id);
@@ -86,6 +86,13 @@ pub(crate) fn evaluate(net: &Net<Float>, sample: &[f32]) -> Vec<Vec<f64>> {
                 pixels.flat_map(softmax).collect()
             }
             Op::Reshape { .. } => input(0).to_vec(),
+            Op::Sub(_) | Op::Mul(_) | Op::Prelu { .. } | Op::Mean { .. } => unreachable!("has no float form"),
+            Op::ReluN1To1 | Op::LeakyRelu | Op::HardSwish | Op::Logistic | Op::Requantize => {
+                unreachable!("has no float form")
+            }
+            Op::Pad(_) | Op::Slice(_) | Op::Transpose { .. } | Op::ResizeNearest { .. } => {
+                unreachable!("has no float form")
+            }
             Op::BatchNorm => each(y, |h, l, c| {
                 let s = &node.store;
                 let root = (f64::from(s.variance[c]) + f64::from(FloatData::EPSILON)).sqrt();
@@ -222,10 +229,10 @@ pub(crate) fn every_operator(seed: u64) -> Author {
     let side = a.push(depthwise(3, 1, Bias::Unit), &[input]);
     let side = a.push(Op::Tanh, &[side]);
     let t = a.push(conv(6, 3, 4, Bias::Unit), &[stem]);
-    let t = a.push(Op::Add, &[stem, t]);
+    let t = a.push(Op::Add(Operands::Equal), &[stem, t]);
     let t = a.push(Op::BatchNorm, &[t]);
     let t = a.push(Op::Relu6, &[t]);
-    let t = a.push(Op::Concat, &[t, side, stem]);
+    let t = a.push(Op::Concat { axis: Axis::Channels }, &[t, side, stem]);
     let t = a.push(Op::ChannelShuffle { groups: 3 }, &[t]);
     let t = a.push(Op::MaxPool2d(pool(3, 2, 1)), &[t]);
     let t = a.push(Op::Relu, &[t]);
@@ -234,7 +241,7 @@ pub(crate) fn every_operator(seed: u64) -> Author {
     let t = a.push(Op::Relu, &[t]);
     let both = a.push(conv(8, 2, 4, Bias::Channel), &[t]);
     let t = a.push(Op::Relu, &[both]);
-    let t = a.push(Op::Add, &[both, t]);
+    let t = a.push(Op::Add(Operands::Equal), &[both, t]);
     let t = a.push(Op::Reshape { shape: Shape::flat(32) }, &[t]);
     let t = a.push(dense(12, Bias::None), &[t]);
     let t = a.push(Op::BatchNorm, &[t]);

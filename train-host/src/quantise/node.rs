@@ -1,9 +1,10 @@
 //! The numbers of one int8 operator, from those of the float one and the scales around it.
 
-use zipnet::ir::{Float, Op, Real, Shape};
+use zipnet::ir::{Fault, Float, Op, Operands, Real, Shape};
 
 use super::factors::{self, Activation, Scale};
 use super::fold::weights_of;
+use super::tables;
 use crate::float::Executor;
 use crate::graph::{FloatStore, IntStore, Net};
 use crate::{Error, Result};
@@ -36,16 +37,30 @@ pub(super) fn store(op: &Op, float: &FloatStore, around: &Around<'_>) -> Result<
     let requant = match op {
         Op::Conv2d(_) | Op::DepthwiseConv2d(_) | Op::Dense(_) => return weighted(op, float, around),
         Op::MaxPool2d(_) | Op::AvgPool2d(_) => vec![],
-        Op::Add => factors::add(input.scale, around.inputs[1].scale, around.output.scale)?.to_vec(),
-        Op::Relu | Op::Relu6 => vec![factors::relu(input.scale, around.output.scale)?],
+        Op::Add(Operands::Equal) => {
+            factors::add(input.scale, around.inputs[1].scale, around.output.scale)?.to_vec()
+        }
+        Op::Relu | Op::Relu6 => vec![factors::requantize(input.scale, around.output.scale)?],
         Op::Softmax => vec![factors::softmax(input.scale, 1.0)?],
         Op::Tanh => {
-            return Ok(IntStore { weights: factors::tanh(input)?.to_vec(), ..IntStore::default() });
+            return Ok(IntStore { weights: tables::tanh(input)?.to_vec(), ..IntStore::default() });
         }
-        Op::Concat | Op::ChannelShuffle { .. } | Op::Reshape { .. } => vec![],
+        Op::Concat { .. } | Op::ChannelShuffle { .. } | Op::Reshape { .. } => vec![],
+        Op::Add(Operands::Broadcast | Operands::Left(_) | Operands::Right(_)) => return Err(no_float_form()),
+        Op::Sub(_) | Op::Mul(_) | Op::Prelu { .. } | Op::Mean { .. } => return Err(no_float_form()),
+        Op::ReluN1To1 | Op::LeakyRelu | Op::HardSwish | Op::Logistic | Op::Requantize => {
+            return Err(no_float_form());
+        }
+        Op::Pad(_) | Op::Slice(_) | Op::Transpose { .. } | Op::ResizeNearest { .. } => {
+            return Err(no_float_form());
+        }
         Op::BatchNorm => return Err(Error::new("a batch norm has no int8 form; fold the net first")),
     };
     Ok(IntStore { requant, clamp, ..IntStore::default() })
+}
+
+fn no_float_form() -> Error {
+    Error::new(Fault::NotFloat)
 }
 
 /// Weights symmetric about 0 with a scale for each output channel; biases at the scale of the accumulator, with what

@@ -80,7 +80,7 @@ impl Groups {
 
 #[cfg(test)]
 mod tests {
-    use zipnet::ir::{Bias, Op, Shape};
+    use zipnet::ir::{Axis, Bias, Op, Shape};
 
     use super::super::activation::fuse;
     use super::super::naive::{Author, conv, pool};
@@ -93,7 +93,7 @@ mod tests {
         let x = a.push(conv(2, 1, 2, Bias::Channel), &[input]);
         let y = a.push(conv(2, 1, 2, Bias::Channel), &[x]);
         let z = a.push(Op::MaxPool2d(pool(1, 1, 0)), &[y]);
-        let both = a.push(Op::Concat, &[z, x]);
+        let both = a.push(Op::Concat { axis: Axis::Channels }, &[z, x]);
         let tanh = a.push(Op::Tanh, &[both]);
         let pooled = a.push(Op::AvgPool2d(pool(2, 2, 0)), &[tanh]);
         let end = a.push(Op::Softmax, &[pooled]);

@@ -60,11 +60,17 @@ pub(super) fn fixed(net: &Net<Float>) -> Vec<Option<Fixed>> {
             Op::Softmax => Some(Fixed::Softmax),
             Op::MaxPool2d(_)
             | Op::AvgPool2d(_)
-            | Op::Concat
+            | Op::Concat { .. }
             | Op::ChannelShuffle { .. }
+            | Op::Pad(_)
+            | Op::Slice(_)
+            | Op::Transpose { .. }
+            | Op::ResizeNearest { .. }
             | Op::Reshape { .. } => fixed[node.inputs[0].at()],
-            Op::Conv2d(_) | Op::DepthwiseConv2d(_) | Op::Dense(_) | Op::Add | Op::BatchNorm => None,
-            Op::Relu | Op::Relu6 => None,
+            Op::Logistic => Some(Fixed::Softmax),
+            Op::Conv2d(_) | Op::DepthwiseConv2d(_) | Op::Dense(_) | Op::Add(_) | Op::BatchNorm => None,
+            Op::Sub(_) | Op::Mul(_) | Op::Prelu { .. } | Op::Mean { .. } => None,
+            Op::Relu | Op::Relu6 | Op::ReluN1To1 | Op::LeakyRelu | Op::HardSwish | Op::Requantize => None,
         };
     }
     fixed
@@ -72,7 +78,7 @@ pub(super) fn fixed(net: &Net<Float>) -> Vec<Option<Fixed>> {
 
 #[cfg(test)]
 mod tests {
-    use zipnet::ir::{Bias, Shape};
+    use zipnet::ir::{Axis, Bias, Shape};
 
     use super::super::naive::{Author, conv, pool};
     use super::*;
@@ -83,10 +89,10 @@ mod tests {
         let input = a.net.input;
         let x = a.push(conv(2, 1, 2, Bias::Channel), &[input]);
         let y = a.push(conv(2, 1, 2, Bias::Channel), &[input]);
-        a.push(Op::Concat, &[x, y]);
+        a.push(Op::Concat { axis: Axis::Channels }, &[x, y]);
         let (x, y) = (a.push(Op::Tanh, &[x]), a.push(Op::Tanh, &[y]));
         let y = a.push(Op::MaxPool2d(pool(1, 1, 0)), &[y]);
-        a.push(Op::Concat, &[x, y]);
+        a.push(Op::Concat { axis: Axis::Channels }, &[x, y]);
         let count = a.net.nodes.len();
         separate(&mut a.net).expect("separates");
         assert_eq!(a.net.nodes.len(), count);
@@ -100,7 +106,7 @@ mod tests {
         let y = a.push(Op::Tanh, &[x]);
         let z = a.push(Op::Softmax, &[x]);
         let pooled = a.push(Op::AvgPool2d(pool(1, 1, 0)), &[input]);
-        a.push(Op::Concat, &[y, x, y, z, pooled, input]);
+        a.push(Op::Concat { axis: Axis::Channels }, &[y, x, y, z, pooled, input]);
         separate(&mut a.net).expect("separates");
         a.net.check(0).expect("legal");
         let added: Vec<&str> =

@@ -1,7 +1,7 @@
 //! Whole nets quantised and run by the engine, against a float evaluation.
 
 use zipnet::Runner;
-use zipnet::ir::{Bias, Conv2d, Op, Padding, Shape, Window};
+use zipnet::ir::{Axis, Bias, Conv2d, Op, Operands, Padding, Shape, Window};
 
 use super::naive::{Author, conv, dense, depthwise, evaluate, every_operator, pool};
 use super::*;
@@ -58,7 +58,7 @@ fn on_grid(author: &mut Author, origin: f32, count: usize) -> Vec<Vec<f32>> {
 fn error_of_one(op: Op, origin: f32, follow: Option<Op>) -> f64 {
     let mut a = Author::new(Shape::new(6, 5, 4), origin, 17);
     let input = a.net.input;
-    let t = a.push(op, &if op == Op::Add { vec![input; 2] } else { vec![input] });
+    let t = a.push(op, &if op == Op::Add(Operands::Equal) { vec![input; 2] } else { vec![input] });
     let channels = usize::from(a.net.shape(t).c);
     let store = &mut a.net.nodes[0].store;
     let count = store.weights.len();
@@ -121,7 +121,7 @@ fn one_operator_is_within_half_a_step() {
     for op in moves {
         assert!(error_of_one(op, 0.0, None) < 1e-3, "{op:?}");
     }
-    for op in [Op::AvgPool2d(pool(3, 2, 1)), Op::Relu, Op::Relu6, Op::Add] {
+    for op in [Op::AvgPool2d(pool(3, 2, 1)), Op::Relu, Op::Relu6, Op::Add(Operands::Equal)] {
         assert!(error_of_one(op, 0.0, None) <= 0.51, "{op:?}");
     }
     for op in [Op::Tanh, Op::Softmax] {
@@ -180,8 +180,8 @@ fn random_net(seed: u64) -> Author {
             2 => (depthwise(1, 1, bias), vec![x]),
             3 => (Op::MaxPool2d(pool(2, 1, 1)), vec![x]),
             4 => (Op::AvgPool2d(pool(2, 2, 0)), vec![x]),
-            5 => (Op::Add, vec![x, y]),
-            6 => (Op::Concat, vec![x, y, x]),
+            5 => (Op::Add(Operands::Equal), vec![x, y]),
+            6 => (Op::Concat { axis: Axis::Channels }, vec![x, y, x]),
             7 => (Op::ChannelShuffle { groups: 2 }, vec![x]),
             8 | 9 => (Op::Relu, vec![x]),
             10 => (Op::Relu6, vec![x]),

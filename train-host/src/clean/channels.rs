@@ -1,0 +1,277 @@
+//! Channels that go: those whose value never changes, and those that every reader weighs with 0.
+//!
+//! A channel of a tensor may be tied to channels of others: what a depthwise convolution, a pool or an activation makes
+//! of it goes with it. Tied channels form a set that goes as a whole or not at all. It goes if each convolution and
+//! dense layer that reads one of them either has only weights of 0 for it or can be told its constant value: times the
+//! sum of its weights that is added to the bias, which is exact where no tap of it can lie on the border, or where the
+//! value is what the border reads.
+
+use std::collections::BTreeMap;
+
+use zipnet::ir::{Int, Op, Padding, TensorId};
+
+use super::range::{Range, ranges};
+use crate::graph::Net;
+use crate::{Error, Result};
+
+/// Takes away every channel that can go.
+pub(super) fn remove(net: &mut Net<Int>) -> Result<Vec<String>> {
+    let ranges = ranges(net)?;
+    let keep = keep(net, &ranges);
+    if keep.iter().flatten().all(|&keep| keep) {
+        return Ok(Vec::new());
+    }
+    let (macs, bytes) = (net.macs(), net.weight_bytes());
+    let mut notes = Vec::new();
+    for node in net.nodes.iter().filter(|node| node.op.weights(net.shape(node.inputs[0])) > 0) {
+        let gone = keep[node.output.at()].iter().filter(|&&keep| !keep).count();
+        if gone > 0 {
+            let of = keep[node.output.at()].len();
+            notes.push(format!(
+                "{gone} of {of} channels of {} went: constant, or weighed by nobody",
+                node.name
+            ));
+        }
+    }
+    apply(net, &ranges, &keep)?;
+    notes.push(format!(
+        "that saves {} multiplications and {} weight bytes",
+        macs - net.macs(),
+        bytes - net.weight_bytes()
+    ));
+    Ok(notes)
+}
+
+/// Weights that make output channel `unit`, each with the input channel it reads.
+pub(super) fn taps(
+    op: &Op,
+    channels: usize,
+    units: usize,
+    weights: usize,
+    unit: usize,
+) -> impl Iterator<Item = (usize, usize)> {
+    let (first, step, count, read): (usize, usize, usize, Box<dyn Fn(usize) -> usize>) = match op {
+        Op::Conv2d(conv) => {
+            let (span, groups) = (usize::from(conv.span), usize::from(conv.groups));
+            let start = unit / (units / groups) * (channels / groups);
+            let each = weights / units;
+            (unit * each, 1, each, Box::new(move |i| (start + i % span) % channels))
+        }
+        Op::DepthwiseConv2d(conv) => {
+            let multiplier = usize::from(conv.multiplier);
+            (unit, units, weights / units, Box::new(move |_| unit / multiplier))
+        }
+        _ => {
+            let each = weights / units;
+            (unit * each, 1, each, Box::new(move |i| i % channels))
+        }
+    };
+    (0..count).map(move |i| (first + i * step, read(i)))
+}
+
+/// Whether a tap may lie on the border.
+pub(super) fn has_border(op: &Op) -> bool {
+    match op {
+        Op::Conv2d(conv) => conv.window.padding != Padding::NONE,
+        Op::DepthwiseConv2d(conv) => conv.window.padding != Padding::NONE,
+        _ => false,
+    }
+}
+
+/// Whether an operator sums over its input channels, so that each of them can go by itself.
+fn absorbs(op: &Op) -> bool {
+    match op {
+        Op::Conv2d(conv) => conv.groups == 1,
+        Op::Dense(_) => true,
+        _ => false,
+    }
+}
+
+/// Sets of tied channels.
+struct Ties {
+    parent: Vec<usize>,
+    /// First channel of each tensor.
+    first: Vec<usize>,
+    blocked: Vec<bool>,
+}
+
+impl Ties {
+    fn new(net: &Net<Int>) -> Self {
+        let mut first = Vec::new();
+        let mut count = 0;
+        for tensor in &net.tensors {
+            first.push(count);
+            count += usize::from(tensor.shape.c);
+        }
+        Self { parent: (0..count).collect(), first, blocked: vec![false; count] }
+    }
+
+    fn at(&self, tensor: TensorId, channel: usize) -> usize {
+        self.first[tensor.at()] + channel
+    }
+
+    fn root(&mut self, mut at: usize) -> usize {
+        while self.parent[at] != at {
+            self.parent[at] = self.parent[self.parent[at]];
+            at = self.parent[at];
+        }
+        at
+    }
+
+    fn tie(&mut self, a: usize, b: usize) {
+        let (a, b) = (self.root(a), self.root(b));
+        self.parent[a] = b;
+    }
+
+    fn block(&mut self, net: &Net<Int>, tensor: TensorId) {
+        for channel in 0..usize::from(net.shape(tensor).c) {
+            let at = self.at(tensor, channel);
+            self.blocked[at] = true;
+        }
+    }
+}
+
+/// For every tensor, which channels stay.
+fn keep(net: &Net<Int>, ranges: &[Vec<Range>]) -> Vec<Vec<bool>> {
+    let mut ties = Ties::new(net);
+    ties.block(net, net.input);
+    ties.block(net, net.output);
+    for node in &net.nodes {
+        let (x, y) = (node.inputs[0], node.output);
+        let (channels, made) = (usize::from(net.shape(x).c), usize::from(net.shape(y).c));
+        match &node.op {
+            op if absorbs(op) => {}
+            Op::DepthwiseConv2d(conv) => {
+                let multiplier = usize::from(conv.multiplier);
+                (0..made).for_each(|c| ties.tie(ties.at(x, c / multiplier), ties.at(y, c)));
+            }
+            Op::MaxPool2d(_)
+            | Op::AvgPool2d(_)
+            | Op::Relu
+            | Op::Relu6
+            | Op::ReluN1To1
+            | Op::Requantize
+            | Op::Tanh
+            | Op::Logistic
+            | Op::HardSwish
+            | Op::LeakyRelu
+            | Op::ResizeNearest { .. } => {
+                (0..made).for_each(|c| ties.tie(ties.at(x, c), ties.at(y, c)));
+            }
+            Op::Reshape { .. } if made.is_multiple_of(channels) && net.shape(y).len() == made => {
+                (0..made).for_each(|c| ties.tie(ties.at(x, c % channels), ties.at(y, c)));
+            }
+            _ => {
+                node.inputs.iter().for_each(|&id| ties.block(net, id));
+                ties.block(net, y);
+            }
+        }
+    }
+    for node in net.nodes.iter().filter(|node| absorbs(&node.op)) {
+        let x = node.inputs[0];
+        for (channel, &range) in ranges[x.at()].iter().enumerate() {
+            if !told(net, node, channel, range) {
+                let at = ties.at(x, channel);
+                ties.blocked[at] = true;
+            }
+        }
+    }
+    let mut stays: BTreeMap<usize, bool> = BTreeMap::new();
+    for at in 0..ties.parent.len() {
+        let root = ties.root(at);
+        *stays.entry(root).or_default() |= ties.blocked[at];
+    }
+    // A tensor keeps at least one channel.
+    loop {
+        let keep: Vec<Vec<bool>> = (0..net.tensors.len())
+            .map(|t| {
+                let channels = 0..usize::from(net.tensors[t].shape.c);
+                channels.map(|c| stays[&ties.root(ties.first[t] + c)]).collect()
+            })
+            .collect();
+        match keep.iter().position(|keep| !keep.contains(&true)) {
+            Some(t) => {
+                let root = ties.root(ties.first[t]);
+                stays.insert(root, true);
+            }
+            None => return keep,
+        }
+    }
+}
+
+/// Whether a reader's bias can take the place of a channel.
+fn told(net: &Net<Int>, node: &crate::graph::NetNode<Int>, channel: usize, range: Range) -> bool {
+    let zero = net.tensors[node.inputs[0].at()].meta.zero;
+    let exact = range.constant().is_some_and(|value| !has_border(&node.op) || value == zero);
+    exact || weights_of(net, node, channel).all(|at| node.store.weights[at] == 0)
+}
+
+/// The weights by which an operator that absorbs reads a channel.
+fn weights_of<'a>(
+    net: &'a Net<Int>,
+    node: &'a crate::graph::NetNode<Int>,
+    channel: usize,
+) -> impl Iterator<Item = usize> + use<'a> {
+    let channels = usize::from(net.shape(node.inputs[0]).c);
+    (channel..node.store.weights.len()).step_by(channels)
+}
+
+/// Takes the channels that do not stay out of every tensor and every node.
+fn apply(net: &mut Net<Int>, ranges: &[Vec<Range>], keep: &[Vec<bool>]) -> Result<()> {
+    for i in 0..net.nodes.len() {
+        let (x, y) = (net.nodes[i].inputs[0], net.nodes[i].output);
+        let (kept_in, kept_out) = (&keep[x.at()], &keep[y.at()]);
+        let (channels, units) = (kept_in.len(), kept_out.len());
+        let count = |kept: &[bool]| kept.iter().filter(|&&kept| kept).count() as u16; // not more than before
+        let node = &mut net.nodes[i];
+        match node.op {
+            Op::Conv2d(_) | Op::Dense(_) if absorbs(&node.op) => {
+                let mut added = vec![0i64; units];
+                let each = node.store.weights.len() / units;
+                for (at, &w) in node.store.weights.iter().enumerate() {
+                    let channel = at % channels;
+                    if !kept_in[channel] {
+                        let value = ranges[x.at()][channel].constant().unwrap_or(0); // else weighed by 0
+                        added[at / each] += i64::from(w) * i64::from(value);
+                    }
+                }
+                for (at, bias) in node.store.bias.iter_mut().enumerate() {
+                    let sum = i64::from(*bias) + added[at % units];
+                    *bias = i32::try_from(sum)
+                        .map_err(|_| Error::new(format!("{}: a bias of {sum} exceeds i32", node.name)))?;
+                }
+                let mut at = 0..;
+                node.store.weights.retain(|_| {
+                    at.next().is_some_and(|at: usize| kept_out[at / each] && kept_in[at % channels])
+                });
+                retain(&mut node.store.bias, kept_out);
+                retain(&mut node.store.requant, kept_out);
+                match &mut node.op {
+                    Op::Conv2d(conv) => (conv.units, conv.span) = (count(kept_out), count(kept_in)),
+                    Op::Dense(dense) => dense.units = count(kept_out),
+                    _ => {}
+                }
+            }
+            Op::DepthwiseConv2d(_) => {
+                retain(&mut node.store.weights, kept_out);
+                retain(&mut node.store.bias, kept_out);
+                retain(&mut node.store.requant, kept_out);
+            }
+            Op::Reshape { mut shape } if kept_out.contains(&false) => {
+                shape.c = count(kept_out);
+                node.op = Op::Reshape { shape };
+            }
+            _ => {}
+        }
+    }
+    for (tensor, kept) in net.tensors.iter_mut().zip(keep) {
+        tensor.shape.c = kept.iter().filter(|&&kept| kept).count() as u16; // not more than before
+    }
+    Ok(())
+}
+
+/// Keeps the elements of the channels that stay; the last axis is the channels.
+fn retain<T>(values: &mut Vec<T>, keep: &[bool]) {
+    let mut stays = keep.iter().cycle();
+    values.retain(|_| stays.next().is_some_and(|&keep| keep));
+}

@@ -1,0 +1,287 @@
+//! Operators that only move elements: renaming extents, concatenation, slices, transposition, borders, resizing.
+
+use zipnet::ir::{Axis, Op, Pad, Shape, Slice};
+
+use super::super::model::{Kind, Operator};
+use super::{Lowering, Place, extents};
+use crate::graph::IntStore;
+use crate::{Error, Result};
+
+impl Lowering<'_> {
+    /// RESHAPE, SQUEEZE, EXPAND_DIMS: the same bytes.
+    pub(super) fn rename(&mut self, operator: &Operator) -> Result<()> {
+        let id = self.live_any(self.input(operator, 0)?)?;
+        self.alias(operator.outputs[0], id)
+    }
+
+    /// Lets a tensor of the file be one that is there already.
+    pub(super) fn alias(&mut self, tensor: usize, id: zipnet::ir::TensorId) -> Result<()> {
+        let (made, stated) = (self.net.shape(id).len(), self.count(tensor));
+        if made != stated {
+            return Err(Error::new(format!("{made} elements become {stated}")));
+        }
+        self.places.insert(tensor, Place::Live(id));
+        Ok(())
+    }
+
+    pub(super) fn concatenation(&mut self, operator: &Operator) -> Result<()> {
+        let Kind::Concatenation { axis, activation } = operator.kind else { return Ok(()) };
+        if super::activation(activation)? != crate::quantise::factors::Activation::None {
+            return Err(Error::new("a fused activation is more than a concatenation does"));
+        }
+        let output = operator.outputs[0];
+        let axis = match self.slot(output, axis)? {
+            Some(0) => Axis::Rows,
+            Some(1) => Axis::Columns,
+            Some(_) => Axis::Channels,
+            None => return Err(Error::new("concatenates a batch; export the model for a batch of 1")),
+        };
+        let inputs: Vec<_> =
+            operator.inputs.iter().flatten().map(|&t| self.live_or_constant(t)).collect::<Result<_>>()?;
+        if let [only] = inputs[..] {
+            return self.alias(output, only);
+        }
+        self.emit(Op::Concat { axis }, &inputs, output, IntStore::default())
+    }
+
+    fn live_or_constant(&mut self, tensor: usize) -> Result<zipnet::ir::TensorId> {
+        if self.is_constant(tensor) { self.materialise(tensor) } else { self.live(tensor) }
+    }
+
+    pub(super) fn split(&mut self, operator: &Operator) -> Result<()> {
+        let (axis, input) = (self.input(operator, 0)?, self.input(operator, 1)?);
+        let &[axis] = &self.numbers(axis)?[..] else {
+            return Err(Error::new("splits along more than one axis"));
+        };
+        let axis = self.slot(input, axis)?.ok_or_else(|| Error::new("splits a batch"))?;
+        let mut begin = [0; 3];
+        for &output in &operator.outputs {
+            let shape = self.shape(output)?;
+            let x = self.live(input)?;
+            if self.net.shape(x) == shape {
+                self.alias(output, x)?;
+                continue;
+            }
+            self.emit(Op::Slice(Slice { begin, stride: [1; 3], shape }), &[x], output, IntStore::default())?;
+            begin[axis] += [shape.h, shape.w, shape.c][axis];
+        }
+        Ok(())
+    }
+
+    pub(super) fn strided_slice(&mut self, operator: &Operator) -> Result<()> {
+        let Kind::StridedSlice {
+            begin_mask,
+            end_mask,
+            ellipsis_mask,
+            new_axis_mask,
+            shrink_axis_mask,
+            offset,
+        } = operator.kind
+        else {
+            return Ok(());
+        };
+        if ellipsis_mask != 0 || new_axis_mask != 0 {
+            return Err(Error::new("an ellipsis or a new axis in a slice is not read; spell the slice out"));
+        }
+        let (input, output) = (self.input(operator, 0)?, operator.outputs[0]);
+        let extents = self.model.tensors[input].shape.clone();
+        let mut lists = [1, 2, 3].map(|i| self.input(operator, i).and_then(|t| self.numbers(t)));
+        let mut list = |i: usize| std::mem::replace(&mut lists[i], Ok(Vec::new()));
+        let (begins, ends, strides) = (list(0)?, list(1)?, list(2)?);
+        if [&begins, &ends, &strides]
+            .iter()
+            .any(|list| list.len() > extents.len() || list.len() != begins.len())
+        {
+            return Err(Error::new("begin, end and strides do not fit the input's extents"));
+        }
+        let (mut begin, mut stride, mut shape) = ([0; 3], [1; 3], [1; 3]);
+        for (axis, &extent) in extents.iter().enumerate() {
+            let bit = |mask: u32| mask >> axis & 1 == 1;
+            let n = extent as i64;
+            let (first, step, count) = match (begins.get(axis), ends.get(axis), strides.get(axis)) {
+                (Some(&b), Some(&e), Some(&s)) => {
+                    let (b, e, s) = (i64::from(b), i64::from(e), i64::from(s));
+                    let range = Range { n, begin: b, end: if offset { b + e } else { e }, step: s };
+                    range.take(bit(begin_mask), bit(end_mask), bit(shrink_axis_mask))?
+                }
+                _ => (0, 1, n),
+            };
+            if count == 0 {
+                return Err(Error::new(format!("takes nothing along axis {axis}")));
+            }
+            match (axis + 3).checked_sub(extents.len()) {
+                Some(slot) => {
+                    // In range of u16 and i16: within an extent below 65536, or a single element.
+                    begin[slot] = first as u16;
+                    stride[slot] = if count == 1 {
+                        1
+                    } else {
+                        i16::try_from(step).map_err(|_| Error::new("a stride beyond 32767"))?
+                    };
+                    shape[slot] = count as u16;
+                }
+                None if count == n => {}
+                None => return Err(Error::new("slices a batch; export the model for a batch of 1")),
+            }
+        }
+        let [h, w, c] = shape;
+        let (shape, x) = (Shape::new(h, w, c), self.live(input)?);
+        if self.net.shape(x) == shape && stride == [1; 3] {
+            return self.alias(output, x);
+        }
+        self.emit(Op::Slice(Slice { begin, stride, shape }), &[x], output, IntStore::default())
+    }
+
+    /// A transposition of any rank whose axes move in at most three pieces; the one that swaps the inner two of
+    /// `[pixels][groups][channels]` is a channel shuffle.
+    pub(super) fn transpose(&mut self, operator: &Operator) -> Result<()> {
+        let (input, output) = (self.input(operator, 0)?, operator.outputs[0]);
+        let order = self.numbers(self.input(operator, 1)?)?;
+        let from = self.model.tensors[input].shape.clone();
+        let mut sorted = order.clone();
+        sorted.sort_unstable();
+        if !sorted.iter().copied().eq(0..from.len() as i32) {
+            return Err(Error::new(format!("{order:?} is no order of the axes of {}", extents(&from))));
+        }
+        let order: Vec<usize> =
+            order.iter().map(|&axis| axis as usize).filter(|&axis| from[axis] > 1).collect();
+        // Axes that stay neighbours are one piece.
+        let moved: Vec<usize> = (0..from.len()).filter(|&axis| from[axis] > 1).collect();
+        let place = |axis: usize| moved.iter().position(|&other| other == axis).unwrap_or(0);
+        let mut pieces: Vec<Vec<usize>> = Vec::new();
+        for &axis in &order {
+            match pieces.last_mut() {
+                Some(piece) if piece.last().is_some_and(|&last| place(last) + 1 == place(axis)) => {
+                    piece.push(axis)
+                }
+                _ => pieces.push(vec![axis]),
+            }
+        }
+        let mut at_home: Vec<usize> = (0..pieces.len()).collect();
+        at_home.sort_by_key(|&i| pieces[i][0]);
+        let extent = |piece: usize| pieces[piece].iter().map(|&axis| from[axis]).product::<usize>();
+        let home: Vec<usize> = at_home.iter().map(|&piece| extent(piece)).collect();
+        let goes: Vec<usize> =
+            (0..pieces.len()).map(|piece| at_home.iter().position(|&p| p == piece).unwrap_or(0)).collect();
+        let axis = |n: usize| u16::try_from(n).map_err(|_| Error::new("more than 65535 along an axis"));
+        match (&home[..], &goes[..]) {
+            ([] | [_], _) => {
+                let id = self.live_any(input)?;
+                self.alias(output, id)
+            }
+            (&[n, groups, each], [0, 2, 1]) => {
+                let id = self.live_any(input)?;
+                let shape = match self.net.shape(id) {
+                    shape if usize::from(shape.c) == groups * each => shape,
+                    _ => Shape::new(1, axis(n)?, axis(groups * each)?),
+                };
+                let x = self.live_as(input, shape)?;
+                self.emit(Op::ChannelShuffle { groups: axis(groups)? }, &[x], output, IntStore::default())
+            }
+            (&[a, b], _) => {
+                let x = self.live_as(input, Shape::new(1, axis(a)?, axis(b)?))?;
+                self.emit(Op::Transpose { order: [0, 2, 1] }, &[x], output, IntStore::default())
+            }
+            (&[a, b, c], &[i, j, k]) => {
+                let x = self.live_as(input, Shape::new(axis(a)?, axis(b)?, axis(c)?))?;
+                let order = [i, j, k].map(|axis| axis as u8); // below 3
+                self.emit(Op::Transpose { order }, &[x], output, IntStore::default())
+            }
+            _ => Err(Error::new(format!(
+                "axes {} move in more than three pieces; reorder them in steps",
+                extents(&from)
+            ))),
+        }
+    }
+
+    pub(super) fn pad(&mut self, operator: &Operator) -> Result<()> {
+        let (input, output) = (self.input(operator, 0)?, operator.outputs[0]);
+        let rank = self.model.tensors[input].shape.len();
+        let pads = self.numbers(self.input(operator, 1)?)?;
+        if pads.len() != 2 * rank {
+            return Err(Error::new(format!("{} paddings for {rank} axes", pads.len())));
+        }
+        let mut pad = Pad { before: [0; 3], after: [0; 3] };
+        for (axis, pair) in pads.chunks_exact(2).enumerate() {
+            let [before, after] = match (u16::try_from(pair[0]), u16::try_from(pair[1])) {
+                (Ok(before), Ok(after)) => [before, after],
+                _ => {
+                    return Err(Error::new(format!(
+                        "a padding of {} and {} on axis {axis}",
+                        pair[0], pair[1]
+                    )));
+                }
+            };
+            match (axis + 3).checked_sub(rank) {
+                Some(slot) => (pad.before[slot], pad.after[slot]) = (before, after),
+                None if before == 0 && after == 0 => {}
+                None => return Err(Error::new("pads a batch; export the model for a batch of 1")),
+            }
+        }
+        let value = match operator.inputs.get(2).copied().flatten() {
+            Some(tensor) => match self.constant(tensor)?[..] {
+                [value] => value,
+                _ => return Err(self.about(tensor, "is no single value to pad with")),
+            },
+            None => self.scale(input)?.zero,
+        };
+        let x = self.live(input)?;
+        if pad == (Pad { before: [0; 3], after: [0; 3] }) {
+            return self.alias(output, x);
+        }
+        self.emit(Op::Pad(pad), &[x], output, IntStore { bias: vec![value.into()], ..IntStore::default() })
+    }
+
+    /// Where an axis of a tensor lies in `[h, w, c]`; `None` for one before the rows.
+    pub(super) fn slot(&self, tensor: usize, axis: i32) -> Result<Option<usize>> {
+        let rank = self.model.tensors[tensor].shape.len();
+        let from_end = if axis < 0 {
+            i64::from(axis).unsigned_abs() as usize
+        } else {
+            rank.saturating_sub(axis as usize)
+        };
+        if from_end == 0 || from_end > rank {
+            return Err(Error::new(format!("axis {axis} of a tensor of {rank}")));
+        }
+        Ok(3usize.checked_sub(from_end))
+    }
+}
+
+/// A slice of one axis, as the file says it.
+struct Range {
+    n: i64,
+    begin: i64,
+    end: i64,
+    step: i64,
+}
+
+impl Range {
+    /// First element, step, and how many; as `StridedSlice` of TensorFlow Lite's `strided_slice_logic.h` takes them.
+    fn take(&self, from_start: bool, to_end: bool, single: bool) -> Result<(i64, i64, i64)> {
+        let &Self { n, begin, end, step } = self;
+        if step == 0 {
+            return Err(Error::new("a stride of 0"));
+        }
+        let wrapped = |at: i64| if at < 0 { at + n } else { at };
+        if single {
+            let at = if from_start { 0 } else { wrapped(begin) };
+            if !(0..n).contains(&at) {
+                return Err(Error::new(format!("takes element {begin} of {n}")));
+            }
+            return Ok((at, 1, 1));
+        }
+        let (low, high) = if step > 0 { (0, n) } else { (-1, n - 1) };
+        let first = match (from_start, step > 0) {
+            (true, true) => 0,
+            (true, false) => n - 1,
+            (false, _) => wrapped(begin).clamp(low, high),
+        };
+        let stop = match (to_end, step > 0) {
+            (true, true) => n,
+            (true, false) => -1,
+            (false, _) => wrapped(end).clamp(low, high),
+        };
+        let distance = if step > 0 { stop - first } else { first - stop };
+        Ok((first, step, (distance.max(0) + step.abs() - 1) / step.abs()))
+    }
+}
