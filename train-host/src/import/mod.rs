@@ -4,6 +4,7 @@
 //! [`lower`] makes a net of the engine's operators of it, [`clean`](crate::clean) makes that smaller. No output byte
 //! ever differs from what TensorFlow Lite Micro's reference kernels make of the file.
 
+mod dilate;
 pub mod lower;
 pub mod model;
 pub mod tflite;

@@ -303,7 +303,7 @@ mod tests {
         assert_eq!(clamp(Activation::ReluN1To1, y), Clamp::new(-48, -8));
         // 6 is 92.4999991 steps, which f32 takes for 92.5; so does TensorFlow Lite Micro.
         assert_eq!(
-            clamp(Activation::Relu6, Scale { scale: 0.064_864_866, zero: -128 }),
+            clamp(Activation::Relu6, Scale { scale: 0.064_864_87, zero: -128 }),
             Clamp::new(-128, -35)
         );
         // 6 lies beyond the greatest int8; a scale so fine that the step does not fit i32.

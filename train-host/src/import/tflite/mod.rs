@@ -18,7 +18,7 @@ use crate::{Error, Result};
 use table::{File, Table};
 
 /// The largest file that is read. No microcontroller has a flash near it.
-pub const MAX_BYTES: usize = 256 << 20;
+pub const MAX_BYTES: usize = 64 << 20;
 
 /// Reads the first subgraph of a model, which is the one that is run.
 ///

@@ -45,8 +45,9 @@ fn code(table: &Table) -> Result<Code> {
 
 /// All operators of a subgraph that has `tensors` tensors.
 pub(super) fn operators(subgraph: &Table, codes: &[Code], tensors: usize) -> Result<Vec<Operator>> {
-    let mut operators = vec![];
-    for (index, table) in subgraph.tables(schema::subgraph::OPERATORS)?.enumerate() {
+    let tables = subgraph.tables(schema::subgraph::OPERATORS)?;
+    let mut operators = Vec::with_capacity(tables.len());
+    for (index, table) in tables.enumerate() {
         let table = table.map_err(at(format!("operator {index}")))?;
         let code = table.u32(operator::OPCODE_INDEX, 0).map_err(at(format!("operator {index}")))?;
         let code = codes.get(code as usize).ok_or_else(|| {

@@ -20,14 +20,17 @@ use crate::{Error, Result};
 /// Fields of a table that can be read: those of `id` below this.
 const FIELDS: usize = 13;
 
+/// A file has at least so many bytes for each of its tables; the smallest models of one operator have 24.
+const BYTES_A_TABLE: usize = 16;
+
 /// What may be read of a file of so many bytes.
 ///
-/// Tables are opened one at a time, so the depth is 1. A table takes at least 4 bytes, and 4 of the offset that leads
-/// to it. Of a file as converters write it no part is read more than a few times (vtables are shared).
+/// Tables are opened one at a time, so the depth is 1. The smallest models of one operator are read twice over, as
+/// tables share lists of fields and every check counts; files of larger constants, less.
 pub(super) fn limits(bytes: usize) -> VerifierOptions {
     VerifierOptions {
         max_depth: 1,
-        max_tables: bytes / 8,
+        max_tables: bytes / BYTES_A_TABLE,
         max_apparent_size: 8 * bytes,
         ignore_missing_null_terminator: false,
     }
@@ -181,12 +184,16 @@ impl<'f, 'a> Table<'f, 'a> {
         self.fields[field.id].map(|at| self.file.follow(at)).transpose().map_err(|e| field.error(e))
     }
 
-    /// The tables of a vector of them, each opened as it is reached; none where it is absent.
+    /// The tables of a vector of them, each opened as it is reached; none where it is absent. There are no more than
+    /// can be held.
     pub(super) fn tables(
         &self,
         field: Field,
     ) -> Result<impl ExactSizeIterator<Item = Result<Table<'f, 'a>>> + use<'f, 'a>> {
         let count = self.vector::<u32, 4>(field)?.len();
+        if count > self.file.bytes.len() / BYTES_A_TABLE {
+            return Err(field.error(invalid(InvalidFlatbuffer::TooManyTables)));
+        }
         let start = match self.fields[field.id] {
             Some(at) => self.file.target(at).map_err(|e| field.error(invalid(e)))? + 4,
             None => 0,

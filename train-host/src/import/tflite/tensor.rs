@@ -45,8 +45,9 @@ fn buffer<'a>(file: &File<'a>, table: &Table<'_, 'a>) -> Result<&'a [u8]> {
 /// All tensors of a subgraph.
 pub(super) fn tensors(file: &File, subgraph: &Table, buffers: &[&[u8]]) -> Result<Vec<Tensor>> {
     let mut left = file.bytes().len() * COPIES;
-    let mut tensors = vec![];
-    for (index, table) in subgraph.tables(schema::subgraph::TENSORS)?.enumerate() {
+    let tables = subgraph.tables(schema::subgraph::TENSORS)?;
+    let mut tensors = Vec::with_capacity(tables.len());
+    for (index, table) in tables.enumerate() {
         let table = table.map_err(at(format!("tensor {index}")))?;
         let name = table.text(schema::tensor::NAME).map_err(at(format!("tensor {index}")))?;
         let label = named("tensor", index, &name);
