@@ -235,9 +235,7 @@ impl Plan {
                 Op::Pad(_) | Op::Slice(_) | Op::Transpose { .. } | Op::ResizeNearest { .. } => {
                     no_float_form(node)
                 }
-                Op::BatchNorm => {
-                    (Work::BatchNorm { channels: x.c.into(), relu: alone, left: false }, inputs)
-                }
+                Op::BatchNorm => (Work::BatchNorm { channels: x.c.into(), relu: alone, left: false }, inputs),
             };
             let output = plan.slot(y.len(), 0.0);
             plan.slot_of[node.output.at()] = output;

@@ -49,13 +49,9 @@ impl Team {
         self.share(items, false, f);
     }
 
-    /// As [`Team::each`], every thread going through its items the other way round: it begins with what it saw last,
-    /// which still lies in its cache.
-    pub(crate) fn each_back<T: Send>(&self, items: &mut [T], f: &(impl Fn(&mut T) + Sync)) {
-        self.share(items, true, f);
-    }
-
-    fn share<T: Send>(&self, items: &mut [T], back: bool, f: &(impl Fn(&mut T) + Sync)) {
+    /// As [`Team::each`]; with `back`, every thread goes through its items the other way round. To and fro by turns, a
+    /// thread begins with what it saw last, which still lies in its cache.
+    pub(crate) fn share<T: Send>(&self, items: &mut [T], back: bool, f: &(impl Fn(&mut T) + Sync)) {
         let Some(pool) = self.pool.as_ref().filter(|_| items.len() > 1) else {
             return in_order(items, back, f);
         };
@@ -108,7 +104,7 @@ mod tests {
             for count in [0, 1, 2, 7] {
                 let mut items = vec![0; count];
                 team.each(&mut items, &|item| *item += 1);
-                team.enter(|| team.each_back(&mut items, &|item| *item += 1));
+                team.enter(|| team.share(&mut items, true, &|item| *item += 1));
                 assert_eq!(items, vec![2; count]);
             }
         }

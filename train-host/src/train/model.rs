@@ -172,7 +172,7 @@ impl Model {
                 }
             };
             // To and fro, so that a turn begins with what the one before has just written.
-            if turn % 2 == 0 { team.each(groups, &run) } else { team.each_back(groups, &run) }
+            team.share(groups, turn % 2 == 1, &run);
             if turn < last {
                 self.meet_forward(turn + 1, groups);
             }
@@ -181,7 +181,7 @@ impl Model {
             self.meet_backward(turn + 1, groups);
             let model = &*self;
             let run = |group: &mut Group| group.backward(model, turn, step);
-            if turn % 2 == 0 { team.each(groups, &run) } else { team.each_back(groups, &run) }
+            team.share(groups, turn % 2 == 1, &run);
         }
         let mut tally = Tally::default();
         groups.iter().for_each(|group| tally.add(group.tally));
