@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use zipnet::ir::{Int, IntTensor, MAX_TENSORS, Op, Shape, TensorId};
 
 pub use self::border::Border;
-use super::model::{Activation, Element, Kind, Model, Operator};
+use super::model::{Activation, Element, Kind, Model, Operator, extents, listed, quoted};
 use crate::graph::{IntStore, Net, show};
 use crate::quantise::factors::{self, Scale};
 use crate::{Error, Result};
@@ -76,7 +76,7 @@ pub fn lower(model: &Model, name: &str) -> Result<Lowered> {
 fn shape_of(model: &Model, tensor: usize) -> Result<Shape> {
     let tensor = &model.tensors[tensor];
     let refuse = |why: &str| {
-        Error::new(format!("tensor {:?} of shape {}: {why}", tensor.name, extents(&tensor.shape)))
+        Error::new(format!("tensor {} of shape {}: {why}", quoted(&tensor.name), extents(&tensor.shape)))
     };
     let (outer, inner) = tensor.shape.split_at(tensor.shape.len().saturating_sub(3));
     if outer.iter().any(|&n| n != 1) {
@@ -89,12 +89,6 @@ fn shape_of(model: &Model, tensor: usize) -> Result<Shape> {
         u16::try_from(extent).map_err(|_| refuse("more than 65535 along an axis"))
     };
     Ok(Shape::new(axis(3)?, axis(2)?, axis(1)?))
-}
-
-/// `1x49x10x1`; `scalar` for none.
-fn extents(shape: &[usize]) -> String {
-    let extents: Vec<String> = shape.iter().map(usize::to_string).collect();
-    if extents.is_empty() { "scalar".to_owned() } else { extents.join("x") }
 }
 
 /// The inputs of an operator through which values flow; the others only say how.
@@ -185,21 +179,18 @@ impl Lowering<'_> {
     /// Says which operator an error is about.
     fn locate(&self, error: Error) -> Error {
         let operator = &self.model.operators[self.at];
-        let list = |tensors: &mut dyn Iterator<Item = usize>| {
-            let tensors: Vec<String> = tensors
-                .map(|t| {
-                    let tensor = &self.model.tensors[t];
-                    format!("{:?} {} {}", tensor.name, element(tensor.element), extents(&tensor.shape))
-                })
-                .collect();
-            tensors.join(", ")
+        let list = |tensors: Vec<usize>| {
+            listed(tensors.into_iter().map(|t| {
+                let tensor = &self.model.tensors[t];
+                format!("{} {} {}", quoted(&tensor.name), element(tensor.element), extents(&tensor.shape))
+            }))
         };
         Error::new(format!(
             "operator {} ({}; reads {}; writes {}): {error}",
             self.at,
             operator.kind.name(),
-            list(&mut operator.inputs.iter().flatten().copied()),
-            list(&mut operator.outputs.iter().copied()),
+            list(operator.inputs.iter().flatten().copied().collect()),
+            list(operator.outputs.clone()),
         ))
     }
 
@@ -265,7 +256,7 @@ impl Lowering<'_> {
     /// An error about a tensor.
     fn about(&self, tensor: usize, what: &str) -> Error {
         let t = &self.model.tensors[tensor];
-        Error::new(format!("tensor {:?} of shape {} {what}", t.name, extents(&t.shape)))
+        Error::new(format!("tensor {} of shape {} {what}", quoted(&t.name), extents(&t.shape)))
     }
 
     /// Appends a node that makes a tensor of the file.
@@ -321,7 +312,7 @@ impl Lowering<'_> {
 fn scale_of(model: &Model, tensor: usize) -> Result<Scale> {
     let t = &model.tensors[tensor];
     let refuse =
-        |what: &str| Error::new(format!("tensor {:?} of shape {} {what}", t.name, extents(&t.shape)));
+        |what: &str| Error::new(format!("tensor {} of shape {} {what}", quoted(&t.name), extents(&t.shape)));
     match t.element {
         Element::Int8 => {}
         Element::Float32 | Element::Float16 => {
