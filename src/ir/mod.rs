@@ -7,15 +7,17 @@
 //!
 //! This room knows shapes and names. It computes nothing on data and reads no file format.
 
+mod attributes;
 mod check;
 mod memory;
 mod op;
 mod quant;
 mod shape;
 
+pub use attributes::{Axis, Bias, Conv2d, Dense, DepthwiseConv2d, Operands, Pad, Pool2d, Slice};
 pub use check::{Fault, MAX_INPUTS};
 pub use memory::MAX_TENSORS;
-pub use op::{Axis, Bias, Conv2d, Dense, DepthwiseConv2d, Op, Operands, Pad, Pool2d, Slice, Uses};
+pub use op::{Op, Uses};
 pub use quant::Float;
 pub use quant::{Clamp, FloatData, Int, IntData, IntTensor, Packing, Real, Requant, Scratch};
 pub use shape::{Padding, Shape, Window};

@@ -4,7 +4,7 @@
 Keras nets with random weights, quantised after training by the converter; the outputs are TensorFlow Lite Micro's
 (`interpret.py`). Another version of the converter may write other files: this runs when cases are added, not in CI.
 
-    python3 -m venv /tmp/models && /tmp/models/bin/pip install tensorflow-cpu tflite-micro
+    python3 -m venv /tmp/models && /tmp/models/bin/pip install tensorflow-cpu tflite-micro ai-edge-litert
     /tmp/models/bin/python tests/golden/make_models.py [NAME ...]
 """
 
@@ -20,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.keras import Model, layers as L
 
-from interpret import run_micro
+from interpret import run_litert, run_micro
 
 HERE = pathlib.Path(__file__).resolve().parent
 SAMPLES = 3
@@ -139,6 +139,15 @@ def sequence():
     return Model(x, L.Dense(4)(L.Flatten()(y)))
 
 
+def dilated():
+    """Convolutions with holes, which the converter spells as SPACE_TO_BATCH_ND and BATCH_TO_SPACE_ND where the batch is open."""
+    x = y = L.Input((11, 9, 3))
+    y = L.Conv2D(6, 3, padding="same", dilation_rate=2, activation="relu")(y)
+    y = L.DepthwiseConv2D(3, padding="same", dilation_rate=3)(y)
+    y = L.Conv2D(5, 3, padding="valid", dilation_rate=(1, 2), activation="relu")(y)
+    return Model(x, L.Conv2D(4, 1)(L.AveragePooling2D(3)(y)))
+
+
 def autoencoder():
     x = y = L.Input((40,))
     for units in (16, 16, 4, 16, 16):
@@ -146,9 +155,15 @@ def autoencoder():
     return Model(x, L.Dense(40)(y))
 
 
-NETS = [sine, wake_word, mobile_v1, mobile_v2, mobile_v3, residual, shuffle, upsample, sequence, autoencoder]
+NETS = [sine, wake_word, mobile_v1, mobile_v2, mobile_v3, residual, shuffle, upsample, sequence, dilated, autoencoder]
 # A net of which the borders are of another type.
 BORDERS = {"mobile_v1": ("uint8", "uint8"), "residual": ("float32", "float32"), "sequence": ("float32", "int8")}
+
+# TensorFlow Lite Micro knows shapes but from the file, where an open batch counts as 1, and the batches of these spread
+# are more. LiteRT's reference kernels compute them as meant.
+OPEN = {"dilated"}
+
+
 def convert(net, shape, rng, border):
     converter = tf.lite.TFLiteConverter.from_keras_model(net)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -182,7 +197,7 @@ def make(build):
             low, high = (0, 255) if border[0] == "uint8" else (-128, 127)
             value = np.clip(np.round(value / scale + zero), low, high).astype(border[0])
         samples.append([value])
-    outputs = run_micro(model, samples)
+    outputs = (run_litert if name in OPEN else run_micro)(model, samples)
     flat = lambda value: [float(v) if value.dtype == np.float32 else int(v) for v in value.reshape(-1)]
     (HERE / "models" / f"{name}.tflite").write_bytes(model)
     operators = [op["op_name"] for op in interpreter._get_ops_details() if op["op_name"] != "DELEGATE"]
@@ -199,7 +214,7 @@ def main():
     for build in NETS:
         if len(sys.argv) == 1 or build.__name__ in sys.argv[1:]:
             cases[build.__name__] = make(build)
-    versions = {name: importlib.metadata.version(name) for name in ("tensorflow-cpu", "tflite-micro")}
+    versions = {name: importlib.metadata.version(name) for name in ("tensorflow-cpu", "tflite-micro", "ai-edge-litert")}
     lines = ",\n".join(json.dumps(case) for case in cases.values())
     path.write_text(f'{{"about": "Made by make_models.py; inputs and outputs as the file has them.",\n'
                     f'"versions": {json.dumps(versions)},\n"cases": [\n{lines}\n]}}\n')

@@ -13,7 +13,7 @@ use train_host::quantise::factors::{self, Activation, Scale};
 use train_host::quantise::tables;
 use zipnet::ir::{
     Axis, Bias, Clamp, Conv2d, Dense, DepthwiseConv2d, Int, IntTensor, Op, Operands, Pad, Padding, Pool2d,
-    Requant, Shape, Slice, TensorId, Window,
+    Shape, Slice, TensorId, Window,
 };
 
 #[derive(Deserialize)]
@@ -184,7 +184,9 @@ fn rebuild(case: &Case, which: usize) -> Result<Net<Int>, Unsupported> {
             if case.operator == "RELU6" && case.by == "tflite-micro" {
                 (Op::Relu6, IntStore { clamp: factors::clamp(activation, input), ..IntStore::default() })
             } else {
-                let requant = vec![factors::requantize(input.scale, output.scale).expect("in range")];
+                let micro = case.by == "tflite-micro";
+                let factor = if micro { factors::requantize } else { factors::relu_n1_to_1 };
+                let requant = vec![factor(input.scale, output.scale).expect("in range")];
                 let clamp = factors::clamp(activation, output);
                 (Op::Relu, IntStore { requant, clamp, ..IntStore::default() })
             }

@@ -159,6 +159,15 @@ pub fn requantize(input: f32, output: f32) -> Result<Requant> {
     requant(f64::from(input) / f64::from(output))
 }
 
+/// Input to output of a RELU_N1_TO_1, which TensorFlow Lite Micro lacks: as LiteRT prepares every relu, with the quotient
+/// in f32 (`ReluPrepare`, `kernels/activations.cc`).
+///
+/// # Errors
+/// As [`requant`].
+pub fn relu_n1_to_1(input: f32, output: f32) -> Result<Requant> {
+    requant(f64::from(input / output))
+}
+
 /// Input to output of a mean of `count` elements: `PrepareMeanOrSum` (`micro/kernels/reduce_common.cc`), and
 /// `QuantizedMeanOrSum` (`kernels/internal/reference/reduce.h`), which divides the mantissa by `count` and drops what is
 /// left over, so that it may fall below `2^30`.
@@ -303,7 +312,7 @@ mod tests {
         assert_eq!(clamp(Activation::ReluN1To1, y), Clamp::new(-48, -8));
         // 6 is 92.4999991 steps, which f32 takes for 92.5; so does TensorFlow Lite Micro.
         assert_eq!(
-            clamp(Activation::Relu6, Scale { scale: 0.064_864_866, zero: -128 }),
+            clamp(Activation::Relu6, Scale { scale: 0.064_864_87, zero: -128 }),
             Clamp::new(-128, -35)
         );
         // 6 lies beyond the greatest int8; a scale so fine that the step does not fit i32.

@@ -102,9 +102,12 @@ impl Lowering<'_> {
             return self.quantize(input, x, output);
         }
         let (from, to) = (self.scale(input)?, self.scale(output)?);
-        let (op, activation) = match operator.kind {
-            Kind::Relu => (Op::Relu, factors::Activation::Relu),
-            Kind::ReluN1To1 => (Op::ReluN1To1, factors::Activation::ReluN1To1),
+        let (op, activation, factor) = match operator.kind {
+            Kind::Relu => (Op::Relu, factors::Activation::Relu, factors::requantize(from.scale, to.scale)?),
+            Kind::ReluN1To1 => {
+                let factor = factors::relu_n1_to_1(from.scale, to.scale)?;
+                (Op::ReluN1To1, factors::Activation::ReluN1To1, factor)
+            }
             _ => {
                 // TensorFlow Lite Micro's clamps the bytes and knows but the input's scale
                 // (`Relu6Quantized`, `micro/kernels/activations_common.cc`).
@@ -112,11 +115,8 @@ impl Lowering<'_> {
                 return self.emit(Op::Relu6, &[x], output, IntStore { clamp, ..IntStore::default() });
             }
         };
-        let store = IntStore {
-            requant: vec![factors::requantize(from.scale, to.scale)?],
-            clamp: factors::clamp(activation, to),
-            ..IntStore::default()
-        };
+        let store =
+            IntStore { requant: vec![factor], clamp: factors::clamp(activation, to), ..IntStore::default() };
         self.emit(op, &[x], output, store)
     }
 

@@ -152,7 +152,7 @@ impl Lowering<'_> {
         for &axis in &order {
             match pieces.last_mut() {
                 Some(piece) if piece.last().is_some_and(|&last| place(last) + 1 == place(axis)) => {
-                    piece.push(axis)
+                    piece.push(axis);
                 }
                 _ => pieces.push(vec![axis]),
             }

@@ -15,13 +15,16 @@ mod window;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use zipnet::ir::{Int, IntTensor, Op, Shape, TensorId};
+use zipnet::ir::{Int, IntTensor, MAX_TENSORS, Op, Shape, TensorId};
 
 pub use self::border::Border;
 use super::model::{Activation, Element, Kind, Model, Operator, extents, listed, quoted};
 use crate::graph::{IntStore, Net, show};
 use crate::quantise::factors::{self, Scale};
 use crate::{Error, Result};
+
+/// The most elements a tensor may have: no microcontroller has that much memory.
+const LARGEST: usize = 1 << 24;
 
 /// A model as a net.
 #[derive(Clone, Debug)]
@@ -39,6 +42,11 @@ pub struct Lowered {
 /// # Errors
 /// Names the operator that has no int8 form here, by index, tensors and shapes, and says what to do.
 pub fn lower(model: &Model, name: &str) -> Result<Lowered> {
+    let model = &{
+        let mut model = model.clone();
+        super::dilate::dilate(&mut model);
+        model
+    };
     let (input, entry) = border::input(model)?;
     let (output, exit) = border::output(model)?;
     // An input of more extents than three takes the shape of its first reader.
@@ -294,7 +302,16 @@ impl Lowering<'_> {
         } else {
             name
         };
-        self.net.push(&name, op, inputs, meta, store)
+        if self.net.tensors.len() == MAX_TENSORS {
+            return Err(Error::new(format!(
+                "makes more than {MAX_TENSORS} tensors, the most that a net may have"
+            )));
+        }
+        let id = self.net.push(&name, op, inputs, meta, store)?;
+        if self.net.shape(id).len() > LARGEST {
+            return Err(Error::new(format!("makes {} bytes; {LARGEST} at most", self.net.shape(id).len())));
+        }
+        Ok(id)
     }
 }
 

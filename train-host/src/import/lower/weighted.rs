@@ -1,10 +1,9 @@
 //! CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED.
 //!
 //! Weights are int8 (or int4, unpacked here) and symmetric, with one scale or one for each output channel; biases are
-//! int32 at the scale of the accumulator. Convolutions scale by f64 products in either case; a fully connected layer of
-//! one scale multiplies in f32 first, as TensorFlow Lite does.
+//! int32 at the scale of the accumulator.
 
-use zipnet::ir::{Bias, Conv2d, Dense, DepthwiseConv2d, Op, Requant, Shape, Window};
+use zipnet::ir::{Bias, Conv2d, Dense, DepthwiseConv2d, Op, Shape, Window};
 
 use super::super::model::{Element, Kind, Operator};
 use super::Lowering;
@@ -44,7 +43,7 @@ impl Lowering<'_> {
         }
         let window = super::window::window(padding, [kh, kw], stride, dilation, x)?;
         let op = Conv2d { units, window, groups: x.c / span, span, bias: Bias::Channel };
-        let store = self.store(operator, &weights, Order::UnitFirst, activation, factors::weighted)?;
+        let store = self.store(operator, &weights, (units, Order::UnitFirst), activation)?;
         let x = self.live(input)?;
         self.emit(Op::Conv2d(op), &[x], output, store)
     }
@@ -66,7 +65,7 @@ impl Lowering<'_> {
             )));
         }
         let window = super::window::window(padding, [kh, kw], stride, dilation, x)?;
-        let mut store = self.store(operator, &weights, Order::UnitLast, activation, factors::weighted)?;
+        let mut store = self.store(operator, &weights, (channels, Order::UnitLast), activation)?;
         let op = if x.c == 1 && channels > 1 {
             // One channel seen by many filters is a convolution, whose kernels are the faster.
             store.weights = transposed(&std::mem::take(&mut weights.values), channels.into());
@@ -88,12 +87,10 @@ impl Lowering<'_> {
         }
         let (input, output) = (self.input(operator, 0)?, operator.outputs[0]);
         let weights = self.weights(operator, Order::UnitFirst)?;
-        let (&units, each) = match weights.shape.split_last() {
-            Some((each, units)) if units.iter().product::<usize>() > 0 => {
-                (&units.iter().product::<usize>(), *each)
-            }
-            _ => return Err(Error::new("weights of no extent")),
+        let Some((&each, units)) = weights.shape.split_last() else {
+            return Err(Error::new("weights of no extent"));
         };
+        let units: usize = units.iter().product();
         let units = u16::try_from(units).map_err(|_| Error::new("more than 65535 units"))?;
         let x = self.shape(input)?;
         let rows = x.len() / each.max(1);
@@ -103,8 +100,7 @@ impl Lowering<'_> {
                 show(x)
             )));
         }
-        let factor = factors::weighted;
-        let store = self.store(operator, &weights, Order::UnitFirst, activation, factor)?;
+        let store = self.store(operator, &weights, (units, Order::UnitFirst), activation)?;
         if rows == 1 {
             let x = self.live_any(input)?;
             return self.emit(Op::Dense(Dense { units, bias: Bias::Channel }), &[x], output, store);
@@ -122,7 +118,7 @@ impl Lowering<'_> {
         let tensor = self.input(operator, 1)?;
         let t = &self.model.tensors[tensor];
         let values = match t.element {
-            Element::Int4 => unpack(&self.bytes(tensor)?, t.shape.iter().product()),
+            Element::Int4 => unpack(self.bytes(tensor)?, t.shape.iter().product()),
             Element::Int8 => self.constant(tensor)?,
             Element::Float32 | Element::Float16 => {
                 return Err(self.about(
@@ -163,20 +159,11 @@ impl Lowering<'_> {
         &self,
         operator: &Operator,
         weights: &Weights,
-        order: Order,
+        (units, order): (u16, Order),
         activation: super::Activation,
-        factor: fn(f32, f32, f32) -> Result<Requant>,
     ) -> Result<IntStore> {
         let (x, y) = (self.scale(self.input(operator, 0)?)?, self.scale(operator.outputs[0])?);
-        let units = match order {
-            Order::UnitFirst => weights.shape[..weights.shape.len() - 1].iter().product::<usize>(),
-            Order::UnitLast => weights.shape[weights.shape.len() - 1],
-        };
-        let units = if weights.shape.len() == 4 && matches!(order, Order::UnitFirst) {
-            weights.shape[0]
-        } else {
-            units
-        };
+        let units = usize::from(units);
         let bias = match operator.inputs.get(2).copied().flatten() {
             Some(tensor) => Some(self.bias(tensor, units)?),
             None => None,
@@ -185,16 +172,14 @@ impl Lowering<'_> {
         let mut store =
             IntStore { clamp: factors::clamp(super::activation(activation)?, y), ..IntStore::default() };
         for unit in 0..units {
-            let own = || {
-                (0..each).map(move |i| match order {
-                    Order::UnitFirst => unit * each + i,
-                    Order::UnitLast => i * units + unit,
-                })
+            let at = |i: usize| match order {
+                Order::UnitFirst => unit * each + i,
+                Order::UnitLast => i * units + unit,
             };
-            let own = || own().map(|at| weights.values[at]);
+            let own = || (0..each).map(|i| weights.values[at(i)]);
             let scale = if weights.scales.len() == 1 { weights.scales[0] } else { weights.scales[unit] };
             let Scale { scale: input, zero } = x;
-            let requant = factor(input, scale, y.scale).map_err(|e| unit_error(unit, e))?;
+            let requant = factors::weighted(input, scale, y.scale).map_err(|e| unit_error(unit, e))?;
             let bias = bias.as_ref().map_or(0, |bias| i64::from(bias[unit]));
             let bias = factors::folded_bias(bias, zero, own()).map_err(|e| unit_error(unit, e))?;
             factors::prove_accumulator(bias, own(), requant).map_err(|e| unit_error(unit, e))?;
