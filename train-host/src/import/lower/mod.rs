@@ -23,9 +23,6 @@ use crate::graph::{IntStore, Net, show};
 use crate::quantise::factors::{self, Scale};
 use crate::{Error, Result};
 
-/// The most elements a tensor may have: no microcontroller has that much memory.
-const LARGEST: usize = 1 << 24;
-
 /// A model as a net.
 #[derive(Clone, Debug)]
 pub struct Lowered {
@@ -292,26 +289,20 @@ impl Lowering<'_> {
 
     /// Appends a node under a name of its own.
     fn node(&mut self, op: Op, inputs: &[TensorId], meta: IntTensor, store: IntStore) -> Result<TensorId> {
-        let name = format!("{}_{}", op.name(), self.at);
-        let taken = |name: &str| self.net.nodes.iter().any(|node| node.name == name);
-        let name = if taken(&name) {
-            (b'b'..=b'z')
-                .map(|c| format!("{name}{}", char::from(c)))
-                .find(|name| !taken(name))
-                .ok_or_else(|| Error::new("becomes more nodes than there are letters"))?
-        } else {
-            name
-        };
+        let first = format!("{}_{}", op.name(), self.at);
+        let free = |name: &String| self.net.nodes.iter().all(|node| node.name != *name);
+        let mut names = std::iter::once(first.clone()).chain((2..).map(|n| format!("{first}_{n}")));
+        let Some(name) = names.find(free) else { return Err(Error::new("has no name left")) };
         if self.net.tensors.len() == MAX_TENSORS {
             return Err(Error::new(format!(
                 "makes more than {MAX_TENSORS} tensors, the most that a net may have"
             )));
         }
         let id = self.net.push(&name, op, inputs, meta, store)?;
-        if self.net.shape(id).len() > LARGEST {
-            return Err(Error::new(format!("makes {} bytes; {LARGEST} at most", self.net.shape(id).len())));
+        match self.net.shape(id).len() {
+            0..=MOST_ELEMENTS => Ok(id),
+            bytes => Err(Error::new(format!("makes {bytes} bytes; {MOST_ELEMENTS} at most"))),
         }
-        Ok(id)
     }
 }
 
