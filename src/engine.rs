@@ -5,9 +5,10 @@
 
 use crate::arch::{self, Isa, Store};
 use crate::ir::{
-    Fault, Graph, Int, IntData, IntTensor, Node, Op, Operands, Scratch, Shape, Tensor, TensorId, Uses,
+    Fault, Graph, Int, IntData, IntTensor, Node, Op, Operands, Packing, Scratch, Shape, Tensor, TensorId,
+    Uses,
 };
-use crate::kernels::{self, Input, Output, Pair};
+use crate::kernels::{self, Input, Output, Pair, packed};
 use core::marker::PhantomData;
 use core::ops::Range;
 
@@ -180,7 +181,7 @@ fn place<'a>(graph: &Graph<'a, Int>, id: TensorId) -> Option<(&'a Tensor<Int>, R
 /// One node: a kernel, and its slices of the arena. A graph that has not passed its check may lack some; then
 /// nothing happens.
 fn step<'a, L: Linked>(graph: &Graph<'a, Int>, node: &Node<'a, Int>, arena: &mut [i8]) {
-    arch::choose(node.data.packing, Step::<L> { graph, node, arena, linked: PhantomData });
+    arch::choose(Step::<L> { graph, node, arena, linked: PhantomData });
 }
 
 /// A node to run on whatever instruction set is chosen.
@@ -195,6 +196,9 @@ impl<L: Linked> arch::Job for Step<'_, '_, L> {
     #[inline(always)]
     fn on<I: Isa>(mut self, isa: I) {
         let data = &self.node.data;
+        if self.packed(isa) {
+            return;
+        }
         match &self.node.op {
             Op::Conv2d(conv) => {
                 if L::USES.conv2d
@@ -340,6 +344,37 @@ impl<L: Linked> arch::Job for Step<'_, '_, L> {
 }
 
 impl<L: Linked> Step<'_, '_, L> {
+    /// Runs a node with packed weights; `false` where they are not packed.
+    #[inline(always)]
+    fn packed<I: Isa>(&mut self, isa: I) -> bool {
+        let (op, data) = (&self.node.op, &self.node.data);
+        let linked = L::USES.packed;
+        match data.packing {
+            Packing::Plain => return false,
+            Packing::DspPatch => {
+                if linked[Packing::DspPatch.at()]
+                    && let Op::Conv2d(conv) = op
+                    && let Some((x, y, scratch)) = self.apart_with_scratch(0)
+                {
+                    packed::conv2d(isa, conv, data, x, y, scratch);
+                }
+            }
+            Packing::DspDense => {
+                if linked[Packing::DspDense.at()]
+                    && let Some((x, y, scratch)) = self.apart_with_scratch(0)
+                {
+                    packed::dense(isa, data, x, y, scratch);
+                }
+            }
+            Packing::DspAdd => {
+                if linked[Packing::DspAdd.at()] {
+                    self.operands(|held, _, x, y| packed::add(isa, data, held, x, y));
+                }
+            }
+        }
+        true
+    }
+
     fn input(&self, i: usize) -> Option<(&IntTensor, Shape, Range<usize>)> {
         let (tensor, place) = place(self.graph, *self.node.inputs.get(i)?)?;
         Some((&tensor.meta, tensor.shape, place))
@@ -381,14 +416,20 @@ impl<L: Linked> Step<'_, '_, L> {
     /// Brings one operand to the output and adds the other.
     fn add<I: Isa>(&mut self, isa: I) {
         let data = &self.node.data;
+        self.operands(|held, zero, x, y| kernels::add(isa, data, held, zero, x, y));
+    }
+
+    /// Brings one operand to the output: which, its zero point, the other one unless it is the same, and the output.
+    #[inline(always)]
+    fn operands(&mut self, kernel: impl FnOnce(usize, i8, Option<Input<'_>>, Output<'_>)) {
         let (Some((_, _, first)), Some((_, _, second))) = (self.input(0), self.input(1)) else { return };
         let Some((_, to)) = place(self.graph, self.node.output) else { return };
         let held = usize::from(second == to && first != to);
         let Some((zero, y)) = self.moved(held) else { return };
         if first == second {
-            kernels::add(isa, data, held, zero, None, y);
+            kernel(held, zero, None, y);
         } else if let Some((x, y)) = self.apart(1 - held) {
-            kernels::add(isa, data, held, zero, Some(x), y);
+            kernel(held, zero, Some(x), y);
         }
     }
 

@@ -1,28 +1,34 @@
 //! How a CPU does the inner work: the [`Isa`] trait, its instances, and the one place that chooses.
 //!
 //! A kernel is written once, over an `Isa`. The methods are blocks over plain slices, without shapes or operators;
-//! each has a portable default body, so an instance overrides only what its CPU does faster. What an instance wants
-//! prepared is stated as constants and functions: the order of the weights ([`Isa::PACKING`]), which the exporter
-//! produces, and the bytes of scratch, which the memory plan sets aside.
+//! each has a portable default body, so an instance overrides only what its CPU does faster. Weights may lie in an
+//! order of a CPU's own, a [`Packing`](crate::ir::Packing), which the exporter produces; the blocks for it have
+//! portable bodies too ([`packed`]), so every instance reads every packing.
 //!
-//! A new CPU is a file with a token and the methods it does better, a [`Packing`] if it wants weights in an order of
-//! its own (with the scratch that goes with it, [`Packing::scratch`]), and an arm in [`choose`]. An instance may
-//! replace a small block ([`Isa::dot`] over two pixels and four channels) or the large one around it
-//! ([`Isa::units`], all output channels of a pixel or two), where it prepares inputs once in scratch.
+//! A new CPU is a file with a token and the methods it does better, packings if it wants weights in another order,
+//! and an arm in [`choose`]. An instance may replace a small block ([`Isa::dot`] over two pixels and four channels) or
+//! the large one around it ([`Isa::units`], all output channels of a pixel or two), where it prepares inputs once in
+//! scratch.
 //!
 //! Every block is total: a run that does not lie in its slice is empty, and surplus elements are left alone.
 
+#[cfg(dsp)]
+mod armv7em;
+pub(crate) mod packed;
+#[cfg(any(not(dsp), test))]
 mod scalar;
 #[cfg(test)]
 mod twin;
 
+#[cfg(any(not(dsp), test))]
 pub(crate) use scalar::Scalar;
 #[cfg(test)]
 pub(crate) use twin::Twin;
 
 use crate::fixed::{narrow, requantise};
-use crate::ir::{Clamp, Packing, Requant};
+use crate::ir::{Clamp, Requant};
 use core::ops::Range;
+use packed::{Eights, Linear, Quads};
 
 /// Output channels that [`Isa::dot`] computes at once.
 pub(crate) const QUAD: usize = 4;
@@ -77,10 +83,6 @@ pub(crate) trait Isa: Copy {
     /// Its name in test reports.
     #[allow(dead_code)] // read by tests
     const NAME: &'static str;
-
-    /// The order of weights that [`Isa::quad`] and [`Isa::dot`] read.
-    #[allow(dead_code)] // read by whoever packs
-    const PACKING: Packing;
 
     /// Whether [`Isa::dot`] over two pixels at once is faster than over one and one.
     const PAIRS: bool;
@@ -210,6 +212,43 @@ pub(crate) trait Isa: Copy {
             None => y.iter_mut().for_each(|y| *y = add(*y, *y)),
         }
     }
+
+    /// Elements `at..` of pixel `lane`, 0 or 1, of a pair of pixels: int16, `[pair of elements][2 pixels]`.
+    #[inline(never)]
+    fn widen_lane(self, x: &[i8], to: &mut [i8], at: usize, lane: usize) {
+        packed::widen_lane(x, to, at, lane);
+    }
+
+    /// Every element as int16.
+    #[inline(never)]
+    fn widen(self, x: &[i8], to: &mut [i8]) {
+        packed::widen(x, to);
+    }
+
+    /// Four units a time for two pixels, which lie in `runs`, `[pair of elements][2 pixels]` each. `y` takes the first
+    /// pixel's outputs, a multiple of four; `second` the other's, as many, if there is one.
+    #[inline(never)]
+    fn quads(self, quads: &Quads<'_>, runs: &[&[i8]], y: &mut [i8], second: Option<&mut [i8]>) {
+        packed::quads(quads, runs, y, second);
+    }
+
+    /// Eight units a time over int16 elements; `y` is a multiple of eight.
+    #[inline(never)]
+    fn eights(self, eights: &Eights<'_>, x: &[i8], y: &mut [i8]) {
+        packed::eights(eights, x, y);
+    }
+
+    /// `y[i] = clamp(y[i])`.
+    #[inline(never)]
+    fn clamp(self, y: &mut [i8], clamp: Clamp) {
+        y.iter_mut().for_each(|y| *y = (*y).max(clamp.low).min(clamp.high));
+    }
+
+    /// `y[i] = y[i] + x[i]` as [`Linear`] says; `y[i] + y[i]` when there is no `x`.
+    #[inline(never)]
+    fn add_linear(self, y: &mut [i8], x: Option<&[i8]>, linear: &Linear) {
+        packed::add_linear(y, x, linear);
+    }
 }
 
 /// The portable [`Isa::units`]: quad by quad, each a [`Isa::dot`] and a [`Isa::store`] for every pixel.
@@ -256,11 +295,11 @@ pub(crate) trait Job {
     fn on<I: Isa>(self, isa: I);
 }
 
-/// The one place of choice: does the job on the fastest instruction set this CPU has among those that read
-/// weights packed so.
+/// The one place of choice: does the job on the fastest instruction set that the CPU is known to have.
 #[inline(always)]
-pub(crate) fn choose(packing: Packing, job: impl Job) {
-    match packing {
-        Packing::Plain => job.on(Scalar),
-    }
+pub(crate) fn choose(job: impl Job) {
+    #[cfg(dsp)]
+    job.on(armv7em::Armv7em);
+    #[cfg(not(dsp))]
+    job.on(Scalar);
 }

@@ -13,6 +13,7 @@ mod depthwise_conv2d;
 mod mean;
 #[cfg(test)]
 mod oracle;
+pub(crate) mod packed;
 mod pad;
 mod pairs;
 mod pool;

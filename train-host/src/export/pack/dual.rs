@@ -1,0 +1,108 @@
+//! Packings of two units in a halfword.
+
+use zipnet::ir::{Bias, Conv2d, Dense, Packing, Requant};
+
+use crate::graph::IntStore;
+
+/// A convolution as [`Packing::DspPatch`].
+pub(super) fn patches(conv: &Conv2d, plain: &IntStore) -> Option<IntStore> {
+    let units = usize::from(conv.units);
+    let k = plain.weights.len() / units;
+    fits(units, plain)?;
+    let groups = groups(usize::from(conv.groups), units, 4);
+    let biases: Vec<&[i32]> = match conv.bias {
+        Bias::Unit => plain.bias.chunks(units).collect(),
+        Bias::Channel | Bias::None => vec![&plain.bias],
+    };
+    Some(IntStore {
+        weights: weights(&groups, &plain.weights, k),
+        bias: biases.iter().flat_map(|bias| bias_of(&groups, bias)).collect(),
+        requant: requant(&groups, &plain.requant)?,
+        packing: Packing::DspPatch,
+        ..plain.clone()
+    })
+}
+
+/// A dense layer as [`Packing::DspDense`].
+pub(super) fn eights(dense: &Dense, plain: &IntStore) -> Option<IntStore> {
+    let units = usize::from(dense.units);
+    fits(units, plain)?;
+    let groups = groups(1, units, 8);
+    Some(IntStore {
+        weights: weights(&groups, &plain.weights, plain.weights.len() / units),
+        bias: bias_of(&groups, &plain.bias),
+        requant: requant(&groups, &plain.requant)?,
+        packing: Packing::DspDense,
+        ..plain.clone()
+    })
+}
+
+/// Units that are computed together; `None` fills up.
+type Together = Vec<Option<usize>>;
+
+/// The units of each group in bunches of `size`, the last of a group filled up.
+fn groups(groups: usize, units: usize, size: usize) -> Vec<Together> {
+    let each = units / groups;
+    let bunches = (0..groups).flat_map(|g| (0..each).step_by(size).map(move |from| (g, from)));
+    bunches
+        .map(|(g, from)| (from..from + size).map(|n| (n < each).then_some(g * each + n)).collect())
+        .collect()
+}
+
+/// Whether the sums of all units can be told apart: weights from -127, and each accumulator, bias included, within
+/// 24 bits for every input.
+fn fits(units: usize, plain: &IntStore) -> Option<()> {
+    let k = plain.weights.len() / units;
+    for (unit, weights) in plain.weights.chunks(k).enumerate() {
+        let (mut least, mut greatest) = (0i64, 0i64);
+        for &w in weights {
+            let (a, b) = (i64::from(w) * -128, i64::from(w) * 127);
+            least += a.min(b);
+            greatest += a.max(b);
+        }
+        let biases = plain.bias.iter().skip(unit).step_by(units).map(|&b| i64::from(b));
+        let (low, high) = biases.fold((i64::MAX, i64::MIN), |(l, h), b| (l.min(b), h.max(b)));
+        if weights.contains(&-128) || low + least < -(1 << 23) || high + greatest >= 1 << 23 {
+            return None;
+        }
+    }
+    Some(())
+}
+
+/// `[bunch][pair of elements][pair of units]` words, `256 a + b` for either element.
+fn weights(bunches: &[Together], plain: &[i8], k: usize) -> Vec<i8> {
+    let mut words = Vec::new();
+    for bunch in bunches {
+        let of = |unit: Option<usize>, j: usize| match unit {
+            Some(unit) if j < k => i32::from(plain[unit * k + j]),
+            _ => 0,
+        };
+        for j in (0..k).step_by(2) {
+            for pair in bunch.chunks(2) {
+                for j in [j, j + 1] {
+                    let both = (256 * of(pair[0], j) + of(pair[1], j)) as i16;
+                    words.extend(both.to_le_bytes().map(|byte| byte as i8));
+                }
+            }
+        }
+    }
+    words
+}
+
+/// `[bunch][sums of pairs, then odd units]`.
+fn bias_of(bunches: &[Together], plain: &[i32]) -> Vec<i32> {
+    let of = |unit: Option<usize>| unit.map_or(0, |unit| plain[unit]);
+    let sums = |pair: &[Option<usize>]| of(pair[0]).wrapping_mul(256).wrapping_add(of(pair[1]));
+    let bunch = |bunch: &Together| -> Vec<i32> {
+        bunch.chunks(2).map(sums).chain(bunch.chunks(2).map(|pair| of(pair[1]))).collect()
+    };
+    bunches.iter().flat_map(bunch).collect()
+}
+
+fn requant(bunches: &[Together], plain: &[Requant]) -> Option<Vec<Requant>> {
+    let of = |unit: &Option<usize>| match unit {
+        Some(unit) => plain[*unit].packed(),
+        None => Some(Requant::new(0, 0)),
+    };
+    bunches.iter().flatten().map(of).collect()
+}
