@@ -366,6 +366,22 @@ impl<L: Linked> Step<'_, '_, L> {
                     packed::dense(isa, data, x, y, scratch);
                 }
             }
+            Packing::DspDepthwise => {
+                if linked[Packing::DspDepthwise.at()]
+                    && let Op::DepthwiseConv2d(conv) = op
+                    && let Some((x, y, scratch)) = self.apart_with_scratch(0)
+                {
+                    packed::depthwise_conv2d(isa, conv, data, x, y, scratch);
+                }
+            }
+            Packing::DspDepthwise3 => {
+                if linked[Packing::DspDepthwise3.at()]
+                    && let Op::DepthwiseConv2d(conv) = op
+                    && let Some((x, y, scratch)) = self.apart_with_scratch(0)
+                {
+                    packed::depthwise_conv2d_3x3(isa, conv, data, x, y, scratch);
+                }
+            }
             Packing::DspAdd => {
                 if linked[Packing::DspAdd.at()] {
                     self.operands(|held, _, x, y| packed::add(isa, data, held, x, y));

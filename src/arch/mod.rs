@@ -28,7 +28,7 @@ pub(crate) use twin::Twin;
 use crate::fixed::{narrow, requantise};
 use crate::ir::{Clamp, Requant};
 use core::ops::Range;
-use packed::{Eights, Linear, Quads};
+use packed::{Eights, Linear, Quads, Taps};
 
 /// Output channels that [`Isa::dot`] computes at once.
 pub(crate) const QUAD: usize = 4;
@@ -236,6 +236,35 @@ pub(crate) trait Isa: Copy {
     #[inline(never)]
     fn eights(self, eights: &Eights<'_>, x: &[i8], y: &mut [i8]) {
         packed::eights(eights, x, y);
+    }
+
+    /// Joins two rows of an image, or what stands for one, pixels `steps` bytes apart: `to[c * pitch + 4 * column]` is
+    /// the word of both elements.
+    #[inline(never)]
+    fn join_rows(
+        self,
+        rows: [&[i8]; 2],
+        steps: [usize; 2],
+        channels: usize,
+        columns: usize,
+        to: &mut [i8],
+        pitch: usize,
+    ) {
+        packed::join_rows(rows, steps, channels, columns, to, pitch);
+    }
+
+    /// One row of depthwise outputs from joined rows, as many as the kernel spans: `y` is its first channel's first
+    /// column on.
+    #[inline(never)]
+    fn taps(self, taps: &Taps<'_>, rows: &[&[i8]], y: &mut [i8]) {
+        packed::taps(taps, rows, y);
+    }
+
+    /// Two rows of depthwise outputs, or one, of a 3x3 kernel at stride 1 from two joined rows. Taps are the words of
+    /// rows 0 and 1, then of rows 1 and 2, three columns each.
+    #[inline(never)]
+    fn two_rows(self, taps: &Taps<'_>, pairs: [&[i8]; 2], y: &mut [i8], second: Option<&mut [i8]>) {
+        packed::two_rows(taps, pairs, y, second);
     }
 
     /// `y[i] = clamp(y[i])`.

@@ -1,6 +1,6 @@
 //! What the larger functions in assembler share, as text.
 //!
-//! Such a function takes the address of sixteen words. What is not in a core register lies in slots: registers of the
+//! Such a function takes the address of sixteen words, or of 24 (`_wide`). What is not in a core register lies in slots: registers of the
 //! floating-point unit, where there is one, for a move takes one cycle; else the stack. An assembler that optimises at
 //! link time has to be told of the unit.
 
@@ -24,6 +24,47 @@ macro_rules! enter {
         ldm r0, {{r4-r11}}
         add r12, sp, #32
         stm r12, {{r4-r11}}"
+    };
+}
+/// Saves registers and fills 24 slots from the words at `r0`.
+#[cfg(target_abi = "eabihf")]
+macro_rules! enter_wide {
+    () => {
+        ".fpu fpv4-sp-d16
+        push {{r4-r11, lr}}
+        vpush {{s16-s23}}
+        vldm r0, {{s0-s23}}"
+    };
+}
+/// Saves registers and fills 24 slots from the words at `r0`.
+#[cfg(not(target_abi = "eabihf"))]
+macro_rules! enter_wide {
+    () => {
+        "push {{r4-r11, lr}}
+        sub sp, #96
+        ldm r0!, {{r4-r11}}
+        stm sp, {{r4-r11}}
+        ldm r0!, {{r4-r11}}
+        add r12, sp, #32
+        stm r12!, {{r4-r11}}
+        ldm r0, {{r4-r11}}
+        stm r12, {{r4-r11}}"
+    };
+}
+/// Restores registers and returns, after [`enter_wide`].
+#[cfg(target_abi = "eabihf")]
+macro_rules! leave_wide {
+    () => {
+        "vpop {{s16-s23}}
+        pop {{r4-r11, pc}}"
+    };
+}
+/// Restores registers and returns, after [`enter_wide`].
+#[cfg(not(target_abi = "eabihf"))]
+macro_rules! leave_wide {
+    () => {
+        "add sp, #96
+        pop {{r4-r11, pc}}"
     };
 }
 /// Restores registers and returns.
@@ -109,4 +150,4 @@ macro_rules! high {
     };
 }
 
-pub(super) use {enter, high, keep, leave, narrow, take};
+pub(super) use {enter, enter_wide, high, keep, leave, leave_wide, narrow, take};

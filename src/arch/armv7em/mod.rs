@@ -9,13 +9,15 @@
 #![allow(unsafe_code)]
 
 mod add;
+mod depthwise;
 mod eights;
 mod frame;
+mod join;
 mod quads;
 mod widen;
 
 use super::Isa;
-use super::packed::{Eights, Linear, Quads};
+use super::packed::{Eights, Linear, Quads, Taps};
 
 /// The token; this module exists only where the CPU has the instructions.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +45,29 @@ impl Isa for Armv7em {
     #[inline(always)]
     fn eights(self, eights: &Eights<'_>, x: &[i8], y: &mut [i8]) {
         eights::eights(eights, x, y);
+    }
+
+    #[inline(always)]
+    fn join_rows(
+        self,
+        rows: [&[i8]; 2],
+        steps: [usize; 2],
+        channels: usize,
+        columns: usize,
+        to: &mut [i8],
+        pitch: usize,
+    ) {
+        join::join_rows(rows, steps, channels, columns, to, pitch);
+    }
+
+    #[inline(always)]
+    fn taps(self, taps: &Taps<'_>, rows: &[&[i8]], y: &mut [i8]) {
+        depthwise::taps(taps, rows, y);
+    }
+
+    #[inline(always)]
+    fn two_rows(self, taps: &Taps<'_>, pairs: [&[i8]; 2], y: &mut [i8], second: Option<&mut [i8]>) {
+        depthwise::two_rows(taps, pairs, y, second);
     }
 
     #[inline(always)]

@@ -4,10 +4,12 @@
 mod add;
 mod conv2d;
 mod dense;
+mod depthwise_conv2d;
 
 pub(crate) use add::add;
 pub(crate) use conv2d::conv2d;
 pub(crate) use dense::dense;
+pub(crate) use depthwise_conv2d::{depthwise_conv2d, depthwise_conv2d_3x3};
 
 use crate::arch::Isa;
 use crate::ir::Clamp;

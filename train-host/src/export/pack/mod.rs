@@ -3,6 +3,7 @@
 //! A node that a packing does not fit keeps the plain order, which every engine runs too.
 
 mod add;
+mod depthwise;
 mod dual;
 
 use clap::ValueEnum;
@@ -47,6 +48,7 @@ fn packed(net: &Net<Int>, i: usize) -> Option<IntStore> {
     let (x, y) = (net.shape(node.inputs[0]), net.shape(node.output));
     let mut store = match &node.op {
         Op::Conv2d(conv) => dual::patches(conv, &node.store)?,
+        Op::DepthwiseConv2d(conv) => depthwise::records(conv, x, &node.store)?,
         Op::Dense(dense) => dual::eights(dense, &node.store)?,
         Op::Add(Operands::Equal) => {
             let zero = |id| net.tensors[usize::from(id)].meta.zero;

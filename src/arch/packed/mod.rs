@@ -4,6 +4,10 @@
 //! functions named like instructions are what those compute. How weights and factors lie is told at
 //! [`crate::ir::Packing`].
 
+mod depthwise;
+
+pub(crate) use depthwise::{Taps, join_rows, taps, two_rows};
+
 use crate::arch::run;
 use crate::ir::Requant;
 
