@@ -225,11 +225,11 @@ pub(crate) trait Isa: Copy {
         packed::widen(x, to);
     }
 
-    /// Four units a time for two pixels, which lie in `runs`, `[pair of elements][2 pixels]` each. `y` takes the first
-    /// pixel's outputs, a multiple of four; `second` the other's, as many, if there is one.
+    /// Four units a time for pixels two by two, which lie in `runs`: `[pair of elements][2 pixels]` words of a pair of
+    /// pixels, others further on. A last pixel may be alone. `y` is the first pixel's first output on.
     #[inline(never)]
-    fn quads(self, quads: &Quads<'_>, runs: &[&[i8]], y: &mut [i8], second: Option<&mut [i8]>) {
-        packed::quads(quads, runs, y, second);
+    fn quads(self, quads: &Quads<'_>, runs: &[&[i8]], y: &mut [i8]) {
+        packed::quads(quads, runs, y);
     }
 
     /// Eight units a time over int16 elements; `y` is a multiple of eight.

@@ -145,7 +145,7 @@ fn a_packed_conv2d_is_the_same() {
             )
         },
     );
-    hold(&[Packing::DspPatch], 2000, strategy);
+    hold(&[Packing::DspPatch, Packing::DspRows], 3000, strategy);
 }
 
 #[test]

@@ -31,13 +31,14 @@ pub(super) fn taps(taps: &Taps<'_>, rows: &[&[i8]], y: &mut [i8]) {
     for (place, row) in places.iter_mut().zip(rows) {
         *place = (row.as_ptr() as usize).wrapping_sub(skip);
     }
+    let first = y.as_mut_ptr() as usize;
     let part = |from: usize, chunks: usize, at_once: usize| {
         [
             0,
             0,
             0,
             i32::from(taps.zero) as usize,
-            (y.as_ptr() as usize) + from * taps.step,
+            first + from * taps.step,
             0,
             taps.step,
             0,
@@ -54,6 +55,14 @@ pub(super) fn taps(taps: &Taps<'_>, rows: &[&[i8]], y: &mut [i8]) {
             4 * from * stride,
             4 * at_once * stride,
             taps.pitch,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
             0,
             0,
             0,
@@ -236,7 +245,7 @@ macro_rules! four {
 /// # Safety
 /// The words hold what the slots of [`columns`] say, of the lengths that follow from them.
 #[unsafe(naked)]
-unsafe extern "C" fn four_near(words: &[usize; 24]) {
+unsafe extern "C" fn four_near(words: &[usize; 32]) {
     four!(1)
 }
 
@@ -245,7 +254,7 @@ unsafe extern "C" fn four_near(words: &[usize; 24]) {
 /// # Safety
 /// As [`four_near`].
 #[unsafe(naked)]
-unsafe extern "C" fn four_apart(words: &[usize; 24]) {
+unsafe extern "C" fn four_apart(words: &[usize; 32]) {
     four!(2)
 }
 
@@ -254,7 +263,7 @@ unsafe extern "C" fn four_apart(words: &[usize; 24]) {
 /// # Safety
 /// As [`four_near`].
 #[unsafe(naked)]
-unsafe extern "C" fn one(words: &[usize; 24]) {
+unsafe extern "C" fn one(words: &[usize; 32]) {
     columns!(
         "add r9, r9, r9, lsl #1", // 12 bytes of code a step of 4 bytes
         "",

@@ -1,6 +1,6 @@
 //! What the larger functions in assembler share, as text.
 //!
-//! Such a function takes the address of sixteen words, or of 24 (`_wide`). What is not in a core register lies in slots: registers of the
+//! Such a function takes the address of sixteen words, or of 32 (`_wide`). What is not in a core register lies in slots: registers of the
 //! floating-point unit, where there is one, for a move takes one cycle; else the stack. An assembler that optimises at
 //! link time has to be told of the unit.
 
@@ -26,26 +26,28 @@ macro_rules! enter {
         stm r12, {{r4-r11}}"
     };
 }
-/// Saves registers and fills 24 slots from the words at `r0`.
+/// Saves registers and fills 32 slots from the words at `r0`.
 #[cfg(target_abi = "eabihf")]
 macro_rules! enter_wide {
     () => {
         ".fpu fpv4-sp-d16
         push {{r4-r11, lr}}
-        vpush {{s16-s23}}
-        vldm r0, {{s0-s23}}"
+        vpush {{s16-s31}}
+        vldm r0, {{s0-s31}}"
     };
 }
-/// Saves registers and fills 24 slots from the words at `r0`.
+/// Saves registers and fills 32 slots from the words at `r0`.
 #[cfg(not(target_abi = "eabihf"))]
 macro_rules! enter_wide {
     () => {
         "push {{r4-r11, lr}}
-        sub sp, #96
+        sub sp, #128
         ldm r0!, {{r4-r11}}
         stm sp, {{r4-r11}}
         ldm r0!, {{r4-r11}}
         add r12, sp, #32
+        stm r12!, {{r4-r11}}
+        ldm r0!, {{r4-r11}}
         stm r12!, {{r4-r11}}
         ldm r0, {{r4-r11}}
         stm r12, {{r4-r11}}"
@@ -55,7 +57,7 @@ macro_rules! enter_wide {
 #[cfg(target_abi = "eabihf")]
 macro_rules! leave_wide {
     () => {
-        "vpop {{s16-s23}}
+        "vpop {{s16-s31}}
         pop {{r4-r11, pc}}"
     };
 }
@@ -63,7 +65,7 @@ macro_rules! leave_wide {
 #[cfg(not(target_abi = "eabihf"))]
 macro_rules! leave_wide {
     () => {
-        "add sp, #96
+        "add sp, #128
         pop {{r4-r11, pc}}"
     };
 }

@@ -38,8 +38,8 @@ impl Isa for Armv7em {
     }
 
     #[inline(always)]
-    fn quads(self, quads: &Quads<'_>, runs: &[&[i8]], y: &mut [i8], second: Option<&mut [i8]>) {
-        quads::quads(quads, runs, y, second);
+    fn quads(self, quads: &Quads<'_>, runs: &[&[i8]], y: &mut [i8]) {
+        quads::quads(quads, runs, y);
     }
 
     #[inline(always)]

@@ -11,17 +11,27 @@ pub(crate) use depthwise::{Taps, join_rows, taps, two_rows};
 use crate::arch::run;
 use crate::ir::Requant;
 
-/// Quads of units, from the first one that is asked for on.
+/// Quads of units, from the first one that is asked for on, for neighbouring pixels.
 #[derive(Clone, Copy)]
 pub(crate) struct Quads<'a> {
     /// `[quad][run][pair of elements][2]` words.
     pub(crate) weights: &'a [i8],
     /// `[quad][4]`, packed.
     pub(crate) requant: &'a [Requant],
-    /// `[quad][4]` of either pixel: two sums of pairs, two of odd units.
-    pub(crate) bias: [&'a [i32]; 2],
+    /// `[quad][4]` of the first pixel: two sums of pairs, two of odd units.
+    pub(crate) bias: &'a [i32],
+    /// Biases from one pixel to the next; 0 where all have the same.
+    pub(crate) bias_step: usize,
+    /// How many quads.
+    pub(crate) count: usize,
+    /// How many pixels.
+    pub(crate) pixels: usize,
     /// Pairs of elements in a run.
     pub(crate) pairs: usize,
+    /// Bytes from a pair of pixels to the next in a run.
+    pub(crate) x_step: usize,
+    /// Bytes from a pixel to the next in the output.
+    pub(crate) y_step: usize,
     /// Zero point of the output.
     pub(crate) zero: i8,
 }
@@ -71,32 +81,27 @@ pub(crate) fn widen(x: &[i8], to: &mut [i8]) {
 }
 
 /// See [`Isa::quads`](super::Isa::quads).
-pub(crate) fn quads(quads: &Quads<'_>, runs: &[&[i8]], y: &mut [i8], second: Option<&mut [i8]>) {
-    let [first_bias, second_bias] = quads.bias;
-    pixel(quads, first_bias, runs, 0, y);
-    if let Some(y) = second {
-        pixel(quads, second_bias, runs, 4, y);
-    }
-}
-
-/// One of two pixels, whose words lie `lane` bytes behind those of the first.
-fn pixel(quads: &Quads<'_>, bias: &[i32], runs: &[&[i8]], lane: usize, y: &mut [i8]) {
-    let mut weights = quads.weights.as_chunks::<8>().0.iter();
-    let outputs = y.as_chunks_mut::<4>().0.iter_mut();
-    for ((y, bias), requant) in outputs.zip(bias.as_chunks::<4>().0).zip(quads.requant.as_chunks::<4>().0) {
-        let [mut s01, mut s23, mut s1, mut s3] = *bias;
-        for x in runs {
-            let words = x.chunks_exact(8).map(|x| word(x, lane));
-            for (x, w) in words.take(quads.pairs).zip(weights.by_ref()) {
-                let (w01, w23) = (word(w, 0), word(w, 4));
-                s01 = smlad(w01, x, s01);
-                s23 = smlad(w23, x, s23);
-                s1 = smlad(sxtb16(w01), x, s1);
-                s3 = smlad(sxtb16(w23), x, s3);
+pub(crate) fn quads(quads: &Quads<'_>, runs: &[&[i8]], y: &mut [i8]) {
+    for pixel in 0..quads.pixels {
+        let at = pixel / 2 * quads.x_step + pixel % 2 * 4;
+        let mut weights = quads.weights.as_chunks::<8>().0.iter();
+        let bias = run(quads.bias, pixel * quads.bias_step, 4 * quads.count).as_chunks::<4>().0;
+        let requant = quads.requant.as_chunks::<4>().0;
+        let y = y.get_mut(pixel * quads.y_step..).unwrap_or_default().as_chunks_mut::<4>().0;
+        for ((y, bias), requant) in y.iter_mut().zip(bias).zip(requant) {
+            let [mut s01, mut s23, mut s1, mut s3] = *bias;
+            for x in runs {
+                for (i, w) in (0..quads.pairs).zip(weights.by_ref()) {
+                    let (x, w01, w23) = (word(x, at + 8 * i), word(w, 0), word(w, 4));
+                    s01 = smlad(w01, x, s01);
+                    s23 = smlad(w23, x, s23);
+                    s1 = smlad(sxtb16(w01), x, s1);
+                    s3 = smlad(sxtb16(w23), x, s3);
+                }
             }
+            let acc = [high(s01, s1), s1, high(s23, s3), s3];
+            *y = core::array::from_fn(|i| narrow(acc[i], requant[i], quads.zero));
         }
-        let acc = [high(s01, s1), s1, high(s23, s3), s3];
-        *y = core::array::from_fn(|i| narrow(acc[i], requant[i], quads.zero));
     }
 }
 

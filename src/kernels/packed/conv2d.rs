@@ -1,13 +1,13 @@
 //! Convolution, plain and grouped, by windows copied together.
 //!
-//! Two pixels at a time: what their windows see is widened to int16 and interleaved word by word, border and all, so
-//! that one pointer serves both. A pixel pair is then a matrix times two vectors, four units a time. This asks for
-//! nothing of the window, so it takes every convolution there is; a 1x1 is a window of one run.
+//! Some pixels at a time: what their windows see is widened to int16 and interleaved word by word for each two of them,
+//! border and all. They are then a matrix times vectors, four units and two pixels a time. This asks for nothing of the
+//! window, so it takes every convolution there is; a 1x1 is a window of one run.
 
-use super::activate;
+use super::{activate, quads};
 use crate::arch::packed::Quads;
 use crate::arch::{Isa, run};
-use crate::ir::{Bias, Conv2d, IntData};
+use crate::ir::{Bias, Chunk, Conv2d, IntData};
 use crate::kernels::{Axis, Input, Output, Taps};
 
 /// Convolution of `x` into `y`, weights packed as [`DspPatch`](crate::ir::Packing::DspPatch).
@@ -20,88 +20,54 @@ pub(crate) fn conv2d<I: Isa>(
     mut y: Output<'_>,
     scratch: &mut [i8],
 ) {
-    let [channels, span, groups] = [x.shape.c, conv.span, conv.groups].map(usize::from);
-    let per_group = usize::from(conv.units).checked_div(groups).unwrap_or(0);
+    let [units, channels, span, groups] = [conv.units, x.shape.c, conv.span, conv.groups].map(usize::from);
     let (rows, columns) = (Axis::rows(&conv.window, x.shape), Axis::columns(&conv.window, x.shape));
     let whole = groups == 1 && span == channels && columns.dilation == 1;
     let window = Patches { x, rows, columns, span, whole };
-    let elements = rows.kernel * columns.kernel * span;
-    let pairs = elements.div_ceil(2);
-    let Some(patch) = scratch.get_mut(..8 * pairs) else { return };
-    if elements % 2 == 1 {
-        // What an odd last element lacks is multiplied by a zero.
-        isa.widen_lane(&[0], patch, elements, 0);
-        isa.widen_lane(&[0], patch, elements, 1);
-    }
-    let (quads, zero) = (per_group.div_ceil(4), y.zero);
-    let all = groups * quads;
-    let (width, pixels) = (usize::from(y.shape.w), usize::from(y.shape.h) * usize::from(y.shape.w));
-    let mut place = Place { oy: 0, ox: 0 };
-    let mut pixel = 0;
-    while pixel < pixels {
-        let first = (rows.taps(place.oy), columns.taps(place.ox));
-        place.step(width);
-        let both = pixel + 1 < pixels;
-        let second = (rows.taps(place.oy), columns.taps(place.ox));
-        place.step(width);
-        let (y_first, y_second) =
-            (y.next(per_group * groups), y.next(if both { per_group * groups } else { 0 }));
-        let bias = [pixel, pixel + usize::from(both)].map(|pixel| {
-            let from = if conv.bias == Bias::Unit { 4 * all * pixel } else { 0 };
-            run(data.bias, from, 4 * all)
-        });
-        let (mut left, mut right) = (&mut *y_first, &mut *y_second);
+    let chunk = Chunk::new(conv, y.shape);
+    let Some(patches) = scratch.get_mut(..chunk.scratch()) else { return };
+    patches.fill(0); // an odd last element has a neighbour whose weight is 0
+    let per_group = units.checked_div(groups).unwrap_or(0);
+    let (each, zero) = (per_group.div_ceil(4), y.zero);
+    let all = 4 * groups * each;
+    let bias_step = if conv.bias == Bias::Unit { all } else { 0 };
+    let (width, end) = (usize::from(y.shape.w), usize::from(y.shape.h) * usize::from(y.shape.w));
+    let patch = 8 * chunk.pairs;
+    let (mut oy, mut ox, mut pixel) = (0, 0, 0);
+    while pixel < end {
+        let pixels = chunk.pixels.min(end - pixel);
+        let y = y.next(pixels * units);
+        let bias = run(data.bias, pixel * bias_step, if bias_step == 0 { all } else { pixels * all });
+        let (mut next, mut weights, mut first) = ((oy, ox), 0, 0);
         for group in 0..groups {
+            next = (oy, ox);
             let channel = group * channels.checked_div(groups).unwrap_or(0);
-            window.gather(isa, first, channel, patch, 0);
-            if both {
-                window.gather(isa, second, channel, patch, 1);
-            }
-            let from = |quad: usize| {
-                let left = all.saturating_sub(quad);
-                Quads {
-                    weights: run(data.weights, 8 * pairs * quad, 8 * pairs * left),
-                    requant: run(data.requant, 4 * quad, 4 * left),
-                    bias: bias.map(|bias| run(bias, 4 * quad, 4 * left)),
-                    pairs,
-                    zero,
+            for i in 0..pixels {
+                let to = patches.get_mut(i / 2 * patch..).unwrap_or_default();
+                window.gather(isa, (rows.taps(next.0), columns.taps(next.1)), channel, to, i % 2);
+                next.1 += 1;
+                if next.1 == width {
+                    next = (next.0 + 1, 0);
                 }
-            };
-            let most = per_group & !3;
-            let mut next = |count: usize| {
-                let y = left.split_off_mut(..count).unwrap_or_default();
-                (y, both.then(|| right.split_off_mut(..count).unwrap_or_default()))
-            };
-            let (y, second) = next(most);
-            isa.quads(&from(group * quads), &[patch], y, second);
-            if most < per_group {
-                let (mut y, mut second) = ([0; 4], [0; 4]);
-                isa.quads(&from(group * quads + most / 4), &[patch], &mut y, Some(&mut second));
-                let (to, to_second) = next(per_group - most);
-                to.iter_mut().zip(y).for_each(|(to, y)| *to = y);
-                to_second.into_iter().flatten().zip(second).for_each(|(to, y)| *to = y);
             }
+            let of_group = Quads {
+                weights: run(data.weights, weights, patch * each),
+                requant: run(data.requant, first, 4 * each),
+                bias: bias.get(first..).unwrap_or_default(),
+                bias_step,
+                count: each,
+                pixels,
+                pairs: chunk.pairs,
+                x_step: patch,
+                y_step: units,
+                zero,
+            };
+            quads(isa, &of_group, &[patches], y.get_mut(group * per_group..).unwrap_or_default(), per_group);
+            (weights, first) = (weights + patch * each, first + 4 * each);
         }
-        activate(isa, y_first, data.clamp);
-        activate(isa, y_second, data.clamp);
-        pixel += 2;
-    }
-}
-
-/// A pixel of the output.
-struct Place {
-    oy: usize,
-    ox: usize,
-}
-
-impl Place {
-    /// The next one.
-    #[inline(always)]
-    fn step(&mut self, width: usize) {
-        self.ox += 1;
-        if self.ox == width {
-            (self.oy, self.ox) = (self.oy + 1, 0);
-        }
+        (oy, ox) = next;
+        activate(isa, y, data.clamp);
+        pixel += pixels;
     }
 }
 

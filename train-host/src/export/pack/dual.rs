@@ -1,11 +1,11 @@
 //! Packings of two units in a halfword.
 
-use zipnet::ir::{Bias, Conv2d, Dense, Packing, Requant};
+use zipnet::ir::{Bias, Conv2d, Dense, Lanes, Packing, Requant, Shape};
 
 use crate::graph::IntStore;
 
-/// A convolution as [`Packing::DspPatch`].
-pub(super) fn patches(conv: &Conv2d, plain: &IntStore) -> Option<IntStore> {
+/// A convolution as [`Packing::DspRows`] where that is for it, else as [`Packing::DspPatch`].
+pub(super) fn quads(conv: &Conv2d, x: Shape, plain: &IntStore) -> Option<IntStore> {
     let units = usize::from(conv.units);
     let k = plain.weights.len() / units;
     fits(units, plain)?;
@@ -14,11 +14,15 @@ pub(super) fn patches(conv: &Conv2d, plain: &IntStore) -> Option<IntStore> {
         Bias::Unit => plain.bias.chunks(units).collect(),
         Bias::Channel | Bias::None => vec![&plain.bias],
     };
+    let (run, packing) = match Lanes::new(conv, x) {
+        Some(lanes) => (k / lanes.rows, Packing::DspRows),
+        None => (k, Packing::DspPatch),
+    };
     Some(IntStore {
-        weights: weights(&groups, &plain.weights, k),
+        weights: weights(&groups, &plain.weights, k, run),
         bias: biases.iter().flat_map(|bias| bias_of(&groups, bias)).collect(),
         requant: requant(&groups, &plain.requant)?,
-        packing: Packing::DspPatch,
+        packing,
         ..plain.clone()
     })
 }
@@ -26,10 +30,11 @@ pub(super) fn patches(conv: &Conv2d, plain: &IntStore) -> Option<IntStore> {
 /// A dense layer as [`Packing::DspDense`].
 pub(super) fn eights(dense: &Dense, plain: &IntStore) -> Option<IntStore> {
     let units = usize::from(dense.units);
+    let k = plain.weights.len() / units;
     fits(units, plain)?;
     let groups = groups(1, units, 8);
     Some(IntStore {
-        weights: weights(&groups, &plain.weights, plain.weights.len() / units),
+        weights: weights(&groups, &plain.weights, k, k),
         bias: bias_of(&groups, &plain.bias),
         requant: requant(&groups, &plain.requant)?,
         packing: Packing::DspDense,
@@ -69,19 +74,22 @@ fn fits(units: usize, plain: &IntStore) -> Option<()> {
     Some(())
 }
 
-/// `[bunch][pair of elements][pair of units]` words, `256 a + b` for either element.
-fn weights(bunches: &[Together], plain: &[i8], k: usize) -> Vec<i8> {
+/// `[bunch][run][pair of elements][pair of units]` words, `256 a + b` for either element; `k` weights a unit, in runs of
+/// `run`, each filled up to whole pairs.
+fn weights(bunches: &[Together], plain: &[i8], k: usize, run: usize) -> Vec<i8> {
     let mut words = Vec::new();
     for bunch in bunches {
-        let of = |unit: Option<usize>, j: usize| match unit {
-            Some(unit) if j < k => i32::from(plain[unit * k + j]),
+        let of = |unit: Option<usize>, j: Option<usize>| match (unit, j) {
+            (Some(unit), Some(j)) => i32::from(plain[unit * k + j]),
             _ => 0,
         };
-        for j in (0..k).step_by(2) {
-            for pair in bunch.chunks(2) {
-                for j in [j, j + 1] {
-                    let both = (256 * of(pair[0], j) + of(pair[1], j)) as i16;
-                    words.extend(both.to_le_bytes().map(|byte| byte as i8));
+        for from in (0..k).step_by(run) {
+            for j in (0..run).step_by(2) {
+                for pair in bunch.chunks(2) {
+                    for j in [Some(from + j), (j + 1 < run).then_some(from + j + 1)] {
+                        let both = (256 * of(pair[0], j) + of(pair[1], j)) as i16;
+                        words.extend(both.to_le_bytes().map(|byte| byte as i8));
+                    }
                 }
             }
         }

@@ -47,7 +47,7 @@ fn packed(net: &Net<Int>, i: usize) -> Option<IntStore> {
     let node = &net.nodes[i];
     let (x, y) = (net.shape(node.inputs[0]), net.shape(node.output));
     let mut store = match &node.op {
-        Op::Conv2d(conv) => dual::patches(conv, &node.store)?,
+        Op::Conv2d(conv) => dual::quads(conv, x, &node.store)?,
         Op::DepthwiseConv2d(conv) => depthwise::records(conv, x, &node.store)?,
         Op::Dense(dense) => dual::eights(dense, &node.store)?,
         Op::Add(Operands::Equal) => {

@@ -21,7 +21,13 @@
 //!
 //! gives what [`requantise`](crate::fixed::requantise) gives, for `e` from 2 to 31.
 
-use super::{Bias, Conv2d, DepthwiseConv2d, Op, Requant, Shape, Window};
+mod joined;
+mod lanes;
+
+pub use joined::Joined;
+pub use lanes::{Chunk, Lanes};
+
+use super::{Bias, Conv2d, Op, Operands, Requant, Shape};
 
 /// The order in which weights lie, chosen at export for the CPU that will read them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -35,6 +41,10 @@ pub enum Packing {
     /// word. Biases are `[group][quad][256 b0 + b1, 256 b2 + b3, b1, b3]`, once or for each pixel; factors
     /// `[group][quad][4]`. The last quad of a group is filled up with zeros.
     DspPatch,
+    /// Conv2d whose windows are read where rows lie widened: as [`Packing::DspPatch`], but each row of the kernel is
+    /// filled up to whole pairs, `[quad][row][pair of elements][2]`. For one group, all channels, no dilation. See
+    /// [`Lanes`].
+    DspRows,
     /// Dense: `[eight units][pair of elements][4 pairs of units]`, each a word. Biases are `[eight][256 b0 + b1, ..,
     /// 256 b6 + b7, b1, b3, b5, b7]`, factors `[eight][8]`. The last eight are filled up with zeros.
     DspDense,
@@ -65,7 +75,7 @@ pub struct Packed {
 
 impl Packing {
     /// Number of variants.
-    pub const COUNT: usize = 6;
+    pub const COUNT: usize = 7;
 
     /// The variant's number.
     pub const fn at(self) -> usize {
@@ -75,7 +85,14 @@ impl Packing {
     /// What a packed `op` over `x` into `y` has; `None` where this is no packing for it, and for [`Packing::Plain`].
     pub const fn lengths(self, op: &Op, x: Shape, y: Shape) -> Option<Packed> {
         match (self, op) {
-            (Packing::DspPatch, Op::Conv2d(conv)) => Some(patches(conv, y)),
+            (Packing::DspPatch, Op::Conv2d(conv)) => {
+                let chunk = Chunk::new(conv, y);
+                Some(quads(conv, y, chunk.pairs, chunk.scratch()))
+            }
+            (Packing::DspRows, Op::Conv2d(conv)) => match Lanes::new(conv, x) {
+                Some(lanes) => Some(quads(conv, y, lanes.pairs * lanes.rows, lanes.scratch())),
+                None => None,
+            },
             (Packing::DspDense, Op::Dense(dense)) => {
                 let (eights, pairs) = ((dense.units as usize).div_ceil(8), x.len().div_ceil(2));
                 let units = 8 * eights;
@@ -91,7 +108,7 @@ impl Packing {
                 let weights = record * x.c as usize;
                 Some(Packed { weights, bias: 0, requant: 0, scratch: joined.scratch() })
             }
-            (Packing::DspAdd, Op::Add(super::Operands::Equal)) => {
+            (Packing::DspAdd, Op::Add(Operands::Equal)) => {
                 Some(Packed { weights: 0, bias: 3, requant: 0, scratch: 0 })
             }
             _ => None,
@@ -99,97 +116,11 @@ impl Packing {
     }
 }
 
-const fn patches(conv: &Conv2d, y: Shape) -> Packed {
+/// A convolution whose units have so many pairs of weights, in quads.
+const fn quads(conv: &Conv2d, y: Shape, pairs: usize, scratch: usize) -> Packed {
     let quads = conv.groups as usize * (conv.units / conv.groups).div_ceil(4) as usize;
-    let pairs = (conv.window.taps() * conv.span as usize).div_ceil(2);
     let pixels = if matches!(conv.bias, Bias::Unit) { y.h as usize * y.w as usize } else { 1 };
-    Packed { weights: 8 * quads * pairs, bias: 4 * quads * pixels, requant: 4 * quads, scratch: 8 * pairs }
-}
-
-/// How the rows of a depthwise convolution are joined, and what that takes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Joined {
-    /// The window. One of a single column over an image of a single column lies on its side: rows are columns then.
-    pub window: Window,
-    /// The image as the window sees it.
-    pub image: Shape,
-    /// Rows and columns of the output, likewise.
-    pub output: [u16; 2],
-    /// Joined rows that are kept at once.
-    pub kept: usize,
-    /// Columns of a joined row, border included.
-    pub columns: usize,
-    /// Channels that are computed at once, as many as keep the joined rows within about [`Joined::ROOM`]; all but the
-    /// last such a multiple of 4.
-    pub channels: usize,
-}
-
-impl Joined {
-    /// Most joined rows that are kept at once.
-    pub const MOST: usize = 8;
-    /// Bytes that joined rows shall take, unless four channels take more.
-    pub const ROOM: usize = 2048;
-
-    /// `None` where rows cannot be joined: several outputs or biases a channel, or a window of too many rows.
-    pub const fn new(conv: &DepthwiseConv2d, x: Shape) -> Option<Self> {
-        let (mut window, mut image) = (conv.window, x);
-        if x.w == 1 && window.kernel[1] == 1 && window.padding.left == 0 && window.padding.right == 0 {
-            image = Shape::new(1, x.h, x.c);
-            window = Window {
-                kernel: [1, window.kernel[0]],
-                stride: [1, window.stride[0]],
-                dilation: [1, window.dilation[0]],
-                padding: super::Padding {
-                    top: 0,
-                    bottom: 0,
-                    left: window.padding.top,
-                    right: window.padding.bottom,
-                },
-            };
-        }
-        let Some(output) = window.output(image.h, image.w) else { return None };
-        let odd = window.stride[0] % 2 == 1;
-        let mut joined = Self { window, image, output, kept: 0, columns: 0, channels: 0 };
-        joined.kept = joined.pairs(odd as usize);
-        if conv.multiplier != 1 || matches!(conv.bias, Bias::Unit) || joined.kept > Self::MOST {
-            return None;
-        }
-        let [_, stride] = window.stride;
-        let [_, dilation] = window.dilation;
-        let read = (output[1] as usize - 1) * stride as usize
-            + (window.kernel[1] as usize - 1) * dilation as usize
-            + 1;
-        let there = window.padding.left as usize + image.w as usize;
-        joined.columns = if read > there { read } else { there };
-        let each = 4 * joined.kept * joined.columns;
-        let all = (x.c as usize).next_multiple_of(4);
-        let parts = (all * each).div_ceil(Self::ROOM);
-        let channels = all.div_ceil(parts).next_multiple_of(4);
-        joined.channels = if channels > x.c as usize { x.c as usize } else { channels };
-        Some(joined)
-    }
-
-    /// Joined rows that a window spans which begins in an even (0) or odd (1) row.
-    pub const fn pairs(&self, parity: usize) -> usize {
-        ((self.window.kernel[0] as usize - 1) * self.window.dilation[0] as usize + parity) / 2 + 1
-    }
-
-    /// Bytes of a channel's record in [`Packing::DspDepthwise`].
-    pub const fn record(&self) -> usize {
-        let odd = if self.window.stride[0] % 2 == 1 { self.pairs(1) } else { 0 };
-        12 + 4 * self.window.kernel[1] as usize * (self.pairs(0) + odd)
-    }
-
-    /// Whether [`Packing::DspDepthwise3`] is for it.
-    pub const fn is_three(&self) -> bool {
-        let Window { kernel: [h, w], stride: [sh, sw], dilation: [dh, dw], .. } = self.window;
-        h == 3 && w == 3 && sh == 1 && sw == 1 && dh == 1 && dw == 1
-    }
-
-    /// Bytes of scratch: the joined rows, and a pixel that stands for a row of the border.
-    pub const fn scratch(&self) -> usize {
-        (4 * self.kept * self.columns + 1) * self.channels
-    }
+    Packed { weights: 8 * quads * pairs, bias: 4 * quads * pixels, requant: 4 * quads, scratch }
 }
 
 impl Requant {
