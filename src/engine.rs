@@ -367,6 +367,14 @@ impl<L: Linked> Step<'_, '_, L> {
                     packed::rows_conv2d(isa, conv, data, x, y, scratch);
                 }
             }
+            Packing::DspWinograd => {
+                if linked[Packing::DspWinograd.at()]
+                    && let Op::Conv2d(conv) = op
+                    && let Some((x, y, scratch)) = self.apart_with_scratch(0)
+                {
+                    packed::winograd_conv2d(isa, conv, data, x, y, scratch);
+                }
+            }
             Packing::DspDense => {
                 if linked[Packing::DspDense.at()]
                     && let Some((x, y, scratch)) = self.apart_with_scratch(0)

@@ -28,7 +28,7 @@ pub(crate) use twin::Twin;
 use crate::fixed::{narrow, requantise};
 use crate::ir::{Clamp, Requant};
 use core::ops::Range;
-use packed::{Eights, Linear, Quads, Taps};
+use packed::{Eights, Finish, Linear, Quads, Taps, Tiles};
 
 /// Output channels that [`Isa::dot`] computes at once.
 pub(crate) const QUAD: usize = 4;
@@ -265,6 +265,38 @@ pub(crate) trait Isa: Copy {
     #[inline(never)]
     fn two_rows(self, taps: &Taps<'_>, pairs: [&[i8]; 2], y: &mut [i8], second: Option<&mut [i8]>) {
         packed::two_rows(taps, pairs, y, second);
+    }
+
+    /// A row of an image as `x + 128`, in halves of words: `to[2 i * pitch + 4 * column]` is that of channels `4 i` and
+    /// `4 i + 2`, `pitch` further that of `4 i + 1` and `4 i + 3`. Channels are a multiple of four.
+    #[inline(never)]
+    fn widen_columns(self, x: &[i8], channels: usize, to: &mut [i8], pitch: usize) {
+        packed::widen_columns(x, channels, to, pitch);
+    }
+
+    /// The transform of a widened row to where it lies among those kept.
+    #[inline(never)]
+    fn transform_row(self, tiles: &Tiles, row: &[i8], to: &mut [i8]) {
+        packed::transform_row(tiles, row, to);
+    }
+
+    /// The transform of four units' filters, `[point][row][pair of channels][unit]` words.
+    #[inline(never)]
+    fn transform_filters(self, tiles: &Tiles, weights: &[i8], to: &mut [i8]) {
+        packed::transform_filters(tiles, weights, to);
+    }
+
+    /// Products of four units' filters and of as many transformed rows as they have, summed over rows and channels:
+    /// `[pair of tiles][point][unit][tile]` words.
+    #[inline(never)]
+    fn multiply_tiles(self, tiles: &Tiles, rows: &[i8], filters: &[i8], to: &mut [i8]) {
+        packed::multiply_tiles(tiles, rows, filters, to);
+    }
+
+    /// Outputs of a unit from its products.
+    #[inline(never)]
+    fn finish_tiles(self, finish: &Finish, products: &[i8], y: &mut [i8]) {
+        packed::finish_tiles(finish, products, y);
     }
 
     /// `y[i] = clamp(y[i])`.

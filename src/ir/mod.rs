@@ -17,7 +17,7 @@ mod shape;
 pub use check::{Fault, MAX_INPUTS};
 pub use memory::MAX_TENSORS;
 pub use op::{Axis, Bias, Conv2d, Dense, DepthwiseConv2d, Op, Operands, Pad, Pool2d, Slice, Uses};
-pub use packing::{Aligned, Chunk, Joined, Lanes, Packed, Packing};
+pub use packing::{Aligned, Chunk, Joined, Lanes, Packed, Packing, Winograd};
 pub use quant::Float;
 pub use quant::{Clamp, FloatData, Int, IntData, IntTensor, Real, Requant, Scratch};
 pub use shape::{Padding, Shape, Window};

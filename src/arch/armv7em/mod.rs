@@ -15,9 +15,10 @@ mod frame;
 mod join;
 mod quads;
 mod widen;
+mod winograd;
 
 use super::Isa;
-use super::packed::{Eights, Linear, Quads, Taps};
+use super::packed::{Eights, Finish, Linear, Quads, Taps, Tiles};
 
 /// The token; this module exists only where the CPU has the instructions.
 #[derive(Clone, Copy, Debug)]
@@ -68,6 +69,31 @@ impl Isa for Armv7em {
     #[inline(always)]
     fn two_rows(self, taps: &Taps<'_>, pairs: [&[i8]; 2], y: &mut [i8], second: Option<&mut [i8]>) {
         depthwise::two_rows(taps, pairs, y, second);
+    }
+
+    #[inline(always)]
+    fn widen_columns(self, x: &[i8], channels: usize, to: &mut [i8], pitch: usize) {
+        winograd::widen_columns(x, channels, to, pitch);
+    }
+
+    #[inline(always)]
+    fn transform_row(self, tiles: &Tiles, row: &[i8], to: &mut [i8]) {
+        winograd::transform_row(tiles, row, to);
+    }
+
+    #[inline(always)]
+    fn transform_filters(self, tiles: &Tiles, weights: &[i8], to: &mut [i8]) {
+        winograd::transform_filters(tiles, weights, to);
+    }
+
+    #[inline(always)]
+    fn multiply_tiles(self, tiles: &Tiles, rows: &[i8], filters: &[i8], to: &mut [i8]) {
+        winograd::multiply_tiles(tiles, rows, filters, to);
+    }
+
+    #[inline(always)]
+    fn finish_tiles(self, finish: &Finish, products: &[i8], y: &mut [i8]) {
+        winograd::finish_tiles(finish, products, y);
     }
 
     #[inline(always)]

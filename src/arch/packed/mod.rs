@@ -5,8 +5,12 @@
 //! [`crate::ir::Packing`].
 
 mod depthwise;
+mod winograd;
 
 pub(crate) use depthwise::{Taps, join_rows, taps, two_rows};
+pub(crate) use winograd::{
+    Finish, Tiles, finish_tiles, multiply_tiles, transform_filters, transform_row, widen_columns,
+};
 
 use crate::arch::run;
 use crate::ir::Requant;

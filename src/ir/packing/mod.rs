@@ -23,9 +23,11 @@
 
 mod joined;
 mod lanes;
+mod winograd;
 
 pub use joined::Joined;
 pub use lanes::{Chunk, Lanes};
+pub use winograd::Winograd;
 
 use super::{Bias, Conv2d, Op, Operands, Requant, Shape};
 
@@ -45,6 +47,10 @@ pub enum Packing {
     /// filled up to whole pairs, `[quad][row][pair of elements][2]`. For one group, all channels, no dilation. See
     /// [`Lanes`].
     DspRows,
+    /// Conv2d with three columns of taps, by minimal filtering: for each four units, each four channels, each of those
+    /// units, each row the three taps of the channels, four bytes `weight + 128` each. Biases are such that elements are
+    /// `x + 128`, times -6. For sums within 28 bits. More scratch than is needed makes it faster. See [`Winograd`].
+    DspWinograd,
     /// Dense: `[eight units][pair of elements][4 pairs of units]`, each a word. Biases are `[eight][256 b0 + b1, ..,
     /// 256 b6 + b7, b1, b3, b5, b7]`, factors `[eight][8]`. The last eight are filled up with zeros.
     DspDense,
@@ -75,7 +81,7 @@ pub struct Packed {
 
 impl Packing {
     /// Number of variants.
-    pub const COUNT: usize = 7;
+    pub const COUNT: usize = 8;
 
     /// The variant's number.
     pub const fn at(self) -> usize {
@@ -91,6 +97,10 @@ impl Packing {
             }
             (Packing::DspRows, Op::Conv2d(conv)) => match Lanes::new(conv, x) {
                 Some(lanes) => Some(quads(conv, y, lanes.pairs * lanes.rows, lanes.scratch())),
+                None => None,
+            },
+            (Packing::DspWinograd, Op::Conv2d(conv)) => match Winograd::new(conv, x) {
+                Some(winograd) => Some(winograd.lengths()),
                 None => None,
             },
             (Packing::DspDense, Op::Dense(dense)) => {

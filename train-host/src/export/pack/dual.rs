@@ -57,8 +57,14 @@ fn groups(groups: usize, units: usize, size: usize) -> Vec<Together> {
 /// Whether the sums of all units can be told apart: weights from -127, and each accumulator, bias included, within
 /// 24 bits for every input.
 fn fits(units: usize, plain: &IntStore) -> Option<()> {
+    let within = |(low, high): (i64, i64)| low >= -(1 << 23) && high < 1 << 23;
+    (!plain.weights.contains(&-128) && bounds(units, plain).all(within)).then_some(())
+}
+
+/// The least and the greatest accumulator of each unit over all inputs, bias included.
+pub(super) fn bounds(units: usize, plain: &IntStore) -> impl Iterator<Item = (i64, i64)> {
     let k = plain.weights.len() / units;
-    for (unit, weights) in plain.weights.chunks(k).enumerate() {
+    plain.weights.chunks(k).enumerate().map(move |(unit, weights)| {
         let (mut least, mut greatest) = (0i64, 0i64);
         for &w in weights {
             let (a, b) = (i64::from(w) * -128, i64::from(w) * 127);
@@ -67,11 +73,8 @@ fn fits(units: usize, plain: &IntStore) -> Option<()> {
         }
         let biases = plain.bias.iter().skip(unit).step_by(units).map(|&b| i64::from(b));
         let (low, high) = biases.fold((i64::MAX, i64::MIN), |(l, h), b| (l.min(b), h.max(b)));
-        if weights.contains(&-128) || low + least < -(1 << 23) || high + greatest >= 1 << 23 {
-            return None;
-        }
-    }
-    Some(())
+        (low + least, high + greatest)
+    })
 }
 
 /// `[bunch][run][pair of elements][pair of units]` words, `256 a + b` for either element; `k` weights a unit, in runs of

@@ -5,6 +5,7 @@
 mod add;
 mod depthwise;
 mod dual;
+mod winograd;
 
 use clap::ValueEnum;
 use zipnet::ir::{Int, Op, Operands, Packing, Scratch};
@@ -47,7 +48,10 @@ fn packed(net: &Net<Int>, i: usize) -> Option<IntStore> {
     let node = &net.nodes[i];
     let (x, y) = (net.shape(node.inputs[0]), net.shape(node.output));
     let mut store = match &node.op {
-        Op::Conv2d(conv) => dual::quads(conv, x, &node.store)?,
+        Op::Conv2d(conv) => match winograd::filters(conv, x, &node.store) {
+            Some(store) => store,
+            None => dual::quads(conv, x, &node.store)?,
+        },
         Op::DepthwiseConv2d(conv) => depthwise::records(conv, x, &node.store)?,
         Op::Dense(dense) => dual::eights(dense, &node.store)?,
         Op::Add(Operands::Equal) => {
@@ -58,6 +62,7 @@ fn packed(net: &Net<Int>, i: usize) -> Option<IntStore> {
         _ => return None,
     };
     let lengths = store.packing.lengths(&node.op, x, y)?;
-    store.scratch = Scratch { offset: 0, len: lengths.scratch as u32 };
+    let len = store.scratch.len.max(lengths.scratch as u32);
+    store.scratch = Scratch { offset: 0, len };
     Some(store)
 }
