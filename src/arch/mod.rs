@@ -164,6 +164,15 @@ pub(crate) trait Isa: Copy {
         }
     }
 
+    /// `acc[c] += x[c] + x[step + c] + ...`: `count` taps of an average, so many elements apart. `acc` has at most
+    /// [`LANES`].
+    #[inline(always)]
+    fn sum_row(self, acc: &mut [i32], x: &[i8], step: usize, count: usize) {
+        for tap in 0..count {
+            self.sum(acc, run(x, tap * step, acc.len()));
+        }
+    }
+
     /// `acc[c] = max(acc[c], x[c])`: one tap of a maximum. Both have one length, at most [`LANES`].
     #[inline(always)]
     fn max(self, acc: &mut [i8], x: &[i8]) {
@@ -217,6 +226,22 @@ pub(crate) trait Isa: Copy {
     #[inline(never)]
     fn widen_lane(self, x: &[i8], to: &mut [i8], at: usize, lane: usize) {
         packed::widen_lane(x, to, at, lane);
+    }
+
+    /// Neighbouring pixels of `channels` elements each, as [`Isa::widen_lane`] puts them, pair by pair `pitch` bytes
+    /// apart.
+    #[inline(never)]
+    fn widen_pixels(self, x: &[i8], channels: usize, to: &mut [i8], pitch: usize) {
+        for (i, x) in x.chunks_exact(channels.max(1)).enumerate() {
+            self.widen_lane(x, to.get_mut(i / 2 * pitch..).unwrap_or_default(), 0, i % 2);
+        }
+    }
+
+    /// Copies the runs of each of `count` pairs of pixels together: `pairs` pairs of elements of each run, which lie
+    /// `step` bytes further on from one pair of pixels to the next.
+    #[inline(never)]
+    fn collect(self, runs: &[&[i8]], pairs: usize, step: usize, count: usize, to: &mut [i8]) {
+        packed::collect(runs, pairs, step, count, to);
     }
 
     /// Every element as int16.

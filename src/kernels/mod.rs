@@ -120,6 +120,11 @@ impl Axis {
         Self { kernel, stride, dilation, before: before.into(), extent: extent.into() }
     }
 
+    /// Whether output `o` sees place `o` and nothing else, for all there are.
+    const fn is_plain(&self) -> bool {
+        self.kernel == 1 && self.stride == 1 && self.before == 0
+    }
+
     /// The taps inside for output `o`. Tap `t` reads place `o * stride + t * dilation - before`.
     #[inline]
     fn taps(&self, o: usize) -> Taps {

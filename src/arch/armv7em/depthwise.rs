@@ -296,18 +296,18 @@ pub(super) fn two_rows(taps: &Taps<'_>, pairs: [&[i8]; 2], y: &mut [i8], second:
         0,
         0,
         i32::from(taps.zero) as usize,
-        0,
-        step,
-        0,
-        0,
         y.as_mut_ptr() as usize,
+        step,
         lower as usize,
+        0,
+        width % 2,
+        1usize.wrapping_sub(width / 2 * 2 * step),
         pairs[0].as_ptr() as usize,
         pairs[1].as_ptr() as usize,
-        pitch,
+        pitch.wrapping_sub(8 * (width / 2)),
         taps.records.as_ptr() as usize,
         channels,
-        width,
+        8 * (width / 2),
     ];
     // SAFETY: records, joined rows and outputs are as long as the function reads and writes.
     unsafe { two_rows_asm(&words) }
@@ -331,9 +331,10 @@ macro_rules! tap {
     };
 }
 
-/// Slots: 0 bias, 1 and 2 factor, 3 zero point, 4 and 6 next outputs, 5 bytes to the next column, 7 end of the columns,
-/// 8 and 9 first outputs of the channel, 10 and 11 joined rows, 12 bytes to the next channel, 13 record, 14 channels
-/// left, 15 columns. `r2` to `r7` are the taps.
+/// Slots: 0 bias, 1 and 2 factor, 3 zero point, 4 and 6 next outputs, 5 bytes to the next column, 7 end of the pairs of
+/// columns, 8 whether there is one column more, 9 bytes from behind the pairs to the next channel's outputs, 10 and 11
+/// joined rows, 12 bytes from behind the pairs to the next channel, 13 record, 14 channels left, 15 bytes of the pairs.
+/// `r2` to `r7` are the taps.
 ///
 /// # Safety
 /// The words hold what the slots say, of the lengths that follow from them.
@@ -341,6 +342,8 @@ macro_rules! tap {
 unsafe extern "C" fn two_rows_asm(words: &[usize; 16]) {
     naked_asm!(
         enter!(),
+        take!("r0", 10),
+        take!("r1", 11),
         "1:",
         take!("r12", 13),
         "ldr r8, [r12]",
@@ -355,18 +358,12 @@ unsafe extern "C" fn two_rows_asm(words: &[usize; 16]) {
         keep!(0, "r8"),
         keep!(1, "r9"),
         keep!(2, "r10"),
+        take!("lr", 15),
         "add r12, #36",
         keep!(13, "r12"),
-        take!("r0", 10),
-        take!("r1", 11),
-        take!("r8", 8),
-        take!("r9", 9),
-        keep!(4, "r8"),
-        keep!(6, "r9"),
-        take!("lr", 15),
-        "lsrs lr, lr, #1",
+        "cmp lr, #0",
         "beq 3f",
-        "add lr, r0, lr, lsl #3",
+        "add lr, lr, r0",
         keep!(7, "lr"),
         "2:",
         take!("r8", 0),
@@ -420,8 +417,8 @@ unsafe extern "C" fn two_rows_asm(words: &[usize; 16]) {
         "cmp r0, r12",
         "bne 2b",
         "3:",
-        take!("r12", 15),
-        "tst r12, #1",
+        take!("r12", 8),
+        "cmp r12, #0",
         "beq 4f",
         take!("r8", 0),
         "mov r10, r8",
@@ -447,19 +444,16 @@ unsafe extern "C" fn two_rows_asm(words: &[usize; 16]) {
         "strb r10, [r9]",
         "strb r8, [r12]",
         "4:",
-        take!("r8", 8),
-        take!("r9", 9),
-        take!("r0", 10),
-        take!("r1", 11),
+        take!("r8", 4),
+        take!("r9", 6),
+        take!("r10", 9),
         take!("r12", 12),
-        "add r8, #1",
-        "add r9, #1",
+        "add r8, r8, r10",
+        "add r9, r9, r10",
         "add r0, r0, r12",
         "add r1, r1, r12",
-        keep!(8, "r8"),
-        keep!(9, "r9"),
-        keep!(10, "r0"),
-        keep!(11, "r1"),
+        keep!(4, "r8"),
+        keep!(6, "r9"),
         take!("r8", 14),
         "subs r8, r8, #1",
         keep!(14, "r8"),

@@ -9,11 +9,13 @@
 #![allow(unsafe_code)]
 
 mod add;
+mod collect;
 mod depthwise;
 mod eights;
 mod frame;
 mod join;
 mod quads;
+mod sum;
 mod widen;
 mod winograd;
 
@@ -31,6 +33,21 @@ impl Isa for Armv7em {
     #[inline(always)]
     fn widen_lane(self, x: &[i8], to: &mut [i8], at: usize, lane: usize) {
         widen::lane(x, to, at, lane);
+    }
+
+    #[inline(always)]
+    fn sum_row(self, acc: &mut [i32], x: &[i8], step: usize, count: usize) {
+        sum::sum_row(acc, x, step, count);
+    }
+
+    #[inline(always)]
+    fn widen_pixels(self, x: &[i8], channels: usize, to: &mut [i8], pitch: usize) {
+        widen::pixels(x, channels, to, pitch);
+    }
+
+    #[inline(always)]
+    fn collect(self, runs: &[&[i8]], pairs: usize, step: usize, count: usize, to: &mut [i8]) {
+        collect::collect(runs, pairs, step, count, to);
     }
 
     #[inline(always)]

@@ -77,6 +77,19 @@ pub(crate) fn widen_lane(x: &[i8], to: &mut [i8], at: usize, lane: usize) {
     }
 }
 
+/// See [`Isa::collect`](super::Isa::collect).
+pub(crate) fn collect(runs: &[&[i8]], pairs: usize, step: usize, count: usize, to: &mut [i8]) {
+    let mut to = to.as_chunks_mut::<8>().0.iter_mut();
+    for i in 0..count {
+        for x in runs {
+            let from = run(x, step * i, 8 * pairs).as_chunks::<8>().0;
+            for (from, to) in from.iter().zip(to.by_ref()) {
+                *to = *from;
+            }
+        }
+    }
+}
+
 /// See [`Isa::widen`](super::Isa::widen).
 pub(crate) fn widen(x: &[i8], to: &mut [i8]) {
     for (to, &x) in to.as_chunks_mut().0.iter_mut().zip(x) {

@@ -24,6 +24,8 @@ pub(crate) fn conv2d<I: Isa>(
     let (rows, columns) = (Axis::rows(&conv.window, x.shape), Axis::columns(&conv.window, x.shape));
     let whole = groups == 1 && span == channels && columns.dilation == 1;
     let window = Patches { x, rows, columns, span, whole };
+    // Windows that are the pixels themselves.
+    let single = whole && rows.is_plain() && columns.is_plain();
     let chunk = Chunk::new(conv, y.shape);
     let Some(patches) = scratch.get_mut(..chunk.scratch()) else { return };
     patches.fill(0); // an odd last element has a neighbour whose weight is 0
@@ -42,7 +44,11 @@ pub(crate) fn conv2d<I: Isa>(
         for group in 0..groups {
             next = (oy, ox);
             let channel = group * channels.checked_div(groups).unwrap_or(0);
-            for i in 0..pixels {
+            let single = single.then(|| run(x.data, pixel * channels, pixels * channels));
+            if let Some(x) = single {
+                isa.widen_pixels(x, channels, patches, patch);
+            }
+            for i in 0..if single.is_some() { 0 } else { pixels } {
                 let to = patches.get_mut(i / 2 * patch..).unwrap_or_default();
                 window.gather(isa, (rows.taps(next.0), columns.taps(next.1)), channel, to, i % 2);
                 next.1 += 1;

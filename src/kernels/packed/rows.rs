@@ -52,7 +52,7 @@ pub(crate) fn rows_conv2d<I: Isa>(
             zero: y.zero,
         };
         if lanes.collected {
-            collect(&lanes, rows, windows);
+            isa.collect(rows, lanes.pairs, 8 * lanes.ahead, lanes.width.div_ceil(2), windows);
             of_row.pairs = lanes.pairs * lanes.rows;
             of_row.x_step = 8 * of_row.pairs;
             quads(isa, &of_row, &[windows], y_row, units);
@@ -60,19 +60,6 @@ pub(crate) fn rows_conv2d<I: Isa>(
             quads(isa, &of_row, rows, y_row, units);
         }
         activate(isa, y_row, data.clamp);
-    }
-}
-
-/// Copies the rows of each two windows together.
-fn collect(lanes: &Lanes, rows: &[&[i8]], windows: &mut [i8]) {
-    let mut to = windows.as_chunks_mut::<8>().0.iter_mut();
-    for i in 0..lanes.width.div_ceil(2) {
-        for row in rows {
-            let from = run(row, 8 * lanes.ahead * i, 8 * lanes.pairs).as_chunks::<8>().0;
-            for (from, to) in from.iter().zip(to.by_ref()) {
-                *to = *from;
-            }
-        }
     }
 }
 
