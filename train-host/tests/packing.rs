@@ -90,6 +90,10 @@ fn same(mut net: Net<Int>, numbers: &mut Numbers) -> Result<Packing, TestCaseErr
     let want = net.run(&inputs).expect("runs");
     let arena = pack(&mut net, Target::CortexM4).expect("packs");
     net.check(arena).expect("legal");
+    let (x, y) = (net.nodes[0].inputs[0], net.nodes[0].output);
+    if net.with(|graph| graph.in_place(&graph.nodes[0], 0)) && net.shape(x).len() == net.shape(y).len() {
+        assert_eq!(net.tensors[x.at()].meta.offset, net.tensors[y.at()].meta.offset, "not in place");
+    }
     prop_assert_eq!(net.run(&inputs).expect("runs"), &want[..]);
     // With the least scratch too.
     let (x, y) = (net.shape(net.nodes[0].inputs[0]), net.shape(net.nodes[0].output));

@@ -133,6 +133,27 @@ const fn quads(conv: &Conv2d, y: Shape, pairs: usize, scratch: usize) -> Packed 
     Packed { weights: 8 * quads * pairs, bias: 4 * quads * pixels, requant: 4 * quads, scratch }
 }
 
+impl Packing {
+    /// Whether a packed `op` may write its output to the very bytes of its input, an image of shape `x` and one of as
+    /// many bytes: it reads each row, or pixel, before it writes the one that lies there.
+    pub const fn in_place(self, op: &Op, x: Shape) -> bool {
+        let Ok(y) = op.output(&[x]) else { return false };
+        let aligned = x.h == y.h && x.len() == y.len();
+        match (self, op) {
+            (Packing::DspPatch, Op::Conv2d(conv)) => {
+                aligned && x.same(y) && conv.groups == 1 && conv.span == x.c && conv.window.is_point()
+            }
+            (Packing::DspRows | Packing::DspWinograd, Op::Conv2d(conv)) => {
+                aligned && conv.window.stride[0] == 1
+            }
+            (Packing::DspDepthwise | Packing::DspDepthwise3, Op::DepthwiseConv2d(conv)) => {
+                x.same(y) && conv.window.stride[0] == 1 && conv.window.stride[1] == 1
+            }
+            _ => false,
+        }
+    }
+}
+
 impl Requant {
     /// Whether this is a factor of the packed form.
     pub const fn is_packed(self) -> bool {

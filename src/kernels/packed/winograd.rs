@@ -11,7 +11,7 @@ use super::activate;
 use crate::arch::packed::{Finish, Tiles};
 use crate::arch::{Isa, run};
 use crate::ir::{Conv2d, IntData, Winograd};
-use crate::kernels::{Input, Output};
+use crate::kernels::{Flow, Input};
 
 /// Convolution of `x` into `y`, weights packed as [`DspWinograd`](crate::ir::Packing::DspWinograd).
 #[inline(never)]
@@ -19,12 +19,12 @@ pub(crate) fn winograd_conv2d<I: Isa>(
     isa: I,
     conv: &Conv2d,
     data: &IntData<'_>,
-    x: Input<'_>,
-    y: Output<'_>,
+    mut flow: Flow<'_>,
     scratch: &mut [i8],
 ) {
-    let Some(winograd) = Winograd::new(conv, x.shape) else { return };
-    let strip = winograd.strip(scratch.len()).min(y.shape.h.into());
+    let ((x, x_zero), (y, zero)) = (flow.x, flow.y);
+    let Some(winograd) = Winograd::new(conv, x) else { return };
+    let strip = winograd.strip(scratch.len()).min(y.h.into());
     if strip == 0 {
         return;
     }
@@ -36,13 +36,13 @@ pub(crate) fn winograd_conv2d<I: Isa>(
     let Some((filters, products)) = scratch.split_at_mut_checked(winograd.filters()) else { return };
     let mut rows_above = Rows {
         tiles: of_strip,
-        x,
+        zero: (x_zero as u8) ^ 0x80,
         kept: kept_rows,
         wide,
         top: conv.window.padding.top.into(),
         left: conv.window.padding.left.into(),
     };
-    let (height, width) = (usize::from(y.shape.h), usize::from(y.shape.w));
+    let (height, width) = (usize::from(y.h), usize::from(y.w));
     let (mut oy, mut next) = (0, 0);
     while oy < height {
         let strip = strip.min(height - oy);
@@ -51,7 +51,7 @@ pub(crate) fn winograd_conv2d<I: Isa>(
         let seen = next.max(first) - first;
         rows_above.move_up(kept - seen, seen);
         for row in seen..(strip - 1) * stride + rows {
-            rows_above.transform(isa, first + row, row);
+            rows_above.transform(isa, flow.input(), first + row, row);
         }
         next = first + kept;
         let mut weights = data.weights;
@@ -63,22 +63,24 @@ pub(crate) fn winograd_conv2d<I: Isa>(
                 isa.multiply_tiles(&of_strip, from, filters, products);
                 let biases = run(data.bias, unit, 4).iter().zip(run(data.requant, unit, 4));
                 for (i, (&bias, &requant)) in biases.enumerate() {
-                    let finish = Finish { bias, requant, zero: y.zero, step: units, width };
+                    let finish = Finish { bias, requant, zero, step: units, width };
                     let products = products.get(8 * i..).unwrap_or_default();
-                    let y = y.data.get_mut((oy + row) * width * units + unit + i..).unwrap_or_default();
+                    let y =
+                        flow.output().get_mut((oy + row) * width * units + unit + i..).unwrap_or_default();
                     isa.finish_tiles(&finish, products, y);
                 }
             }
         }
         oy += strip;
     }
-    activate(isa, y.data, data.clamp);
+    activate(isa, flow.output(), data.clamp);
 }
 
 /// Transformed rows, and how they are made.
 struct Rows<'a> {
     tiles: Tiles,
-    x: Input<'a>,
+    /// Zero point of the image, plus 128.
+    zero: u8,
     /// `[point][pair of tiles][row][pair of channels][tile]`.
     kept: &'a mut [i8],
     /// A widened row.
@@ -102,14 +104,13 @@ impl Rows<'_> {
     }
 
     /// Transforms row `row` of the image with its border to be row `at` of those kept.
-    fn transform<I: Isa>(&mut self, isa: I, row: usize, at: usize) {
+    fn transform<I: Isa>(&mut self, isa: I, x: Input<'_>, row: usize, at: usize) {
         let (columns, pairs) = (self.tiles.columns(), self.tiles.pairs);
-        let zero = (self.x.zero as u8) ^ 0x80;
-        self.wide.as_chunks_mut::<4>().0.fill([zero as i8, 0, zero as i8, 0]);
-        if let Some(row) = row.checked_sub(self.top).filter(|&row| row < self.x.shape.h.into()) {
-            let (c, room) = (usize::from(self.x.shape.c), (columns / 4).saturating_sub(self.left));
-            let len = usize::from(self.x.shape.w).min(room) * c;
-            let x = run(self.x.data, self.x.at(row, 0), len);
+        self.wide.as_chunks_mut::<4>().0.fill([self.zero as i8, 0, self.zero as i8, 0]);
+        if let Some(row) = row.checked_sub(self.top).filter(|&row| row < x.shape.h.into()) {
+            let (c, room) = (usize::from(x.shape.c), (columns / 4).saturating_sub(self.left));
+            let len = usize::from(x.shape.w).min(room) * c;
+            let x = run(x.data, x.at(row, 0), len);
             isa.widen_columns(x, c, self.wide.get_mut(4 * self.left..).unwrap_or_default(), columns);
         }
         let to = self.kept.get_mut(8 * at * pairs..).unwrap_or_default();
