@@ -679,7 +679,7 @@ impl Uses {
             Op::Mean { .. } => self.mean = true,
             Op::Add(Operands::Equal) => self.add = true,
             Op::Add(Operands::Broadcast | Operands::Left(_) | Operands::Right(_)) => {
-                self.add_broadcast = true
+                self.add_broadcast = true;
             }
             Op::Sub(_) => self.sub = true,
             Op::Mul(_) => self.mul = true,

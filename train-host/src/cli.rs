@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::export::Target;
+
 /// Trains small neural nets, shrinks them to 8 bits, and writes them as const tables for microcontrollers.
 ///
 /// Without a command: trains the default recipe (the 1989 zip-code net) on the embedded digits, quantises it,
@@ -64,6 +66,20 @@ pub struct TrainArgs {
     /// Threads; the result does not depend on it [default: all cores].
     #[arg(long)]
     pub threads: Option<usize>,
+    /// Where the table shall run.
+    #[command(flatten)]
+    pub place: PlaceArgs,
+}
+
+/// Where a table shall run.
+#[derive(Debug, Args)]
+pub struct PlaceArgs {
+    /// CPU whose order of weights the table has; it runs on any other too, with the same results.
+    #[arg(long, value_enum, default_value_t)]
+    pub target: Target,
+    /// Most bytes of arena; what is left of them makes layers faster [default: 15 % above the least].
+    #[arg(long)]
+    pub arena_limit: Option<usize>,
 }
 
 /// Choices of `run`.

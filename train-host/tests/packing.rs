@@ -84,24 +84,20 @@ fn net(op: Op, shape: Shape, numbers: &mut Numbers) -> Net<Int> {
 }
 
 /// Whether a net packed for a Cortex-M4 gives the bytes it gives in plain order; how it was packed.
-fn same(mut net: Net<Int>, numbers: &mut Numbers) -> Result<Packing, TestCaseError> {
+fn same(mut net: Net<Int>, limit: Option<usize>, numbers: &mut Numbers) -> Result<Packing, TestCaseError> {
     let inputs = numbers.int8s(3 * net.input_shape().len());
     plan(&mut net).expect("plans");
     let want = net.run(&inputs).expect("runs");
-    let arena = pack(&mut net, Target::CortexM4).expect("packs");
+    let arena = pack(&mut net, Target::CortexM4, limit).expect("packs");
     net.check(arena).expect("legal");
     let (x, y) = (net.nodes[0].inputs[0], net.nodes[0].output);
-    if net.with(|graph| graph.in_place(&graph.nodes[0], 0)) && net.shape(x).len() == net.shape(y).len() {
+    if net.nodes.len() == 1
+        && net.with(|graph| graph.in_place(&graph.nodes[0], 0))
+        && net.shape(x).len() == net.shape(y).len()
+    {
         assert_eq!(net.tensors[x.at()].meta.offset, net.tensors[y.at()].meta.offset, "not in place");
     }
-    prop_assert_eq!(net.run(&inputs).expect("runs"), &want[..]);
-    // With the least scratch too.
-    let (x, y) = (net.shape(net.nodes[0].inputs[0]), net.shape(net.nodes[0].output));
-    let node = &mut net.nodes[0];
-    if let Some(lengths) = node.store.packing.lengths(&node.op, x, y) {
-        node.store.scratch.len = lengths.scratch as u32;
-        prop_assert_eq!(net.run(&inputs).expect("runs"), want);
-    }
+    prop_assert_eq!(net.run(&inputs).expect("runs"), want);
     Ok(net.nodes[0].store.packing)
 }
 
@@ -111,7 +107,10 @@ fn hold(packings: &[Packing], cases: u32, strategy: impl Strategy<Value = (Op, S
     let plain = std::cell::Cell::new(0);
     let property = |(op, shape, seed): (Op, Shape, u64)| {
         let mut numbers = Numbers(seed);
-        let packing = same(net(op, shape, &mut numbers), &mut numbers)?;
+        let packing = same(net(op, shape, &mut numbers), Some(1 << 20), &mut numbers)?;
+        // Less scratch, perhaps another packing.
+        let mut numbers = Numbers(seed);
+        same(net(op, shape, &mut numbers), None, &mut numbers)?;
         if !packings.contains(&packing) {
             prop_assert_eq!(packing, Packing::Plain);
             plain.set(plain.get() + 1);
@@ -227,7 +226,7 @@ fn two_operands_add_in_any_place() {
         let store = part.nodes.remove(0).store;
         let inputs: [TensorId; 2] = if seed % 2 == 0 { [moved, input] } else { [input, moved] };
         two.push("add", Op::Add(Operands::Equal), &inputs, meta, store).expect("shapes meet");
-        same(two, &mut numbers).expect("the bytes are the same");
+        same(two, None, &mut numbers).expect("the bytes are the same");
     }
 }
 
@@ -242,6 +241,6 @@ fn weights_that_do_not_fit_stay_plain() {
     let mut coarse = net(op, Shape::flat(10), &mut numbers);
     coarse.nodes[0].store.requant[1] = Requant::new(1 << 30, -1);
     for net in [wide, low, coarse] {
-        assert_eq!(same(net, &mut numbers).expect("the bytes are the same"), Packing::Plain);
+        assert_eq!(same(net, None, &mut numbers).expect("the bytes are the same"), Packing::Plain);
     }
 }

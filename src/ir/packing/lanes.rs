@@ -15,23 +15,11 @@ pub struct Chunk {
 }
 
 impl Chunk {
-    /// Bytes that a chunk shall take, unless two pixels take more.
-    pub const ROOM: usize = 1024;
-
-    /// Windows of a group of a convolution into `y`.
-    pub const fn new(conv: &Conv2d, y: Shape) -> Self {
+    /// Windows of a group of a convolution, as many as fit so much scratch; none where not two do.
+    pub const fn new(conv: &Conv2d, scratch: usize) -> Self {
         let elements = conv.window.taps() * conv.span as usize;
         let pairs = elements.div_ceil(2);
-        let fit = Self::ROOM / (8 * pairs);
-        let most = (y.h as usize * y.w as usize).div_ceil(2);
-        let times = if fit == 0 {
-            1
-        } else if fit < most {
-            fit
-        } else {
-            most
-        };
-        Self { elements, pairs, pixels: 2 * times }
+        Self { elements, pairs, pixels: 2 * (scratch / (8 * pairs)) }
     }
 
     /// Bytes of scratch.

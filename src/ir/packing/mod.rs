@@ -41,7 +41,8 @@ pub enum Packing {
     Plain,
     /// Conv2d whose windows are copied together: `[group][quad of units][pair of elements][2 pairs of units]`, each a
     /// word. Biases are `[group][quad][256 b0 + b1, 256 b2 + b3, b1, b3]`, once or for each pixel; factors
-    /// `[group][quad][4]`. The last quad of a group is filled up with zeros.
+    /// `[group][quad][4]`. The last quad of a group is filled up with zeros. More scratch than is
+    /// needed copies more windows at a time. See [`Chunk`].
     DspPatch,
     /// Conv2d whose windows are read where rows lie widened: as [`Packing::DspPatch`], but each row of the kernel is
     /// filled up to whole pairs, `[quad][row][pair of elements][2]`. For one group, all channels, no dilation. See
@@ -92,8 +93,8 @@ impl Packing {
     pub const fn lengths(self, op: &Op, x: Shape, y: Shape) -> Option<Packed> {
         match (self, op) {
             (Packing::DspPatch, Op::Conv2d(conv)) => {
-                let chunk = Chunk::new(conv, y);
-                Some(quads(conv, y, chunk.pairs, chunk.scratch()))
+                let chunk = Chunk::new(conv, 0);
+                Some(quads(conv, y, chunk.pairs, 8 * chunk.pairs))
             }
             (Packing::DspRows, Op::Conv2d(conv)) => match Lanes::new(conv, x) {
                 Some(lanes) => Some(quads(conv, y, lanes.pairs * lanes.rows, lanes.scratch())),

@@ -25,7 +25,10 @@ pub(crate) fn conv2d<I: Isa>(
     let whole = groups == 1 && span == channels && columns.dilation == 1;
     // Windows that are the pixels themselves.
     let single = whole && conv.window.is_point();
-    let chunk = Chunk::new(conv, y);
+    let chunk = Chunk::new(conv, scratch.len());
+    if chunk.pixels == 0 {
+        return;
+    }
     let Some(patches) = scratch.get_mut(..chunk.scratch()) else { return };
     patches.fill(0); // an odd last element has a neighbour whose weight is 0
     let per_group = units.checked_div(groups).unwrap_or(0);

@@ -1,25 +1,34 @@
 //! Packings of two units in a halfword.
 
-use zipnet::ir::{Bias, Conv2d, Dense, Lanes, Packing, Requant, Shape};
+use zipnet::ir::{Bias, Chunk, Conv2d, Dense, Lanes, Packing, Requant, Scratch, Shape};
 
 use crate::graph::IntStore;
 
-/// A convolution as [`Packing::DspRows`] where that is for it, else as [`Packing::DspPatch`].
-pub(super) fn quads(conv: &Conv2d, x: Shape, plain: &IntStore) -> Option<IntStore> {
+/// A convolution as [`Packing::DspRows`], if there is room for its scratch.
+pub(super) fn rows(conv: &Conv2d, x: Shape, plain: &IntStore, room: usize) -> Option<IntStore> {
+    let lanes = Lanes::new(conv, x).filter(|lanes| lanes.scratch() <= room)?;
+    quads(conv, plain, plain.weights.len() / usize::from(conv.units) / lanes.rows, Packing::DspRows)
+}
+
+/// A convolution into `y` as [`Packing::DspPatch`], with as many windows at a time as there is room for.
+pub(super) fn patches(conv: &Conv2d, y: Shape, plain: &IntStore, room: usize) -> Option<IntStore> {
+    let most = Chunk::new(conv, 0).pairs * 8 * (y.len() / usize::from(conv.units)).div_ceil(2);
+    let len = Chunk::new(conv, room.min(most)).scratch() as u32;
+    let store = quads(conv, plain, plain.weights.len() / usize::from(conv.units), Packing::DspPatch)?;
+    Some(IntStore { scratch: Scratch { offset: 0, len }, ..store })
+}
+
+/// A convolution in quads of units, its weights in runs of `run`.
+fn quads(conv: &Conv2d, plain: &IntStore, run: usize, packing: Packing) -> Option<IntStore> {
     let units = usize::from(conv.units);
-    let k = plain.weights.len() / units;
     fits(units, plain)?;
     let groups = groups(usize::from(conv.groups), units, 4);
     let biases: Vec<&[i32]> = match conv.bias {
         Bias::Unit => plain.bias.chunks(units).collect(),
         Bias::Channel | Bias::None => vec![&plain.bias],
     };
-    let (run, packing) = match Lanes::new(conv, x) {
-        Some(lanes) => (k / lanes.rows, Packing::DspRows),
-        None => (k, Packing::DspPatch),
-    };
     Some(IntStore {
-        weights: weights(&groups, &plain.weights, k, run),
+        weights: weights(&groups, &plain.weights, plain.weights.len() / units, run),
         bias: biases.iter().flat_map(|bias| bias_of(&groups, bias)).collect(),
         requant: requant(&groups, &plain.requant)?,
         packing,

@@ -8,13 +8,13 @@ use crate::graph::IntStore;
 /// Rows of the output in a strip, at most: higher ones gain little.
 const STRIP: usize = 8;
 
-/// A convolution as [`Packing::DspWinograd`], where it pays and every sum keeps within 28 bits; with the scratch for
-/// strips of at most `height` rows.
-pub(super) fn filters(conv: &Conv2d, x: Shape, plain: &IntStore) -> Option<IntStore> {
+/// A convolution as [`Packing::DspWinograd`], where it is faster than direct convolution within the room there is and
+/// every sum keeps within 28 bits.
+pub(super) fn filters(conv: &Conv2d, x: Shape, plain: &IntStore, room: usize) -> Option<IntStore> {
     let winograd = Winograd::new(conv, x)?;
     let [height, width] = conv.window.output(x.h, x.w)?.map(usize::from);
-    // Of eight columns a pair of tiles computes, half may be thrown away before direct convolution is as fast.
-    if winograd.pairs < 8 || 3 * width < 2 * 8 * winograd.tiles || height < 4 {
+    let strip = winograd.strip(room).min(STRIP).min(height);
+    if strip == 0 || cycles(&winograd, strip, height, width) >= direct(&winograd, height, width) {
         return None;
     }
     let k = plain.weights.len() / winograd.units;
@@ -40,7 +40,7 @@ pub(super) fn filters(conv: &Conv2d, x: Shape, plain: &IntStore) -> Option<IntSt
         bias.wrapping_sub(128 * sum).wrapping_mul(-6)
     });
     let requant: Option<Vec<_>> = plain.requant.iter().map(|q| q.packed()).collect();
-    let scratch = winograd.scratch(STRIP.min(height)) as u32;
+    let scratch = winograd.scratch(strip) as u32;
     Some(IntStore {
         weights,
         bias: bias.collect(),
@@ -49,4 +49,18 @@ pub(super) fn filters(conv: &Conv2d, x: Shape, plain: &IntStore) -> Option<IntSt
         scratch: Scratch { offset: 0, len: scratch },
         ..plain.clone()
     })
+}
+
+/// About how many cycles of a Cortex-M4 it takes: multiplications, then filters for each strip, rows, outputs.
+fn cycles(winograd: &Winograd, strip: usize, height: usize, width: usize) -> usize {
+    let Winograd { rows, pairs, tiles, units, stride } = *winograd;
+    let products = Winograd::POINTS * tiles * (units / 4) * (16 * rows * pairs + 50);
+    let filters = height.div_ceil(strip) * 41 * units * rows * pairs;
+    height * (products + stride * 100 * tiles * pairs + 20 * width * units) + filters
+}
+
+/// The same for direct convolution.
+fn direct(winograd: &Winograd, height: usize, width: usize) -> usize {
+    let Winograd { rows, pairs, units, .. } = *winograd;
+    height * width.div_ceil(2) * (units / 4) * (46 * rows * pairs + 90 + 22 * rows)
 }
