@@ -20,7 +20,10 @@ pub(super) fn fold(net: &mut Net<Int>) -> Vec<String> {
             }
             let (pad, into) = (&net.nodes[i], &net.nodes[reader]);
             let bytes = net.shape(pad.output).len();
-            notes.push(format!("{} went into the border of {}: {bytes} bytes of activations", pad.name, into.name));
+            notes.push(format!(
+                "{} went into the border of {}: {bytes} bytes of activations",
+                pad.name, into.name
+            ));
         }
         let (from, to) = (net.nodes[i].output, net.nodes[i].inputs[0]);
         redirect(net, from, to);
@@ -34,17 +37,17 @@ fn windows(net: &Net<Int>, i: usize) -> Option<Vec<(usize, Window)>> {
     let node = &net.nodes[i];
     let Op::Pad(pad) = node.op else { return None };
     let meta = net.tensors[node.inputs[0].at()].meta;
-    if pad.before[2] != 0 || pad.after[2] != 0 || node.store.weights != [meta.zero] || node.output == net.output {
+    if pad.before[2] != 0
+        || pad.after[2] != 0
+        || node.store.bias != [i32::from(meta.zero)]
+        || node.output == net.output
+    {
         return None;
     }
     let x = net.shape(node.inputs[0]);
     net.readers(node.output)
         .map(|reader| {
-            let window = match &net.nodes[reader].op {
-                Op::Conv2d(conv) => conv.window,
-                Op::DepthwiseConv2d(conv) => conv.window,
-                _ => return None,
-            };
+            let window = super::window(&net.nodes[reader].op)?;
             let Padding { top, bottom, left, right } = window.padding;
             let wider = window.padding(Padding {
                 top: top.checked_add(pad.before[0])?,

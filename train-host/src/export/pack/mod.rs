@@ -10,9 +10,9 @@ mod winograd;
 use clap::ValueEnum;
 use zipnet::ir::{Int, Op, Operands, Packing, Scratch, TensorId};
 
+use crate::Result;
 use crate::graph::{IntStore, Net};
-use crate::plan::plan;
-use crate::{Error, Result};
+use crate::plan::{check_limit, plan};
 
 /// The CPU that a table is made for. Every table gives the same bytes on every CPU.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
@@ -41,16 +41,11 @@ const TRIES: usize = 24;
 /// more than the least that packed kernels need.
 ///
 /// # Errors
-/// Where the arena cannot be held within `limit`; else as [`plan`].
+/// As [`check_limit`] where the arena cannot be held within `limit`; else as [`plan`].
 pub fn pack(net: &mut Net<Int>, target: Target, limit: Option<usize>) -> Result<usize> {
     let (least, smallest) = within(net, target, &vec![0; net.nodes.len()])?;
     let most = limit.unwrap_or(smallest + smallest * MORE / 100);
-    if smallest > most {
-        return Err(Error::new(format!(
-            "net {:?}: needs {smallest} bytes of arena at least; the limit is {most}",
-            net.name
-        )));
-    }
+    check_limit(&least, smallest, most)?;
     // Tensors and scratch need not lie without gaps. Of the nodes that take about as many bytes as there are, the one
     // with most scratch aims lower, for it has most to give.
     let mut aims = vec![most; net.nodes.len()];

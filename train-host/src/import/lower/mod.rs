@@ -15,10 +15,10 @@ mod window;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use zipnet::ir::{Int, IntTensor, Op, Shape, TensorId};
+use zipnet::ir::{Int, IntTensor, MAX_TENSORS, Op, Shape, TensorId};
 
-use self::border::Border;
-use super::model::{Activation, Element, Kind, Model, Operator};
+pub use self::border::Border;
+use super::model::{Activation, Element, Kind, Model, Operator, extents, listed, quoted};
 use crate::graph::{IntStore, Net, show};
 use crate::quantise::factors::{self, Scale};
 use crate::{Error, Result};
@@ -39,9 +39,20 @@ pub struct Lowered {
 /// # Errors
 /// Names the operator that has no int8 form here, by index, tensors and shapes, and says what to do.
 pub fn lower(model: &Model, name: &str) -> Result<Lowered> {
+    let model = &{
+        let mut model = model.clone();
+        super::dilate::dilate(&mut model);
+        model
+    };
     let (input, entry) = border::input(model)?;
     let (output, exit) = border::output(model)?;
-    let net = Net::new(name, shape_of(model, entry)?, input.meta());
+    // An input of more extents than three takes the shape of its first reader.
+    let extents = &model.tensors[entry].shape;
+    let shape = match u16::try_from(extents.iter().product::<usize>()) {
+        Ok(count) if extents.len() > 4 && extents[0] == 1 => Shape::flat(count),
+        _ => shape_of(model, entry)?,
+    };
+    let net = Net::new(name, shape, input.meta());
     let mut lowering = Lowering {
         model,
         places: BTreeMap::from([(entry, Place::Live(net.input))]),
@@ -58,17 +69,24 @@ pub fn lower(model: &Model, name: &str) -> Result<Lowered> {
     Ok(Lowered { net: lowering.net, input, output })
 }
 
+/// The most elements of one activation, 4 MiB: more than a microcontroller has for it, and as much as samples can be
+/// made and written for. A file claims a shape for nothing.
+const MOST_ELEMENTS: usize = 1 << 22;
+
 /// The extents of a tensor, aligned to the right.
 fn shape_of(model: &Model, tensor: usize) -> Result<Shape> {
     let tensor = &model.tensors[tensor];
     let refuse = |why: &str| {
-        Error::new(format!("tensor {:?} of shape {}: {why}", tensor.name, extents(&tensor.shape)))
+        Error::new(format!("tensor {} of shape {}: {why}", quoted(&tensor.name), extents(&tensor.shape)))
     };
     let (outer, inner) = tensor.shape.split_at(tensor.shape.len().saturating_sub(3));
     if outer.iter().any(|&n| n != 1) {
         return Err(refuse(
             "a batch or more than three extents above 1 cannot be run; export the model for a batch of 1",
         ));
+    }
+    if inner.iter().product::<usize>() > MOST_ELEMENTS {
+        return Err(refuse(&format!("more than {MOST_ELEMENTS} bytes; shrink the input of the model")));
     }
     let axis = |back: usize| {
         let extent = inner.len().checked_sub(back).map_or(1, |at| inner[at]);
@@ -77,18 +95,19 @@ fn shape_of(model: &Model, tensor: usize) -> Result<Shape> {
     Ok(Shape::new(axis(3)?, axis(2)?, axis(1)?))
 }
 
-/// `1x49x10x1`; `scalar` for none.
-fn extents(shape: &[usize]) -> String {
-    let extents: Vec<String> = shape.iter().map(usize::to_string).collect();
-    if extents.is_empty() { "scalar".to_owned() } else { extents.join("x") }
-}
-
 /// The inputs of an operator through which values flow; the others only say how.
 fn flows(operator: &Operator) -> impl Iterator<Item = usize> {
     let first_only = matches!(
         operator.kind,
-        Kind::Reshape | Kind::Squeeze | Kind::ExpandDims | Kind::Transpose | Kind::Mean { .. } | Kind::Pad
-            | Kind::PadV2 | Kind::StridedSlice { .. } | Kind::ResizeNearestNeighbor { .. }
+        Kind::Reshape
+            | Kind::Squeeze
+            | Kind::ExpandDims
+            | Kind::Transpose
+            | Kind::Mean { .. }
+            | Kind::Pad
+            | Kind::PadV2
+            | Kind::StridedSlice { .. }
+            | Kind::ResizeNearestNeighbor { .. }
     );
     let second_only = matches!(operator.kind, Kind::Split { .. });
     let wanted = move |at: usize| !(first_only && at > 0 || second_only && at != 1);
@@ -164,21 +183,18 @@ impl Lowering<'_> {
     /// Says which operator an error is about.
     fn locate(&self, error: Error) -> Error {
         let operator = &self.model.operators[self.at];
-        let list = |tensors: &mut dyn Iterator<Item = usize>| {
-            let tensors: Vec<String> = tensors
-                .map(|t| {
-                    let tensor = &self.model.tensors[t];
-                    format!("{:?} {} {}", tensor.name, element(tensor.element), extents(&tensor.shape))
-                })
-                .collect();
-            tensors.join(", ")
+        let list = |tensors: Vec<usize>| {
+            listed(tensors.into_iter().map(|t| {
+                let tensor = &self.model.tensors[t];
+                format!("{} {} {}", quoted(&tensor.name), element(tensor.element), extents(&tensor.shape))
+            }))
         };
         Error::new(format!(
             "operator {} ({}; reads {}; writes {}): {error}",
             self.at,
             operator.kind.name(),
-            list(&mut operator.inputs.iter().flatten().copied()),
-            list(&mut operator.outputs.iter().copied()),
+            list(operator.inputs.iter().flatten().copied().collect()),
+            list(operator.outputs.clone()),
         ))
     }
 
@@ -231,7 +247,9 @@ impl Lowering<'_> {
     fn live_any(&self, tensor: usize) -> Result<TensorId> {
         match self.places.get(&tensor) {
             Some(Place::Live(id)) => Ok(*id),
-            Some(Place::Constant(_)) => Err(self.about(tensor, "is constant where a computed tensor is needed")),
+            Some(Place::Constant(_)) => {
+                Err(self.about(tensor, "is constant where a computed tensor is needed"))
+            }
             None if self.model.tensors[tensor].data.is_some() => {
                 Err(self.about(tensor, "is constant where a computed tensor is needed"))
             }
@@ -242,7 +260,7 @@ impl Lowering<'_> {
     /// An error about a tensor.
     fn about(&self, tensor: usize, what: &str) -> Error {
         let t = &self.model.tensors[tensor];
-        Error::new(format!("tensor {:?} of shape {} {what}", t.name, extents(&t.shape)))
+        Error::new(format!("tensor {} of shape {} {what}", quoted(&t.name), extents(&t.shape)))
     }
 
     /// Appends a node that makes a tensor of the file.
@@ -257,7 +275,7 @@ impl Lowering<'_> {
             }
             from
         } else {
-            let Scale { scale, zero } = self.scale(output)?;
+            let Scale { scale, zero } = border::shifted(self.model, output)?;
             IntTensor { scale, zero, offset: 0 }
         };
         let id = self.node(op, inputs, meta, store)?;
@@ -271,24 +289,28 @@ impl Lowering<'_> {
 
     /// Appends a node under a name of its own.
     fn node(&mut self, op: Op, inputs: &[TensorId], meta: IntTensor, store: IntStore) -> Result<TensorId> {
-        let name = format!("{}_{}", op.name(), self.at);
-        let taken = |name: &str| self.net.nodes.iter().any(|node| node.name == name);
-        let name = if taken(&name) {
-            (b'b'..=b'z')
-                .map(|c| format!("{name}{}", char::from(c)))
-                .find(|name| !taken(name))
-                .ok_or_else(|| Error::new("becomes more nodes than there are letters"))?
-        } else {
-            name
-        };
-        self.net.push(&name, op, inputs, meta, store)
+        let first = format!("{}_{}", op.name(), self.at);
+        let free = |name: &String| self.net.nodes.iter().all(|node| node.name != *name);
+        let mut names = std::iter::once(first.clone()).chain((2..).map(|n| format!("{first}_{n}")));
+        let Some(name) = names.find(free) else { return Err(Error::new("has no name left")) };
+        if self.net.tensors.len() == MAX_TENSORS {
+            return Err(Error::new(format!(
+                "makes more than {MAX_TENSORS} tensors, the most that a net may have"
+            )));
+        }
+        let id = self.net.push(&name, op, inputs, meta, store)?;
+        match self.net.shape(id).len() {
+            0..=MOST_ELEMENTS => Ok(id),
+            bytes => Err(Error::new(format!("makes {bytes} bytes; {MOST_ELEMENTS} at most"))),
+        }
     }
 }
 
 /// Scale and zero point of a tensor of int8 with one scale.
 fn scale_of(model: &Model, tensor: usize) -> Result<Scale> {
     let t = &model.tensors[tensor];
-    let refuse = |what: &str| Error::new(format!("tensor {:?} of shape {} {what}", t.name, extents(&t.shape)));
+    let refuse =
+        |what: &str| Error::new(format!("tensor {} of shape {} {what}", quoted(&t.name), extents(&t.shape)));
     match t.element {
         Element::Int8 => {}
         Element::Float32 | Element::Float16 => {
@@ -329,8 +351,8 @@ fn activation(activation: Activation) -> Result<factors::Activation> {
         Activation::Relu => Ok(factors::Activation::Relu),
         Activation::Relu6 => Ok(factors::Activation::Relu6),
         Activation::ReluN1To1 => Ok(factors::Activation::ReluN1To1),
-        Activation::Other(name) => {
-            Err(Error::new(format!("a fused activation {name} has no int8 form; make it an operator of its own")))
-        }
+        Activation::Other(name) => Err(Error::new(format!(
+            "a fused activation {name} has no int8 form; make it an operator of its own"
+        ))),
     }
 }
