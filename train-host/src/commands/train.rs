@@ -8,7 +8,7 @@ use crate::build::{Blueprint, build};
 use crate::cli::TrainArgs;
 use crate::data::{Dataset, Split};
 use crate::eval::{Labelled, compare, quantise_input};
-use crate::export::{CHECKPOINT, Folder, Origin, Sample, Source, Stored, table, write_checkpoint};
+use crate::export::{CHECKPOINT, Folder, Origin, Sample, Source, Stored, pack, table, write_checkpoint};
 use crate::graph::Net;
 use crate::quantise::quantise;
 use crate::recipe::Recipe;
@@ -42,9 +42,10 @@ pub(super) fn run(args: &TrainArgs) -> Result<()> {
     let test_samples = Samples { inputs: &test_inputs, labels: &data.test.labels };
     let trained = train_with_bar(&recipe, blueprint, train_samples, test_samples, threads)?;
 
-    let quantised = quantise(&trained.net, &recipe.quantise, &inputs, threads)?;
+    let mut quantised = quantise(&trained.net, &recipe.quantise, &inputs, threads)?;
     let labelled = Labelled { samples: &test_inputs, labels: &data.test.labels };
     let comparison = compare(&trained.net, &quantised, labelled, threads)?;
+    quantised.arena = pack(&mut quantised.net, args.place.target, args.place.arena_limit)?;
     let (low, high) = data.range;
     let origin = Origin {
         source: Source::Trained { data: recipe.data.clone(), seed: recipe.train.seed },
