@@ -246,6 +246,7 @@ const fn constants(op: &Op, numbers: &[i32], x: Shape) -> Result<(), Fault> {
     while i < numbers.len() {
         let (least, greatest) = match op {
             Op::Conv2d(_) | Op::DepthwiseConv2d(_) | Op::Dense(_) => (i32::MIN, i32::MAX),
+            Op::Add(Operands::Equal) => (i32::MIN, i32::MAX), // none, or those of a linear form
             Op::ResizeNearest { height, .. } => {
                 (0, if i < *height as usize { x.h as i32 - 1 } else { x.w as i32 - 1 })
             }

@@ -91,38 +91,42 @@ impl Packing {
 
     /// What a packed `op` over `x` into `y` has; `None` where this is no packing for it, and for [`Packing::Plain`].
     pub const fn lengths(self, op: &Op, x: Shape, y: Shape) -> Option<Packed> {
-        match (self, op) {
-            (Packing::DspPatch, Op::Conv2d(conv)) => {
-                let chunk = Chunk::new(conv, 0);
-                Some(quads(conv, y, chunk.pairs, 8 * chunk.pairs))
+        match self {
+            Packing::Plain => None,
+            Packing::DspPatch => {
+                let Op::Conv2d(conv) = op else { return None };
+                let pairs = Chunk::new(conv, 0).pairs;
+                Some(quads(conv, y, pairs, 8 * pairs))
             }
-            (Packing::DspRows, Op::Conv2d(conv)) => match Lanes::new(conv, x) {
-                Some(lanes) => Some(quads(conv, y, lanes.pairs * lanes.rows, lanes.scratch())),
-                None => None,
-            },
-            (Packing::DspWinograd, Op::Conv2d(conv)) => match Winograd::new(conv, x) {
-                Some(winograd) => Some(winograd.lengths()),
-                None => None,
-            },
-            (Packing::DspDense, Op::Dense(dense)) => {
-                let (eights, pairs) = ((dense.units as usize).div_ceil(8), x.len().div_ceil(2));
-                let units = 8 * eights;
+            Packing::DspRows => {
+                let Op::Conv2d(conv) = op else { return None };
+                let Some(lanes) = Lanes::new(conv, x) else { return None };
+                Some(quads(conv, y, lanes.pairs * lanes.rows, lanes.scratch()))
+            }
+            Packing::DspWinograd => {
+                let Op::Conv2d(conv) = op else { return None };
+                let Some(winograd) = Winograd::new(conv, x) else { return None };
+                Some(winograd.lengths())
+            }
+            Packing::DspDense => {
+                let Op::Dense(dense) = op else { return None };
+                let (units, pairs) = (8 * dense.units.div_ceil(8) as usize, x.len().div_ceil(2));
                 Some(Packed { weights: 2 * units * pairs, bias: units, requant: units, scratch: 4 * pairs })
             }
-            (Packing::DspDepthwise | Packing::DspDepthwise3, Op::DepthwiseConv2d(conv)) => {
+            Packing::DspDepthwise => {
+                let Op::DepthwiseConv2d(conv) = op else { return None };
                 let Some(joined) = Joined::new(conv, x) else { return None };
-                let three = matches!(self, Packing::DspDepthwise3);
-                if three && !joined.is_three() {
-                    return None;
-                }
-                let record = if three { 36 } else { joined.record() };
-                let weights = record * x.c as usize;
-                Some(Packed { weights, bias: 0, requant: 0, scratch: joined.scratch() })
+                Some(joined.lengths(joined.record(), x))
             }
-            (Packing::DspAdd, Op::Add(Operands::Equal)) => {
+            Packing::DspDepthwise3 => {
+                let Op::DepthwiseConv2d(conv) = op else { return None };
+                let Some(joined) = Joined::new(conv, x) else { return None };
+                if joined.is_three() { Some(joined.lengths(Joined::RECORD_OF_THREE, x)) } else { None }
+            }
+            Packing::DspAdd => {
+                let Op::Add(Operands::Equal) = op else { return None };
                 Some(Packed { weights: 0, bias: 3, requant: 0, scratch: 0 })
             }
-            _ => None,
         }
     }
 }
@@ -139,18 +143,20 @@ impl Packing {
     /// many bytes: it reads each row, or pixel, before it writes the one that lies there.
     pub const fn in_place(self, op: &Op, x: Shape) -> bool {
         let Ok(y) = op.output(&[x]) else { return false };
-        let aligned = x.h == y.h && x.len() == y.len();
-        match (self, op) {
-            (Packing::DspPatch, Op::Conv2d(conv)) => {
-                aligned && x.same(y) && conv.groups == 1 && conv.span == x.c && conv.window.is_point()
+        match self {
+            Packing::Plain | Packing::DspDense | Packing::DspAdd => false,
+            Packing::DspPatch => {
+                let Op::Conv2d(conv) = op else { return false };
+                x.same(y) && conv.groups == 1 && conv.span == x.c && conv.window.is_point()
             }
-            (Packing::DspRows | Packing::DspWinograd, Op::Conv2d(conv)) => {
-                aligned && conv.window.stride[0] == 1
+            Packing::DspRows | Packing::DspWinograd => {
+                let Op::Conv2d(conv) = op else { return false };
+                x.h == y.h && x.len() == y.len() && conv.window.stride[0] == 1
             }
-            (Packing::DspDepthwise | Packing::DspDepthwise3, Op::DepthwiseConv2d(conv)) => {
+            Packing::DspDepthwise | Packing::DspDepthwise3 => {
+                let Op::DepthwiseConv2d(conv) = op else { return false };
                 x.same(y) && conv.window.stride[0] == 1 && conv.window.stride[1] == 1
             }
-            _ => false,
         }
     }
 }

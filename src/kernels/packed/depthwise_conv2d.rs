@@ -76,7 +76,7 @@ pub(crate) fn depthwise_conv2d_3x3<I: Isa>(
     let Some(joined) = Joined::new(conv, x) else { return };
     let step = usize::from(x.c);
     let [height, width] = joined.output.map(usize::from);
-    let record = 36;
+    let record = Joined::RECORD_OF_THREE;
     let mut c = 0;
     while c < step {
         let channels = joined.channels.min(step - c);

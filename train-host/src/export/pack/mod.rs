@@ -8,7 +8,7 @@ mod dual;
 mod winograd;
 
 use clap::ValueEnum;
-use zipnet::ir::{Int, Op, Operands, Packing, Scratch, TensorId};
+use zipnet::ir::{Conv2d, Int, Op, Operands, Packing, Scratch, TensorId};
 
 use crate::Result;
 use crate::graph::{IntStore, Net};
@@ -92,35 +92,42 @@ fn packed(net: &Net<Int>, i: usize, aim: usize) -> Option<IntStore> {
         return None;
     }
     let (x, y) = (net.shape(node.inputs[0]), net.shape(node.output));
-    let mut store = match &node.op {
-        Op::Conv2d(conv) => {
-            let alive = alive(net, i);
-            let room = |packing| aim.saturating_sub(alive(packing));
-            let least = || {
-                let rows = dual::rows(conv, x, &node.store, usize::MAX);
-                let patches = dual::patches(conv, y, &node.store, room(Packing::DspPatch).min(CHUNK));
-                let bytes = |store: &IntStore| {
-                    let lengths = store.packing.lengths(&node.op, x, y);
-                    alive(store.packing) + lengths.map_or(0, |lengths| lengths.scratch)
-                };
-                rows.into_iter().chain(patches).min_by_key(bytes)
-            };
-            winograd::filters(conv, x, &node.store, room(Packing::DspWinograd))
-                .or_else(|| dual::rows(conv, x, &node.store, room(Packing::DspRows)))
-                .or_else(least)?
-        }
-        Op::DepthwiseConv2d(conv) => depthwise::records(conv, x, &node.store)?,
-        Op::Dense(dense) => dual::eights(dense, &node.store)?,
-        Op::Add(Operands::Equal) => {
-            let zero = |id: TensorId| net.tensors[id.at()].meta.zero;
-            add::linear([zero(node.inputs[0]), zero(node.inputs[1]), zero(node.output)], &node.store)?
-        }
-        _ => return None,
+    let mut store = if let Op::Conv2d(conv) = &node.op {
+        convolution(net, i, conv, aim)?
+    } else if let Op::DepthwiseConv2d(conv) = &node.op {
+        depthwise::records(conv, x, &node.store)?
+    } else if let Op::Dense(dense) = &node.op {
+        dual::eights(dense, &node.store)?
+    } else if let Op::Add(Operands::Equal) = &node.op {
+        let zero = |id: TensorId| net.tensors[id.at()].meta.zero;
+        add::linear([zero(node.inputs[0]), zero(node.inputs[1]), zero(node.output)], &node.store)?
+    } else {
+        return None;
     };
     let lengths = store.packing.lengths(&node.op, x, y)?;
     let len = store.scratch.len.max(lengths.scratch as u32);
     store.scratch = Scratch { offset: 0, len };
     Some(store)
+}
+
+/// A convolution by the fastest kernel for which the bytes alive keep within `aim`; else by the one of least scratch.
+fn convolution(net: &Net<Int>, i: usize, conv: &Conv2d, aim: usize) -> Option<IntStore> {
+    let node = &net.nodes[i];
+    let (x, y, plain) = (net.shape(node.inputs[0]), net.shape(node.output), &node.store);
+    let alive = alive(net, i);
+    let room = |packing| aim.saturating_sub(alive(packing));
+    let least = || {
+        let rows = dual::rows(conv, x, plain, usize::MAX);
+        let patches = dual::patches(conv, y, plain, room(Packing::DspPatch).min(CHUNK));
+        let bytes = |store: &IntStore| {
+            let lengths = store.packing.lengths(&node.op, x, y);
+            alive(store.packing) + lengths.map_or(0, |lengths| lengths.scratch)
+        };
+        rows.into_iter().chain(patches).min_by_key(bytes)
+    };
+    winograd::filters(conv, x, plain, room(Packing::DspWinograd))
+        .or_else(|| dual::rows(conv, x, plain, room(Packing::DspRows)))
+        .or_else(least)
 }
 
 /// The bytes of tensors that are alive while a node runs, its own among them, told its packing; where it may work in
