@@ -109,7 +109,7 @@ impl Isa for Armv7em {
     }
 
     #[inline(always)]
-    fn finish_tiles(self, finish: &Finish, products: &[i8], y: &mut [i8]) {
+    fn finish_tiles(self, finish: &Finish<'_>, products: &[i8], y: &mut [i8]) {
         winograd::finish_tiles(finish, products, y);
     }
 

@@ -473,32 +473,35 @@ unsafe extern "C" fn multiply_asm(words: &[usize; 16]) {
 
 /// See [`Isa::finish_tiles`](crate::arch::Isa::finish_tiles).
 #[inline(never)]
-pub(super) fn finish_tiles(finish: &Finish, products: &[i8], y: &mut [i8]) {
-    let tiles = finish.width / 4;
+pub(super) fn finish_tiles(finish: &Finish<'_>, products: &[i8], y: &mut [i8]) {
+    let &Finish { bias, requant, zero, step, width } = finish;
+    let tiles = width / 4;
     let last = tiles.saturating_sub(1);
-    let there = products.len() >= last / 2 * 192 + last % 2 * 4 + 164
-        && y.len() > (4 * tiles).saturating_sub(1) * finish.step;
+    let units = bias.len().min(requant.len()).min(4);
+    let there = products.len() >= last / 2 * 192 + last % 2 * 4 + 188
+        && y.len() >= (4 * tiles).saturating_sub(1) * step + units;
     if !there {
         return;
     }
-    if tiles > 0 {
-        let words = [
-            tiles as i32,
-            4,
-            0xaaaa_aaab_u32 as i32,
-            finish.bias,
-            finish.requant.multiplier,
-            finish.requant.shift,
-            finish.zero.into(),
-        ];
-        // SAFETY: products and outputs are as long as the function reads and writes for so many tiles.
-        unsafe { finish_asm(products.as_ptr(), y.as_mut_ptr(), finish.step, &words) }
-    }
-    if finish.width > 4 * tiles {
-        // Fewer than four columns of one more tile.
-        let rest = Finish { width: finish.width - 4 * tiles, ..*finish };
-        let products = products.get(tiles / 2 * 192 + tiles % 2 * 4..).unwrap_or_default();
-        packed::finish_tiles(&rest, products, y.get_mut(4 * tiles * finish.step..).unwrap_or_default());
+    for (unit, (&bias, &requant)) in bias.iter().zip(requant).take(units).enumerate() {
+        if tiles > 0 {
+            let words = [
+                tiles as i32,
+                4,
+                0xaaaa_aaab_u32 as i32,
+                bias,
+                requant.multiplier,
+                requant.shift,
+                zero.into(),
+            ];
+            let (products, y) = (products.as_ptr().wrapping_add(8 * unit), y.as_mut_ptr().wrapping_add(unit));
+            // SAFETY: products and outputs are as long as the function reads and writes for so many tiles.
+            unsafe { finish_asm(products, y, step, &words) }
+        }
+        if width > 4 * tiles {
+            // Fewer than four columns of one more tile.
+            packed::finish_unit(finish, (bias, requant), 4 * tiles..width, products, y, unit);
+        }
     }
 }
 
