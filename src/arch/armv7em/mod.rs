@@ -16,6 +16,8 @@ mod frame;
 mod join;
 mod quads;
 mod sum;
+mod tiles;
+mod two_rows;
 mod widen;
 mod winograd;
 
@@ -85,7 +87,7 @@ impl Isa for Armv7em {
 
     #[inline(always)]
     fn two_rows(self, taps: &Taps<'_>, pairs: [&[i8]; 2], y: &mut [i8], second: Option<&mut [i8]>) {
-        depthwise::two_rows(taps, pairs, y, second);
+        two_rows::two_rows(taps, pairs, y, second);
     }
 
     #[inline(always)]
@@ -105,12 +107,12 @@ impl Isa for Armv7em {
 
     #[inline(always)]
     fn multiply_tiles(self, tiles: &Tiles, rows: &[i8], filters: &[i8], to: &mut [i8]) {
-        winograd::multiply_tiles(tiles, rows, filters, to);
+        tiles::multiply_tiles(tiles, rows, filters, to);
     }
 
     #[inline(always)]
     fn finish_tiles(self, finish: &Finish<'_>, products: &[i8], y: &mut [i8]) {
-        winograd::finish_tiles(finish, products, y);
+        tiles::finish_tiles(finish, products, y);
     }
 
     #[inline(always)]
