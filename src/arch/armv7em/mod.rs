@@ -9,6 +9,7 @@
 #![allow(unsafe_code)]
 
 mod add;
+mod clamp;
 mod collect;
 mod depthwise;
 mod eights;
@@ -23,6 +24,7 @@ mod winograd;
 
 use super::Isa;
 use super::packed::{Eights, Finish, Linear, Quads, Taps, Tiles};
+use crate::ir::Clamp;
 
 /// The token; this module exists only where the CPU has the instructions.
 #[derive(Clone, Copy, Debug)]
@@ -113,6 +115,11 @@ impl Isa for Armv7em {
     #[inline(always)]
     fn finish_tiles(self, finish: &Finish<'_>, products: &[i8], y: &mut [i8]) {
         tiles::finish_tiles(finish, products, y);
+    }
+
+    #[inline(always)]
+    fn clamp(self, y: &mut [i8], clamp: Clamp) {
+        clamp::clamp(y, clamp);
     }
 
     #[inline(always)]

@@ -72,7 +72,7 @@ impl Lanes {
             elements: (width - 1) / 2 * 2 * ahead + 2 * pairs,
             left: window.padding.left as usize * c,
             ahead,
-            collected: pairs <= 4 && rows > 1 && conv.units > 16 && !matches!(conv.bias, Bias::Unit),
+            collected: pairs <= 8 && rows > 1 && conv.units >= 16 && !matches!(conv.bias, Bias::Unit),
             width,
         })
     }
