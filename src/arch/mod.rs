@@ -318,9 +318,9 @@ pub(crate) trait Isa: Copy {
         packed::multiply_tiles(tiles, rows, filters, to);
     }
 
-    /// Outputs of a unit from its products.
+    /// Outputs of four units, one column after another, from their products.
     #[inline(never)]
-    fn finish_tiles(self, finish: &Finish, products: &[i8], y: &mut [i8]) {
+    fn finish_tiles(self, finish: &Finish<'_>, products: &[i8], y: &mut [i8]) {
         packed::finish_tiles(finish, products, y);
     }
 

@@ -101,16 +101,19 @@ fn same(mut net: Net<Int>, limit: Option<usize>, numbers: &mut Numbers) -> Resul
     Ok(net.nodes[0].store.packing)
 }
 
-/// Holds `same` against random operators, each of which must come out in one of `packings` but for one in ten.
+/// Holds `same` against random operators, each of which must come out in one of `packings` but for one in ten, and each
+/// of which some must.
 fn hold(packings: &[Packing], cases: u32, strategy: impl Strategy<Value = (Op, Shape, u64)>) {
     let mut runner = TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });
     let plain = std::cell::Cell::new(0);
+    let seen = std::cell::RefCell::new(Vec::new());
     let property = |(op, shape, seed): (Op, Shape, u64)| {
         let mut numbers = Numbers(seed);
         let packing = same(net(op, shape, &mut numbers), Some(1 << 20), &mut numbers)?;
         // Less scratch, perhaps another packing.
         let mut numbers = Numbers(seed);
         same(net(op, shape, &mut numbers), None, &mut numbers)?;
+        seen.borrow_mut().push(packing);
         if !packings.contains(&packing) {
             prop_assert_eq!(packing, Packing::Plain);
             plain.set(plain.get() + 1);
@@ -118,6 +121,11 @@ fn hold(packings: &[Packing], cases: u32, strategy: impl Strategy<Value = (Op, S
         Ok(())
     };
     runner.run(&strategy, property).expect("the bytes are the same");
+    for packing in packings {
+        let count = seen.borrow().iter().filter(|seen| *seen == packing).count();
+        println!("{packing:?}: {count} of {cases}");
+        assert!(count > 0, "none in {packing:?}");
+    }
     assert!(plain.get() * 10 <= cases, "{} of {cases} were not packed", plain.get());
 }
 
@@ -175,7 +183,7 @@ fn a_convolution_by_minimal_filtering_is_the_same() {
         let [height, width] = window.output(h, w)?;
         (height >= 4 && 3 * width >= 16 * width.div_ceil(8)).then_some((Op::Conv2d(conv), shape, seed))
     });
-    hold(&[Packing::DspWinograd], 300, strategy);
+    hold(&[Packing::DspWinograd, Packing::DspRows], 300, strategy);
 }
 
 #[test]

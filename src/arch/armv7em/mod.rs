@@ -9,6 +9,7 @@
 #![allow(unsafe_code)]
 
 mod add;
+mod clamp;
 mod collect;
 mod depthwise;
 mod eights;
@@ -16,11 +17,14 @@ mod frame;
 mod join;
 mod quads;
 mod sum;
+mod tiles;
+mod two_rows;
 mod widen;
 mod winograd;
 
 use super::Isa;
 use super::packed::{Eights, Finish, Linear, Quads, Taps, Tiles};
+use crate::ir::Clamp;
 
 /// The token; this module exists only where the CPU has the instructions.
 #[derive(Clone, Copy, Debug)]
@@ -85,7 +89,7 @@ impl Isa for Armv7em {
 
     #[inline(always)]
     fn two_rows(self, taps: &Taps<'_>, pairs: [&[i8]; 2], y: &mut [i8], second: Option<&mut [i8]>) {
-        depthwise::two_rows(taps, pairs, y, second);
+        two_rows::two_rows(taps, pairs, y, second);
     }
 
     #[inline(always)]
@@ -105,12 +109,17 @@ impl Isa for Armv7em {
 
     #[inline(always)]
     fn multiply_tiles(self, tiles: &Tiles, rows: &[i8], filters: &[i8], to: &mut [i8]) {
-        winograd::multiply_tiles(tiles, rows, filters, to);
+        tiles::multiply_tiles(tiles, rows, filters, to);
     }
 
     #[inline(always)]
-    fn finish_tiles(self, finish: &Finish, products: &[i8], y: &mut [i8]) {
-        winograd::finish_tiles(finish, products, y);
+    fn finish_tiles(self, finish: &Finish<'_>, products: &[i8], y: &mut [i8]) {
+        tiles::finish_tiles(finish, products, y);
+    }
+
+    #[inline(always)]
+    fn clamp(self, y: &mut [i8], clamp: Clamp) {
+        clamp::clamp(y, clamp);
     }
 
     #[inline(always)]

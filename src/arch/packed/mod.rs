@@ -8,6 +8,8 @@ mod depthwise;
 mod winograd;
 
 pub(crate) use depthwise::{Taps, join_rows, taps, two_rows};
+#[cfg(dsp)]
+pub(crate) use winograd::finish_unit;
 pub(crate) use winograd::{
     Finish, Tiles, finish_tiles, multiply_tiles, transform_filters, transform_row, widen_columns,
 };

@@ -22,6 +22,7 @@
 
 use super::{narrow, smlad, word};
 use crate::ir::{Requant, Winograd};
+use core::ops::Range;
 
 const POINTS: usize = Winograd::POINTS;
 /// 1/3 modulo 2^32.
@@ -55,11 +56,11 @@ impl Tiles {
 
 /// What makes outputs of products.
 #[derive(Clone, Copy)]
-pub(crate) struct Finish {
-    /// The bias times -6.
-    pub(crate) bias: i32,
-    /// Packed factor.
-    pub(crate) requant: Requant,
+pub(crate) struct Finish<'a> {
+    /// The bias of each of four units, times -6.
+    pub(crate) bias: &'a [i32],
+    /// Their packed factors.
+    pub(crate) requant: &'a [Requant],
     /// Zero point.
     pub(crate) zero: i8,
     /// Bytes from one column to the next.
@@ -164,11 +165,25 @@ pub(crate) fn multiply_tiles(tiles: &Tiles, rows: &[i8], filters: &[i8], to: &mu
 }
 
 /// See [`Isa::finish_tiles`](crate::arch::Isa::finish_tiles).
-pub(crate) fn finish_tiles(finish: &Finish, products: &[i8], y: &mut [i8]) {
-    for column in 0..finish.width {
-        let at = column / 8 * 32 * POINTS + column / 4 % 2 * 4;
+pub(crate) fn finish_tiles(finish: &Finish<'_>, products: &[i8], y: &mut [i8]) {
+    for (unit, (&bias, &requant)) in finish.bias.iter().zip(finish.requant).enumerate() {
+        finish_unit(finish, (bias, requant), 0..finish.width, products, y, unit);
+    }
+}
+
+/// Some columns of one of the units.
+pub(crate) fn finish_unit(
+    finish: &Finish<'_>,
+    (bias, requant): (i32, Requant),
+    columns: Range<usize>,
+    products: &[i8],
+    y: &mut [i8],
+    unit: usize,
+) {
+    for column in columns {
+        let at = column / 8 * 32 * POINTS + column / 4 % 2 * 4 + 8 * unit;
         let m: [i32; POINTS] = core::array::from_fn(|i| word(products, at + 32 * i) as i32);
-        let first = m[1].wrapping_add(finish.bias);
+        let first = m[1].wrapping_add(bias);
         let (s1, d1) = (first.wrapping_add(m[2]), first.wrapping_sub(m[2]));
         let (s2, d2) = (m[3].wrapping_add(m[4]), m[3].wrapping_sub(m[4]));
         let third = |x: i32| x.wrapping_mul(THIRD);
@@ -178,8 +193,8 @@ pub(crate) fn finish_tiles(finish: &Finish, products: &[i8], y: &mut [i8]) {
             2 => third(s2.wrapping_sub(s1)) >> 1,
             _ => third(d2.wrapping_mul(2).wrapping_sub(d1).wrapping_add(m[5].wrapping_mul(6))) >> 1,
         };
-        if let Some(y) = y.get_mut(column * finish.step) {
-            *y = narrow(acc, finish.requant, finish.zero);
+        if let Some(y) = y.get_mut(column * finish.step + unit) {
+            *y = narrow(acc, requant, finish.zero);
         }
     }
 }

@@ -60,9 +60,16 @@ impl Winograd {
         (strip - 1) * self.stride + self.rows
     }
 
-    /// Bytes besides transformed rows: a widened row, the transformed filters of four units, products of a row.
+    /// Bytes of a widened row.
+    pub const fn wide(&self) -> usize {
+        4 * self.columns() * self.pairs
+    }
+
+    /// Bytes besides transformed rows: the transformed filters of four units and products of a row, and before those a
+    /// widened row in their place.
     pub const fn besides(&self) -> usize {
-        4 * self.columns() * self.pairs + self.filters() + 32 * Self::POINTS * self.tiles
+        let later = self.filters() + 32 * Self::POINTS * self.tiles;
+        if later > self.wide() { later } else { self.wide() }
     }
 
     /// Bytes of the transformed filters of four units.

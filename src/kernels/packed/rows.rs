@@ -27,7 +27,9 @@ pub(crate) fn rows_conv2d<I: Isa>(
     let units = usize::from(conv.units);
     let count = units.div_ceil(4);
     let bias_step = if conv.bias == Bias::Unit { 4 * count } else { 0 };
-    let Some((ring, windows)) = scratch.split_at_mut_checked(lanes.ring()) else { return };
+    let Some((ring, scratch)) = scratch.split_at_mut_checked(lanes.ring()) else { return };
+    let odd = lanes.width % 2;
+    let Some((odd_ones, windows)) = scratch.split_at_mut_checked(odd * lanes.window()) else { return };
     let mut ring = Ring::new(&lanes, usize::from(conv.window.padding.top), x_zero, ring);
     let row = units * lanes.width;
     for oy in 0..usize::from(y.h) {
@@ -45,21 +47,56 @@ pub(crate) fn rows_conv2d<I: Isa>(
             bias: data.bias.get(oy * lanes.width * bias_step..).unwrap_or_default(),
             bias_step,
             count,
-            pixels: lanes.width,
+            pixels: lanes.width - odd,
             pairs: lanes.pairs,
             x_step: 8 * lanes.ahead,
             y_step: units,
             zero,
         };
         if lanes.collected {
-            isa.collect(rows, lanes.pairs, 8 * lanes.ahead, lanes.width.div_ceil(2), windows);
+            isa.collect(rows, lanes.pairs, 8 * lanes.ahead, lanes.width / 2, windows);
             of_row.pairs = lanes.pairs * lanes.rows;
             of_row.x_step = 8 * of_row.pairs;
             quads(isa, &of_row, &[windows], y_row, units);
         } else {
             quads(isa, &of_row, rows, y_row, units);
         }
-        activate(isa, y_row, data.clamp);
+        if odd == 1 {
+            collect_first(&lanes, rows, 8 * lanes.ahead * (lanes.width / 2), odd_ones, oy % 2);
+            // The odd ones of two rows are a pair, a row apart.
+            let last = oy + 1 == usize::from(y.h);
+            let pixels = if oy % 2 == 1 { 2 } else { usize::from(last) };
+            let above = oy + 1 - pixels.max(1);
+            of_row = Quads {
+                bias: data
+                    .bias
+                    .get((above * lanes.width + lanes.width - 1) * bias_step..)
+                    .unwrap_or_default(),
+                bias_step: lanes.width * bias_step,
+                pixels,
+                pairs: lanes.pairs * lanes.rows,
+                y_step: row,
+                ..of_row
+            };
+            let y = flow.output().get_mut(above * row + row - units..).unwrap_or_default();
+            quads(isa, &of_row, &[odd_ones], y, units);
+        }
+    }
+    activate(isa, flow.output(), data.clamp);
+}
+
+/// Copies lane 0 of a window together, to be pixel `lane` of a pair.
+fn collect_first(lanes: &Lanes, rows: &[&[i8]], from: usize, to: &mut [i8], lane: usize) {
+    let mut to = to.as_chunks_mut::<8>().0.iter_mut();
+    for row in rows {
+        for (from, to) in run(row, from, 8 * lanes.pairs).as_chunks::<8>().0.iter().zip(to.by_ref()) {
+            let ([a, b, c, d, ..], [ta, tb, tc, td, ua, ub, uc, ud]) = (*from, to);
+            if lane == 0 {
+                (*ta, *tb, *tc, *td) = (a, b, c, d);
+            } else {
+                (*ua, *ub, *uc, *ud) = (a, b, c, d);
+            }
+        }
     }
 }
 

@@ -32,13 +32,10 @@ pub(crate) fn winograd_conv2d<I: Isa>(
     let Winograd { rows, pairs, tiles, units, stride, .. } = winograd;
     let of_strip = Tiles { rows, pairs, tiles, kept };
     let Some((kept_rows, scratch)) = scratch.split_at_mut_checked(kept * winograd.row()) else { return };
-    let Some((wide, scratch)) = scratch.split_at_mut_checked(4 * winograd.columns() * pairs) else { return };
-    let Some((filters, products)) = scratch.split_at_mut_checked(winograd.filters()) else { return };
     let mut rows_above = Rows {
         tiles: of_strip,
         zero: (x_zero as u8) ^ 0x80,
         kept: kept_rows,
-        wide,
         top: conv.window.padding.top.into(),
         left: conv.window.padding.left.into(),
     };
@@ -51,9 +48,12 @@ pub(crate) fn winograd_conv2d<I: Isa>(
         let seen = next.max(first) - first;
         rows_above.move_up(kept - seen, seen);
         for row in seen..(strip - 1) * stride + rows {
-            rows_above.transform(isa, flow.input(), first + row, row);
+            let wide = scratch.get_mut(..winograd.wide()).unwrap_or_default();
+            rows_above.transform(isa, flow.input(), first + row, row, wide);
         }
         next = first + kept;
+        // The widened row has done its service.
+        let Some((filters, products)) = scratch.split_at_mut_checked(winograd.filters()) else { return };
         let mut weights = data.weights;
         for unit in (0..units).step_by(4) {
             isa.transform_filters(&of_strip, weights, filters);
@@ -61,14 +61,15 @@ pub(crate) fn winograd_conv2d<I: Isa>(
             for row in 0..strip {
                 let from = rows_above.kept.get(8 * row * stride * pairs..).unwrap_or_default();
                 isa.multiply_tiles(&of_strip, from, filters, products);
-                let biases = run(data.bias, unit, 4).iter().zip(run(data.requant, unit, 4));
-                for (i, (&bias, &requant)) in biases.enumerate() {
-                    let finish = Finish { bias, requant, zero, step: units, width };
-                    let products = products.get(8 * i..).unwrap_or_default();
-                    let y =
-                        flow.output().get_mut((oy + row) * width * units + unit + i..).unwrap_or_default();
-                    isa.finish_tiles(&finish, products, y);
-                }
+                let finish = Finish {
+                    bias: run(data.bias, unit, 4),
+                    requant: run(data.requant, unit, 4),
+                    zero,
+                    step: units,
+                    width,
+                };
+                let y = flow.output().get_mut((oy + row) * width * units + unit..).unwrap_or_default();
+                isa.finish_tiles(&finish, products, y);
             }
         }
         oy += strip;
@@ -83,8 +84,6 @@ struct Rows<'a> {
     zero: u8,
     /// `[point][pair of tiles][row][pair of channels][tile]`.
     kept: &'a mut [i8],
-    /// A widened row.
-    wide: &'a mut [i8],
     top: usize,
     left: usize,
 }
@@ -103,17 +102,17 @@ impl Rows<'_> {
         }
     }
 
-    /// Transforms row `row` of the image with its border to be row `at` of those kept.
-    fn transform<I: Isa>(&mut self, isa: I, x: Input<'_>, row: usize, at: usize) {
+    /// Transforms row `row` of the image with its border to be row `at` of those kept; `wide` is for the widened row.
+    fn transform<I: Isa>(&mut self, isa: I, x: Input<'_>, row: usize, at: usize, wide: &mut [i8]) {
         let (columns, pairs) = (self.tiles.columns(), self.tiles.pairs);
-        self.wide.as_chunks_mut::<4>().0.fill([self.zero as i8, 0, self.zero as i8, 0]);
+        wide.as_chunks_mut::<4>().0.fill([self.zero as i8, 0, self.zero as i8, 0]);
         if let Some(row) = row.checked_sub(self.top).filter(|&row| row < x.shape.h.into()) {
             let (c, room) = (usize::from(x.shape.c), (columns / 4).saturating_sub(self.left));
             let len = usize::from(x.shape.w).min(room) * c;
             let x = run(x.data, x.at(row, 0), len);
-            isa.widen_columns(x, c, self.wide.get_mut(4 * self.left..).unwrap_or_default(), columns);
+            isa.widen_columns(x, c, wide.get_mut(4 * self.left..).unwrap_or_default(), columns);
         }
         let to = self.kept.get_mut(8 * at * pairs..).unwrap_or_default();
-        isa.transform_row(&self.tiles, self.wide, to);
+        isa.transform_row(&self.tiles, wide, to);
     }
 }
