@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::compress::Unit;
+
 /// Trains small neural nets, shrinks them to 8 bits, and writes them as const tables for microcontrollers.
 ///
 /// Without a command: trains the default recipe (the 1989 zip-code net) on the embedded digits, quantises it,
@@ -27,6 +29,12 @@ pub enum Command {
     /// Turn an int8 .tflite file into model.rs, with the same bytes out as TensorFlow Lite Micro.
     #[command(after_help = IMPORT_HELP)]
     Import(ImportArgs),
+    /// Make a trained net smaller: convolutions in groups, channel shuffles between them.
+    #[command(after_help = REBUILD_HELP)]
+    Rebuild(RebuildArgs),
+    /// Make a trained net smaller: take away the channels that count least.
+    #[command(after_help = PRUNE_HELP)]
+    Prune(PruneArgs),
     /// Run an exported int8 net over raw int8 tensors, back to back.
     #[command(
         after_help = "The input file holds N inputs of the net, each as many bytes as its input has elements \
@@ -97,6 +105,82 @@ pub struct ImportArgs {
     /// Keep the file's graph as it is.
     #[arg(long)]
     pub no_clean: bool,
+}
+
+const REBUILD_HELP: &str = "Each convolution that can be split into G groups is: a 1x1 becomes a grouped 1x1, a wider \
+window a unit of grouped 1x1, channel shuffle, depthwise window, grouped 1x1 (or a grouped convolution of the same \
+window, with --unit grouped). A shuffle lets each group see all others where one grouped convolution follows another. \
+What cannot be split is left as it is; a table says why.\n\nThe new net then trains on with the old one as its \
+teacher: its loss is (1 - M) * cross-entropy + M * T^2 * KL(teacher at T, net at T), M being --imitate and T \
+--temperature. Old and new are compared in the terminal, report.json and report.html.\n\nMore groups save more and \
+lose more; --width wins some of it back.";
+
+const PRUNE_HELP: &str = "The same share goes from every layer inside the net: the channels whose weights, times what a \
+batch norm makes of them, have the least magnitude. Channels that an addition ties together go together; those in \
+groups stay, and a table says so. The net then trains on with the old one as its teacher, as `rebuild` does it.";
+
+/// Choices of `rebuild`.
+#[derive(Debug, Args)]
+pub struct RebuildArgs {
+    /// Output folder of a training.
+    pub dir: PathBuf,
+    /// Groups of each convolution; 1 leaves the net as it is.
+    #[arg(long)]
+    pub groups: u16,
+    /// No channel shuffle between grouped convolutions.
+    #[arg(long)]
+    pub no_shuffle: bool,
+    /// Factor of the channels of every layer inside the net.
+    #[arg(long, default_value_t = 1.0)]
+    pub width: f64,
+    /// What becomes of a convolution whose window is more than one pixel.
+    #[arg(long, value_enum, default_value_t)]
+    pub unit: Unit,
+    /// How to train on.
+    #[command(flatten)]
+    pub tune: TuneArgs,
+}
+
+/// Choices of `prune`.
+#[derive(Debug, Args)]
+pub struct PruneArgs {
+    /// Output folder of a training.
+    pub dir: PathBuf,
+    /// Share of each layer's channels that goes, from 0 to below 1.
+    #[arg(long, value_name = "SHARE")]
+    pub channels: f64,
+    /// How to train on.
+    #[command(flatten)]
+    pub tune: TuneArgs,
+}
+
+/// How a net that was made from another trains on.
+#[derive(Debug, Args)]
+pub struct TuneArgs {
+    /// Recipe whose training settings count [default: the shipped one that the net is named after].
+    #[arg(long)]
+    pub recipe: Option<String>,
+    /// Passes over the training images; 0 trains not at all [default: the recipe's].
+    #[arg(long)]
+    pub epochs: Option<u32>,
+    /// Greatest learning rate [default: the recipe's].
+    #[arg(long)]
+    pub rate: Option<f32>,
+    /// Divides the logits of both nets where one imitates the other.
+    #[arg(long, default_value_t = 4.0)]
+    pub temperature: f32,
+    /// Share of the imitation in the loss, 0 to 1; the rest is the labels'.
+    #[arg(long, default_value_t = 0.7)]
+    pub imitate: f32,
+    /// Seed of new weights, order, and augmentation [default: that of the old net].
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Output folder [default: DIR with what was done to it at the end].
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    /// Threads; the result does not depend on it [default: all cores].
+    #[arg(long)]
+    pub threads: Option<usize>,
 }
 
 /// Choices of `run`.

@@ -4,6 +4,7 @@ pub mod build;
 pub mod clean;
 pub mod cli;
 pub mod commands;
+pub mod compress;
 pub mod data;
 mod error;
 pub mod eval;
