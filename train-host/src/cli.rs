@@ -35,6 +35,9 @@ pub enum Command {
     /// Make a trained net smaller: take away the channels that count least.
     #[command(after_help = PRUNE_HELP)]
     Prune(PruneArgs),
+    /// Train nets of many numbers of groups, with and without channel shuffle, at equal cost; show the trade-off.
+    #[command(after_help = SWEEP_HELP)]
+    Sweep(SweepArgs),
     /// Run an exported int8 net over raw int8 tensors, back to back.
     #[command(
         after_help = "The input file holds N inputs of the net, each as many bytes as its input has elements \
@@ -181,6 +184,56 @@ pub struct TuneArgs {
     /// Threads; the result does not depend on it [default: all cores].
     #[arg(long)]
     pub threads: Option<usize>,
+}
+
+const SWEEP_HELP: &str = "Each trial is a process of its own that writes one file, whole or not at all: a sweep may be \
+killed at any moment and called again, and goes on with what is left. The table is made of the files alone.\n\nThe \
+trials can be spread over machines that share the folder, by any scheduler; `sweep` then only collects:\n\n  \
+GNU parallel: train-host sweep --list | parallel -j2 train-host sweep --threads 1 --trial {}\n  \
+Slurm:        sbatch --array=1-81 --wrap 'train-host sweep --threads 1 --trial $(train-host sweep --list | sed -n \
+${SLURM_ARRAY_TASK_ID}p)'\n  \
+HyperQueue:   train-host sweep --list >ids; hq submit --each-line ids -- bash -c 'train-host sweep --threads 1 --trial \
+$HQ_ENTRY'";
+
+/// Choices of `sweep`.
+#[derive(Debug, Args)]
+pub struct SweepArgs {
+    /// Folder of the sweep; a folder that has one goes on with it.
+    #[arg(long, default_value = "out/sweep")]
+    pub out: PathBuf,
+    /// Data set of 28x28 grey pictures in 10 classes [default: fashion-mnist].
+    #[arg(long)]
+    pub data: Option<String>,
+    /// Passes over the training images [default: 6].
+    #[arg(long)]
+    pub epochs: Option<u32>,
+    /// Training images used, the first ones [default: all].
+    #[arg(long)]
+    pub samples: Option<usize>,
+    /// Numbers of groups [default: 1,2,3,4,8].
+    #[arg(long, value_delimiter = ',')]
+    pub groups: Vec<u16>,
+    /// Complexities: channels of the net of one group whose multiplications the others get [default: 40,20,10].
+    #[arg(long, value_delimiter = ',')]
+    pub channels: Vec<u16>,
+    /// How many seeds [default: 3].
+    #[arg(long)]
+    pub seeds: Option<u64>,
+    /// Trials at a time [default: one a core].
+    #[arg(long)]
+    pub jobs: Option<usize>,
+    /// Threads of each trial; the result does not depend on it [default: 1; with --trial, all cores].
+    #[arg(long)]
+    pub threads: Option<usize>,
+    /// Run this trial alone, unless it is over.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["list", "collect"])]
+    pub trial: Option<String>,
+    /// List the names of all trials.
+    #[arg(long, conflicts_with = "collect")]
+    pub list: bool,
+    /// Run nothing: make table and page of the trials that are over.
+    #[arg(long)]
+    pub collect: bool,
 }
 
 /// Choices of `run`.

@@ -16,6 +16,7 @@ pub mod plan;
 pub mod quantise;
 pub mod recipe;
 pub mod report;
+pub mod sweep;
 pub mod timing;
 pub mod train;
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use zipnet::ir::Float;
 
-use super::train::{finish, shape_of, with_bar};
+use super::train::{finish, shape_of, with_progress};
 use crate::build::Blueprint;
 use crate::cli::{PruneArgs, RebuildArgs, TuneArgs};
 use crate::compress::{self, Change, Regroup, Rewritten};
@@ -82,7 +82,7 @@ fn remake(
         Trained { net, history: Vec::new(), seconds: 0.0, stopped_early: None }
     } else {
         let blueprint = Blueprint { net, dropout: Vec::new() };
-        with_bar("training on", recipe.train.epochs, |on_progress| {
+        with_progress("training on", recipe.train.epochs, |on_progress| {
             distil(blueprint, &recipe.train, distillation, samples, Some(test), threads, on_progress)
         })?
     };

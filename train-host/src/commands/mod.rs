@@ -8,6 +8,7 @@ mod import;
 mod inspect;
 mod run;
 mod summary;
+mod sweep;
 mod train;
 
 use std::io::Write;
@@ -27,6 +28,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Some(Command::Import(args)) => import::run(&args),
         Some(Command::Rebuild(args)) => compress::rebuild(&args),
         Some(Command::Prune(args)) => compress::prune(&args),
+        Some(Command::Sweep(args)) => sweep::run(&args),
         Some(Command::Run(args)) => run::run(&args),
         Some(Command::Eval(args)) => eval::run(&args),
         Some(Command::Bench(args)) => bench::run(&args),

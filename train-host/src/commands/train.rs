@@ -40,7 +40,7 @@ pub(super) fn run(args: &TrainArgs) -> Result<()> {
     let (inputs, test_inputs) = (data.normalised(&data.train), data.normalised(&data.test));
     let train_samples = Samples { inputs: &inputs, labels: &data.train.labels };
     let test_samples = Samples { inputs: &test_inputs, labels: &data.test.labels };
-    let trained = with_bar("training", recipe.train.epochs, |on_progress| {
+    let trained = with_progress("training", recipe.train.epochs, |on_progress| {
         train(blueprint, &recipe.train, train_samples, Some(test_samples), threads, on_progress)
     })?;
     let text = finish(folder, &recipe, &data, [&inputs, &test_inputs], &trained, None, threads)?;
@@ -83,11 +83,11 @@ pub(super) fn finish(
 }
 
 /// Runs a training under a progress bar.
-pub(super) fn with_bar(
+pub(super) fn with_progress<T>(
     what: &str,
     epochs: u32,
-    work: impl FnOnce(&mut dyn FnMut(&Progress)) -> Result<Trained>,
-) -> Result<Trained> {
+    work: impl FnOnce(&mut dyn FnMut(&Progress)) -> Result<T>,
+) -> Result<T> {
     let mut bar = ProgressBar::new(what, u64::from(epochs));
     let trained = work(&mut |progress| {
         let done = progress.step * u64::from(progress.epochs) / progress.steps.max(1);

@@ -20,6 +20,7 @@ mod picture;
 mod plot;
 pub mod progress;
 mod sparkline;
+pub mod sweep;
 mod terminal;
 
 use serde::Serialize;
