@@ -124,7 +124,7 @@ mod tests {
         for (seed, bias) in [(1, Bias::Channel), (2, Bias::Unit), (3, Bias::None)] {
             let mut a = Author::new(Shape::new(6, 5, 3), -1.0, seed);
             let input = a.net.input;
-            let x = a.push(conv(12, 3, 3, bias), &[input]);
+            let x = a.push(conv(12, 1, 3, bias), &[input]);
             let x = a.push(Op::Relu, &[x]);
             let x = a.push(Op::ChannelShuffle { groups: 3 }, &[x]);
             a.push(dense(4, Bias::Channel), &[x]);
