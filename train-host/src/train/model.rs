@@ -13,6 +13,7 @@ use zipnet::ir::{Float, TensorId};
 
 use super::backward::{Backward, Learns, pack_rows, unit_quads};
 use super::batch_norm::{Factors, Moments, Norm};
+use super::distil::Teacher;
 use super::group::Group;
 use super::job::{self, Job, Part, Share};
 use super::loss::Tally;
@@ -55,6 +56,8 @@ pub(crate) struct Model {
     pub(crate) factors: Vec<Vec<Factors>>,
     /// Share of a batch's statistics in the running ones.
     momentum: f32,
+    /// The net it imitates, if any.
+    pub(crate) teacher: Option<Teacher>,
 }
 
 /// What a model minimises, and how it draws.
@@ -121,6 +124,7 @@ impl Model {
             smoothing: aim.smoothing,
             momentum: aim.momentum,
             seed: aim.seed,
+            teacher: None,
             plan,
             net,
         })
@@ -164,10 +168,12 @@ impl Model {
             let run = |group: &mut Group| {
                 if turn == 0 {
                     fill(group);
+                    group.ask(model);
                 }
                 group.forward(model, turn, step);
                 if turn == last {
                     group.score(model, batch);
+                    group.imitate(model, batch);
                     group.backward(model, turn, step);
                 }
             };
