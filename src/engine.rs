@@ -5,9 +5,10 @@
 
 use crate::arch::{self, Isa, Store};
 use crate::ir::{
-    Fault, Graph, Int, IntData, IntTensor, Node, Op, Operands, Scratch, Shape, Tensor, TensorId, Uses,
+    Fault, Graph, Int, IntData, IntTensor, Node, Op, Operands, Packing, Scratch, Shape, Tensor, TensorId,
+    Uses,
 };
-use crate::kernels::{self, Input, Output, Pair};
+use crate::kernels::{self, Bytes, Flow, Input, Output, Pair, packed};
 use core::marker::PhantomData;
 use core::ops::Range;
 
@@ -180,7 +181,7 @@ fn place<'a>(graph: &Graph<'a, Int>, id: TensorId) -> Option<(&'a Tensor<Int>, R
 /// One node: a kernel, and its slices of the arena. A graph that has not passed its check may lack some; then
 /// nothing happens.
 fn step<'a, L: Linked>(graph: &Graph<'a, Int>, node: &Node<'a, Int>, arena: &mut [i8]) {
-    arch::choose(node.data.packing, Step::<L> { graph, node, arena, linked: PhantomData });
+    arch::choose(Step::<L> { graph, node, arena, linked: PhantomData });
 }
 
 /// A node to run on whatever instruction set is chosen.
@@ -195,6 +196,9 @@ impl<L: Linked> arch::Job for Step<'_, '_, L> {
     #[inline(always)]
     fn on<I: Isa>(mut self, isa: I) {
         let data = &self.node.data;
+        if self.packed(isa) {
+            return;
+        }
         match &self.node.op {
             Op::Conv2d(conv) => {
                 if L::USES.conv2d
@@ -340,6 +344,69 @@ impl<L: Linked> arch::Job for Step<'_, '_, L> {
 }
 
 impl<L: Linked> Step<'_, '_, L> {
+    /// Runs a node with packed weights; `false` where they are not packed.
+    #[inline(always)]
+    fn packed<I: Isa>(&mut self, isa: I) -> bool {
+        let (op, data) = (&self.node.op, &self.node.data);
+        let linked = L::USES.packed;
+        match data.packing {
+            Packing::Plain => return false,
+            Packing::DspPatch => {
+                if linked[Packing::DspPatch.at()]
+                    && let Op::Conv2d(conv) = op
+                    && let Some((flow, scratch)) = self.flow()
+                {
+                    packed::conv2d(isa, conv, data, flow, scratch);
+                }
+            }
+            Packing::DspRows => {
+                if linked[Packing::DspRows.at()]
+                    && let Op::Conv2d(conv) = op
+                    && let Some((flow, scratch)) = self.flow()
+                {
+                    packed::rows_conv2d(isa, conv, data, flow, scratch);
+                }
+            }
+            Packing::DspWinograd => {
+                if linked[Packing::DspWinograd.at()]
+                    && let Op::Conv2d(conv) = op
+                    && let Some((flow, scratch)) = self.flow()
+                {
+                    packed::winograd_conv2d(isa, conv, data, flow, scratch);
+                }
+            }
+            Packing::DspDense => {
+                if linked[Packing::DspDense.at()]
+                    && let Some((x, y, scratch)) = self.apart_with_scratch(0)
+                {
+                    packed::dense(isa, data, x, y, scratch);
+                }
+            }
+            Packing::DspDepthwise => {
+                if linked[Packing::DspDepthwise.at()]
+                    && let Op::DepthwiseConv2d(conv) = op
+                    && let Some((flow, scratch)) = self.flow()
+                {
+                    packed::depthwise_conv2d(isa, conv, data, flow, scratch);
+                }
+            }
+            Packing::DspDepthwise3 => {
+                if linked[Packing::DspDepthwise3.at()]
+                    && let Op::DepthwiseConv2d(conv) = op
+                    && let Some((flow, scratch)) = self.flow()
+                {
+                    packed::depthwise_conv2d_3x3(isa, conv, data, flow, scratch);
+                }
+            }
+            Packing::DspAdd => {
+                if linked[Packing::DspAdd.at()] {
+                    self.operands(|held, _, x, y| packed::add(isa, data, held, x, y));
+                }
+            }
+        }
+        true
+    }
+
     fn input(&self, i: usize) -> Option<(&IntTensor, Shape, Range<usize>)> {
         let (tensor, place) = place(self.graph, *self.node.inputs.get(i)?)?;
         Some((&tensor.meta, tensor.shape, place))
@@ -366,6 +433,23 @@ impl<L: Linked> Step<'_, '_, L> {
         ))
     }
 
+    /// Input 0 and the output, which may lie in the same bytes, and the scratch of the node.
+    fn flow(&mut self) -> Option<(Flow<'_>, &mut [i8])> {
+        let (x, x_place) = place(self.graph, *self.node.inputs.first()?)?;
+        let (y, y_place) = place(self.graph, self.node.output)?;
+        let tensors = ((x.shape, x.meta.zero), (y.shape, y.meta.zero));
+        if x_place != y_place {
+            let (x, y, scratch) = self.apart_with_scratch(0)?;
+            let bytes = Bytes::Apart(x.data, y.data);
+            return Some((Flow { x: tensors.0, y: tensors.1, bytes }, scratch));
+        }
+        let Scratch { offset, len } = self.node.data.scratch;
+        let from = if len == 0 { 0 } else { offset as usize };
+        let [both, scratch] =
+            self.arena.get_disjoint_mut([x_place, from..from.wrapping_add(len as usize)]).ok()?;
+        Some((Flow { x: tensors.0, y: tensors.1, bytes: Bytes::Same(both) }, scratch))
+    }
+
     /// The output, filled with input `i`, and that input's zero point. Nothing moves where they are one place.
     fn moved(&mut self, i: usize) -> Option<(i8, Output<'_>)> {
         let (x, _, from) = self.input(i)?;
@@ -381,14 +465,20 @@ impl<L: Linked> Step<'_, '_, L> {
     /// Brings one operand to the output and adds the other.
     fn add<I: Isa>(&mut self, isa: I) {
         let data = &self.node.data;
+        self.operands(|held, zero, x, y| kernels::add(isa, data, held, zero, x, y));
+    }
+
+    /// Brings one operand to the output: which, its zero point, the other one unless it is the same, and the output.
+    #[inline(always)]
+    fn operands(&mut self, kernel: impl FnOnce(usize, i8, Option<Input<'_>>, Output<'_>)) {
         let (Some((_, _, first)), Some((_, _, second))) = (self.input(0), self.input(1)) else { return };
         let Some((_, to)) = place(self.graph, self.node.output) else { return };
         let held = usize::from(second == to && first != to);
         let Some((zero, y)) = self.moved(held) else { return };
         if first == second {
-            kernels::add(isa, data, held, zero, None, y);
+            kernel(held, zero, None, y);
         } else if let Some((x, y)) = self.apart(1 - held) {
-            kernels::add(isa, data, held, zero, Some(x), y);
+            kernel(held, zero, Some(x), y);
         }
     }
 

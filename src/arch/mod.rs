@@ -1,28 +1,34 @@
 //! How a CPU does the inner work: the [`Isa`] trait, its instances, and the one place that chooses.
 //!
 //! A kernel is written once, over an `Isa`. The methods are blocks over plain slices, without shapes or operators;
-//! each has a portable default body, so an instance overrides only what its CPU does faster. What an instance wants
-//! prepared is stated as constants and functions: the order of the weights ([`Isa::PACKING`]), which the exporter
-//! produces, and the bytes of scratch, which the memory plan sets aside.
+//! each has a portable default body, so an instance overrides only what its CPU does faster. Weights may lie in an
+//! order of a CPU's own, a [`Packing`](crate::ir::Packing), which the exporter produces; the blocks for it have
+//! portable bodies too ([`packed`]), so every instance reads every packing.
 //!
-//! A new CPU is a file with a token and the methods it does better, a [`Packing`] if it wants weights in an order of
-//! its own (with the scratch that goes with it, [`Packing::scratch`]), and an arm in [`choose`]. An instance may
-//! replace a small block ([`Isa::dot`] over two pixels and four channels) or the large one around it
-//! ([`Isa::units`], all output channels of a pixel or two), where it prepares inputs once in scratch.
+//! A new CPU is a file with a token and the methods it does better, packings if it wants weights in another order,
+//! and an arm in [`choose`]. An instance may replace a small block ([`Isa::dot`] over two pixels and four channels) or
+//! the large one around it ([`Isa::units`], all output channels of a pixel or two), where it prepares inputs once in
+//! scratch.
 //!
 //! Every block is total: a run that does not lie in its slice is empty, and surplus elements are left alone.
 
+#[cfg(dsp)]
+mod armv7em;
+pub(crate) mod packed;
+#[cfg(any(not(dsp), test))]
 mod scalar;
 #[cfg(test)]
 mod twin;
 
+#[cfg(any(not(dsp), test))]
 pub(crate) use scalar::Scalar;
 #[cfg(test)]
 pub(crate) use twin::Twin;
 
 use crate::fixed::{narrow, requantise};
-use crate::ir::{Clamp, Packing, Requant};
+use crate::ir::{Clamp, Requant};
 use core::ops::Range;
+use packed::{Eights, Finish, Linear, Quads, Taps, Tiles};
 
 /// Output channels that [`Isa::dot`] computes at once.
 pub(crate) const QUAD: usize = 4;
@@ -77,10 +83,6 @@ pub(crate) trait Isa: Copy {
     /// Its name in test reports.
     #[allow(dead_code)] // read by tests
     const NAME: &'static str;
-
-    /// The order of weights that [`Isa::quad`] and [`Isa::dot`] read.
-    #[allow(dead_code)] // read by whoever packs
-    const PACKING: Packing;
 
     /// Whether [`Isa::dot`] over two pixels at once is faster than over one and one.
     const PAIRS: bool;
@@ -162,6 +164,15 @@ pub(crate) trait Isa: Copy {
         }
     }
 
+    /// `acc[c] += x[c] + x[step + c] + ...`: `count` taps of an average, so many elements apart. `acc` has at most
+    /// [`LANES`].
+    #[inline(always)]
+    fn sum_row(self, acc: &mut [i32], x: &[i8], step: usize, count: usize) {
+        for tap in 0..count {
+            self.sum(acc, run(x, tap * step, acc.len()));
+        }
+    }
+
     /// `acc[c] = max(acc[c], x[c])`: one tap of a maximum. Both have one length, at most [`LANES`].
     #[inline(always)]
     fn max(self, acc: &mut [i8], x: &[i8]) {
@@ -210,6 +221,120 @@ pub(crate) trait Isa: Copy {
             None => y.iter_mut().for_each(|y| *y = add(*y, *y)),
         }
     }
+
+    /// Elements `at..` of pixel `lane`, 0 or 1, of a pair of pixels: int16, `[pair of elements][2 pixels]`.
+    #[inline(never)]
+    fn widen_lane(self, x: &[i8], to: &mut [i8], at: usize, lane: usize) {
+        packed::widen_lane(x, to, at, lane);
+    }
+
+    /// Neighbouring pixels of `channels` elements each, as [`Isa::widen_lane`] puts them, pair by pair `pitch` bytes
+    /// apart.
+    #[inline(never)]
+    fn widen_pixels(self, x: &[i8], channels: usize, to: &mut [i8], pitch: usize) {
+        for (i, x) in x.chunks_exact(channels.max(1)).enumerate() {
+            self.widen_lane(x, to.get_mut(i / 2 * pitch..).unwrap_or_default(), 0, i % 2);
+        }
+    }
+
+    /// Copies the runs of each of `count` pairs of pixels together: `pairs` pairs of elements of each run, which lie
+    /// `step` bytes further on from one pair of pixels to the next.
+    #[inline(never)]
+    fn collect(self, runs: &[&[i8]], pairs: usize, step: usize, count: usize, to: &mut [i8]) {
+        packed::collect(runs, pairs, step, count, to);
+    }
+
+    /// Every element as int16.
+    #[inline(never)]
+    fn widen(self, x: &[i8], to: &mut [i8]) {
+        packed::widen(x, to);
+    }
+
+    /// Four units a time for pixels two by two, which lie in `runs`: `[pair of elements][2 pixels]` words of a pair of
+    /// pixels, others further on. A last pixel may be alone. `y` is the first pixel's first output on.
+    #[inline(never)]
+    fn quads(self, quads: &Quads<'_>, runs: &[&[i8]], y: &mut [i8]) {
+        packed::quads(quads, runs, y);
+    }
+
+    /// Eight units a time over int16 elements; `y` is a multiple of eight.
+    #[inline(never)]
+    fn eights(self, eights: &Eights<'_>, x: &[i8], y: &mut [i8]) {
+        packed::eights(eights, x, y);
+    }
+
+    /// Joins two rows of an image, or what stands for one, pixels `steps` bytes apart: `to[c * pitch + 4 * column]` is
+    /// the word of both elements.
+    #[inline(never)]
+    fn join_rows(
+        self,
+        rows: [&[i8]; 2],
+        steps: [usize; 2],
+        channels: usize,
+        columns: usize,
+        to: &mut [i8],
+        pitch: usize,
+    ) {
+        packed::join_rows(rows, steps, channels, columns, to, pitch);
+    }
+
+    /// One row of depthwise outputs from joined rows, as many as the kernel spans: `y` is its first channel's first
+    /// column on.
+    #[inline(never)]
+    fn taps(self, taps: &Taps<'_>, rows: &[&[i8]], y: &mut [i8]) {
+        packed::taps(taps, rows, y);
+    }
+
+    /// Two rows of depthwise outputs, or one, of a 3x3 kernel at stride 1 from two joined rows. Taps are the words of
+    /// rows 0 and 1, then of rows 1 and 2, three columns each.
+    #[inline(never)]
+    fn two_rows(self, taps: &Taps<'_>, pairs: [&[i8]; 2], y: &mut [i8], second: Option<&mut [i8]>) {
+        packed::two_rows(taps, pairs, y, second);
+    }
+
+    /// A row of an image as `x + 128`, in halves of words: `to[2 i * pitch + 4 * column]` is that of channels `4 i` and
+    /// `4 i + 2`, `pitch` further that of `4 i + 1` and `4 i + 3`. Channels are a multiple of four.
+    #[inline(never)]
+    fn widen_columns(self, x: &[i8], channels: usize, to: &mut [i8], pitch: usize) {
+        packed::widen_columns(x, channels, to, pitch);
+    }
+
+    /// The transform of a widened row to where it lies among those kept.
+    #[inline(never)]
+    fn transform_row(self, tiles: &Tiles, row: &[i8], to: &mut [i8]) {
+        packed::transform_row(tiles, row, to);
+    }
+
+    /// The transform of four units' filters, `[point][row][pair of channels][unit]` words.
+    #[inline(never)]
+    fn transform_filters(self, tiles: &Tiles, weights: &[i8], to: &mut [i8]) {
+        packed::transform_filters(tiles, weights, to);
+    }
+
+    /// Products of four units' filters and of as many transformed rows as they have, summed over rows and channels:
+    /// `[pair of tiles][point][unit][tile]` words.
+    #[inline(never)]
+    fn multiply_tiles(self, tiles: &Tiles, rows: &[i8], filters: &[i8], to: &mut [i8]) {
+        packed::multiply_tiles(tiles, rows, filters, to);
+    }
+
+    /// Outputs of four units, one column after another, from their products.
+    #[inline(never)]
+    fn finish_tiles(self, finish: &Finish<'_>, products: &[i8], y: &mut [i8]) {
+        packed::finish_tiles(finish, products, y);
+    }
+
+    /// `y[i] = clamp(y[i])`.
+    #[inline(never)]
+    fn clamp(self, y: &mut [i8], clamp: Clamp) {
+        y.iter_mut().for_each(|y| *y = (*y).max(clamp.low).min(clamp.high));
+    }
+
+    /// `y[i] = y[i] + x[i]` as [`Linear`] says; `y[i] + y[i]` when there is no `x`.
+    #[inline(never)]
+    fn add_linear(self, y: &mut [i8], x: Option<&[i8]>, linear: &Linear) {
+        packed::add_linear(y, x, linear);
+    }
 }
 
 /// The portable [`Isa::units`]: quad by quad, each a [`Isa::dot`] and a [`Isa::store`] for every pixel.
@@ -256,11 +381,11 @@ pub(crate) trait Job {
     fn on<I: Isa>(self, isa: I);
 }
 
-/// The one place of choice: does the job on the fastest instruction set this CPU has among those that read
-/// weights packed so.
+/// The one place of choice: does the job on the fastest instruction set that the CPU is known to have.
 #[inline(always)]
-pub(crate) fn choose(packing: Packing, job: impl Job) {
-    match packing {
-        Packing::Plain => job.on(Scalar),
-    }
+pub(crate) fn choose(job: impl Job) {
+    #[cfg(dsp)]
+    job.on(armv7em::Armv7em);
+    #[cfg(not(dsp))]
+    job.on(Scalar);
 }

@@ -4,7 +4,6 @@
 //! word, so two of each for four elements. Here they are functions, so that the algorithm is tested on the host.
 
 use super::{Isa, Matrix, QUAD, by_quads, first, run};
-use crate::ir::Packing;
 use core::ops::Range;
 
 /// The token; the functions run everywhere.
@@ -13,7 +12,6 @@ pub(crate) struct Twin;
 
 impl Isa for Twin {
     const NAME: &'static str = "armv7e-m twin";
-    const PACKING: Packing = Packing::Plain;
     const PAIRS: bool = true;
 
     /// Two runs, each element widened to a halfword.

@@ -3,7 +3,7 @@
 //! Everything here is `const`: an exported table says `const _: () = GRAPH.check();` and a wrong shape, an illegal
 //! factor or two live tensors that share bytes become compile errors.
 
-use super::{Axis, Float, Graph, Int, Node, Op, Operands, Phase, Requant, Shape, TensorId};
+use super::{Axis, Float, Graph, Int, Node, Op, Operands, Packing, Phase, Requant, Shape, TensorId};
 
 /// The most inputs a node may have.
 pub const MAX_INPUTS: usize = 8;
@@ -50,7 +50,9 @@ pub enum Fault {
     NotInteger,
     /// An operator that the float phase does not have.
     NotFloat,
-    /// Less scratch than the packing's kernels ask for.
+    /// A packing that is none for the operator, or whose factors are not packed.
+    Packing,
+    /// Less scratch than the packing's kernels ask for, or not at a multiple of 4.
     Scratch,
     /// A tensor or scratch lies outside the arena.
     Arena,
@@ -82,7 +84,8 @@ impl Fault {
             Fault::Scale => "scale or zero point does not fit the operator",
             Fault::NotInteger => "the operator has no integer form; fold it first",
             Fault::NotFloat => "the operator has no float form: it is imported as int8",
-            Fault::Scratch => "less scratch than the packing's kernels ask for",
+            Fault::Packing => "the packing does not fit the operator, or its factors are not packed",
+            Fault::Scratch => "less scratch than the packing's kernels ask for, or not at a multiple of 4",
             Fault::Arena => "a tensor lies outside the arena",
             Fault::Overlap => "two live tensors overlap in the arena",
         }
@@ -243,6 +246,7 @@ const fn constants(op: &Op, numbers: &[i32], x: Shape) -> Result<(), Fault> {
     while i < numbers.len() {
         let (least, greatest) = match op {
             Op::Conv2d(_) | Op::DepthwiseConv2d(_) | Op::Dense(_) => (i32::MIN, i32::MAX),
+            Op::Add(Operands::Equal) => (i32::MIN, i32::MAX), // none, or those of a linear form
             Op::ResizeNearest { height, .. } => {
                 (0, if i < *height as usize { x.h as i32 - 1 } else { x.w as i32 - 1 })
             }
@@ -349,6 +353,12 @@ impl Graph<'_, Int> {
             Op::ChannelShuffle { .. } | Op::Transpose { .. } | Op::Reshape { .. } => (0, 0, 0),
             Op::BatchNorm => return Err(Fault::NotInteger),
         };
+        let packed = !matches!(data.packing, Packing::Plain);
+        let (weights, bias, requant, needed) = match data.packing.lengths(&node.op, x.shape, y.shape) {
+            Some(lengths) => (lengths.weights, lengths.bias, lengths.requant, lengths.scratch),
+            None if packed => return Err(Fault::Packing),
+            None => (weights, bias, requant, 0),
+        };
         if (matches!(node.op, Op::Softmax) && x.shape.c > 4095)
             || (matches!(node.op, Op::Mean { .. }) && x.shape.len() > 1 << 23)
         {
@@ -370,7 +380,10 @@ impl Graph<'_, Int> {
             let divided =
                 matches!(node.op, Op::Mean { .. }) && 0 <= factor.multiplier && factor.multiplier < 1 << 30;
             let mantissa = if divided { 1 << 30 } else { factor.multiplier };
-            if !Requant::new(mantissa, factor.shift).is_legal() {
+            if packed && !factor.is_packed() {
+                return Err(Fault::Packing);
+            }
+            if !packed && !Requant::new(mantissa, factor.shift).is_legal() {
                 return Err(Fault::Requant);
             }
             j += 1;
@@ -391,7 +404,8 @@ impl Graph<'_, Int> {
             return Err(Fault::Scale);
         }
         let scratch = &data.scratch;
-        if (scratch.len as usize) < data.packing.scratch(&node.op, x.shape) {
+        let unaligned = packed && !scratch.offset.is_multiple_of(4);
+        if unaligned || (scratch.len as usize) < needed {
             return Err(Fault::Scratch);
         }
         if scratch.len > 0 && scratch.end() > arena {

@@ -11,6 +11,7 @@ mod attributes;
 mod check;
 mod memory;
 mod op;
+mod packing;
 mod quant;
 mod shape;
 
@@ -18,8 +19,9 @@ pub use attributes::{Axis, Bias, Conv2d, Dense, DepthwiseConv2d, Operands, Pad, 
 pub use check::{Fault, MAX_INPUTS};
 pub use memory::MAX_TENSORS;
 pub use op::{Op, Uses};
+pub use packing::{Aligned, Chunk, Joined, Lanes, Packed, Packing, Winograd};
 pub use quant::Float;
-pub use quant::{Clamp, FloatData, Int, IntData, IntTensor, Packing, Real, Requant, Scratch};
+pub use quant::{Clamp, FloatData, Int, IntData, IntTensor, Real, Requant, Scratch};
 pub use shape::{Padding, Shape, Window};
 
 /// Index of a tensor in [`Graph::tensors`].
@@ -100,12 +102,14 @@ impl<'a, P: Phase> Graph<'a, P> {
         }
         total
     }
+}
 
+impl Graph<'_, Int> {
     /// Which kernels the graph needs.
     pub const fn uses(&self) -> Uses {
         let (mut uses, mut i) = (Uses::NONE, 0);
         while i < self.nodes.len() {
-            uses = uses.with(&self.nodes[i].op);
+            uses = uses.with(&self.nodes[i].op, self.nodes[i].data.packing);
             i += 1;
         }
         uses

@@ -3,7 +3,9 @@
 //! A new operator is a variant here with its arms in [`Op::output`] and [`Op::macs`]; the matches in the rest of
 //! the project are exhaustive, so the compiler lists what is left to do.
 
-use super::{Axis, Bias, Conv2d, Dense, DepthwiseConv2d, Fault, Operands, Pad, Pool2d, Shape, Slice, Window};
+use super::{
+    Axis, Bias, Conv2d, Dense, DepthwiseConv2d, Fault, Operands, Packing, Pad, Pool2d, Shape, Slice, Window,
+};
 
 /// What a node computes. No weights here: they are the node's [`data`](super::Node::data).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -417,6 +419,8 @@ pub struct Uses {
     pub transpose: bool,
     pub resize_nearest: bool,
     pub reshape: bool,
+    /// Kernels of packings, by [`Packing::at`].
+    pub packed: [bool; Packing::COUNT],
 }
 
 impl Uses {
@@ -448,11 +452,19 @@ impl Uses {
             transpose: on,
             resize_nearest: on,
             reshape: on,
+            packed: [on; Packing::COUNT],
         }
     }
 
     /// Whether every kernel of `other` is among these.
     pub const fn covers(&self, other: Self) -> bool {
+        let mut i = 0;
+        while i < Packing::COUNT {
+            if other.packed[i] && !self.packed[i] {
+                return false;
+            }
+            i += 1;
+        }
         (self.conv2d || !other.conv2d)
             && (self.depthwise_conv2d || !other.depthwise_conv2d)
             && (self.dense || !other.dense)
@@ -476,8 +488,12 @@ impl Uses {
             && (self.reshape || !other.reshape)
     }
 
-    /// These and the kernel of `op`.
-    pub const fn with(mut self, op: &Op) -> Self {
+    /// These and the kernel of `op` over weights packed so.
+    pub const fn with(mut self, op: &Op, packing: Packing) -> Self {
+        if !matches!(packing, Packing::Plain) {
+            self.packed[packing.at()] = true;
+            return self;
+        }
         match op {
             Op::Conv2d(_) => self.conv2d = true,
             Op::DepthwiseConv2d(_) => self.depthwise_conv2d = true,

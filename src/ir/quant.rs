@@ -1,6 +1,6 @@
 //! The two phases: what the numbers of a graph are.
 
-use super::{Op, Phase, Shape};
+use super::{Packing, Phase};
 
 /// Numbers are f32: a net in training or just trained. Lives on the host only.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -118,27 +118,8 @@ impl Clamp {
 pub struct Scratch {
     /// First byte.
     pub offset: u32,
-    /// Number of bytes; at least [`Packing::scratch`].
+    /// Number of bytes; at least what [`Packing::lengths`] tells.
     pub len: u32,
-}
-
-/// The order in which weights lie, chosen at export for the CPU that will read them.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Packing {
-    /// Row by row as [`IntData::weights`] says: read by the portable kernels.
-    #[default]
-    Plain,
-}
-
-impl Packing {
-    /// Bytes of scratch that the kernels for this packing ask for, to run `op` on an input of this shape.
-    pub const fn scratch(self, _op: &Op, _input: Shape) -> usize {
-        match self {
-            Packing::Plain => 0,
-        }
-    }
 }
 
 /// What a node of an int8 graph carries.

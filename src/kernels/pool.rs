@@ -19,7 +19,19 @@ use crate::ir::{Clamp, Pool2d};
 /// Greatest element of each window of `x` into `y`.
 #[inline(never)]
 pub(crate) fn max_pool2d<I: Isa>(isa: I, pool: &Pool2d, clamp: Clamp, x: Input<'_>, y: Output<'_>) {
-    windows(pool, x, y, [i8::MIN; LANES], |best, x| isa.max(best, x), |&best, _| i32::from(best), clamp);
+    windows(
+        pool,
+        x,
+        y,
+        [i8::MIN; LANES],
+        |best, x, step, count| {
+            for tap in 0..count {
+                isa.max(best, run(x, tap * step, best.len()));
+            }
+        },
+        |&best, _| i32::from(best),
+        clamp,
+    );
 }
 
 /// Mean of each window of `x` into `y`.
@@ -28,17 +40,25 @@ pub(crate) fn max_pool2d<I: Isa>(isa: I, pool: &Pool2d, clamp: Clamp, x: Input<'
 /// At most 2^24 taps.
 #[inline(never)]
 pub(crate) fn avg_pool2d<I: Isa>(isa: I, pool: &Pool2d, clamp: Clamp, x: Input<'_>, y: Output<'_>) {
-    windows(pool, x, y, [0; LANES], |sum, x| isa.sum(sum, x), |&sum, taps| mean(sum, taps), clamp);
+    windows(
+        pool,
+        x,
+        y,
+        [0; LANES],
+        |sum, x, step, count| isa.sum_row(sum, x, step, count),
+        |&sum, taps| mean(sum, taps),
+        clamp,
+    );
 }
 
-/// Each window in turn: `take` for every tap inside, then `give` with the number of them.
+/// Each window in turn: `take` for every row of taps inside, told from where, how far apart and how many, then `give` with the number of them.
 #[inline(always)]
 fn windows<T: Copy>(
     pool: &Pool2d,
     x: Input<'_>,
     mut y: Output<'_>,
     start: [T; LANES],
-    take: impl Fn(&mut [T], &[i8]),
+    take: impl Fn(&mut [T], &[i8], usize, usize),
     give: impl Fn(&T, u32) -> i32,
     clamp: Clamp,
 ) {
@@ -56,11 +76,8 @@ fn windows<T: Copy>(
                 let mut acc = start;
                 let acc = acc.get_mut(..live).unwrap_or_default();
                 for row in row_taps.at..row_taps.at + height {
-                    let mut at = x.at(row, column_taps.at) + c;
-                    for _ in 0..width {
-                        take(acc, run(x.data, at, live));
-                        at += channels;
-                    }
+                    let x = x.data.get(x.at(row, column_taps.at) + c..).unwrap_or_default();
+                    take(acc, x, channels, width);
                 }
                 for (y, acc) in y.next(live).iter_mut().zip(&*acc) {
                     *y = narrow(give(acc, (height * width) as u32), 0, clamp.low, clamp.high);

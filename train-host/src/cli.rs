@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::compress::Unit;
+use crate::export::Target;
 
 /// Trains small neural nets, shrinks them to 8 bits, and writes them as const tables for microcontrollers.
 ///
@@ -78,6 +79,21 @@ pub struct TrainArgs {
     /// Threads; the result does not depend on it [default: all cores].
     #[arg(long)]
     pub threads: Option<usize>,
+    /// Where the table shall run.
+    #[command(flatten)]
+    pub place: PlaceArgs,
+}
+
+/// Where a table shall run.
+#[derive(Debug, Args)]
+pub struct PlaceArgs {
+    /// CPU whose order of weights the table has; it runs on any other too, with the same results.
+    #[arg(long, value_enum, default_value_t)]
+    pub target: Target,
+    /// Fail if the arena needs more bytes than this, and say what would have to shrink; what is left of them makes
+    /// layers faster on some CPUs [default: 15 % above the least].
+    #[arg(long, value_name = "BYTES")]
+    pub arena_limit: Option<usize>,
 }
 
 const IMPORT_HELP: &str = "Takes fully quantised int8 models of one input and one output; float or uint8 borders \
@@ -96,9 +112,9 @@ pub struct ImportArgs {
     /// Output folder [default: out/NAME, NAME being the file's without its extension].
     #[arg(long)]
     pub out: Option<PathBuf>,
-    /// Fail if the arena needs more bytes than this, and say what would have to shrink.
-    #[arg(long, value_name = "BYTES")]
-    pub arena_limit: Option<usize>,
+    /// Where the table shall run.
+    #[command(flatten)]
+    pub place: PlaceArgs,
     /// Raw int8 inputs, back to back, to keep as golden samples (at most 64) [default: 8 made up].
     #[arg(long, value_name = "FILE")]
     pub samples: Option<PathBuf>,
@@ -160,6 +176,9 @@ pub struct PruneArgs {
 /// How a net that was made from another trains on.
 #[derive(Debug, Args)]
 pub struct TuneArgs {
+    /// Where the table shall run.
+    #[command(flatten)]
+    pub place: PlaceArgs,
     /// Recipe whose training settings count [default: the shipped one that the net is named after].
     #[arg(long)]
     pub recipe: Option<String>,

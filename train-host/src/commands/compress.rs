@@ -86,7 +86,15 @@ fn remake(
             distil(blueprint, &recipe.train, distillation, samples, Some(test), threads, on_progress)
         })?
     };
-    let text = finish(folder, &recipe, &data, [&inputs, &test_inputs], &trained, Some(before), threads)?;
+    let text = finish(
+        folder,
+        &recipe,
+        &data,
+        [&inputs, &test_inputs],
+        &trained,
+        Some(before),
+        (&tune.place, threads),
+    )?;
     super::print(&format!("{text}\nwritten to {}: model.rs, report.html and their kin\n", out.display()))
 }
 

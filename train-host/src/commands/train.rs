@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use zipnet::ir::{Float, Shape};
 
 use crate::build::build;
-use crate::cli::TrainArgs;
+use crate::cli::{PlaceArgs, TrainArgs};
 use crate::data::{Dataset, Split};
 use crate::eval::{Labelled, compare, quantise_input};
-use crate::export::{CHECKPOINT, Folder, Origin, Sample, Source, Stored, table, write_checkpoint};
+use crate::export::{CHECKPOINT, Folder, Origin, Sample, Source, Stored, pack, table, write_checkpoint};
 use crate::graph::Net;
 use crate::quantise::quantise;
 use crate::recipe::Recipe;
@@ -43,7 +43,8 @@ pub(super) fn run(args: &TrainArgs) -> Result<()> {
     let trained = with_progress("training", recipe.train.epochs, |on_progress| {
         train(blueprint, &recipe.train, train_samples, Some(test_samples), threads, on_progress)
     })?;
-    let text = finish(folder, &recipe, &data, [&inputs, &test_inputs], &trained, None, threads)?;
+    let text =
+        finish(folder, &recipe, &data, [&inputs, &test_inputs], &trained, None, (&args.place, threads))?;
     super::print(&format!("{text}\nwritten to {}: model.rs, report.html and their kin\n", out.display()))
 }
 
@@ -56,11 +57,12 @@ pub(super) fn finish(
     [inputs, test_inputs]: [&[f32]; 2],
     trained: &Trained,
     before: Option<Before>,
-    threads: usize,
+    (place, threads): (&PlaceArgs, usize),
 ) -> Result<String> {
-    let quantised = quantise(&trained.net, &recipe.quantise, inputs, threads)?;
+    let mut quantised = quantise(&trained.net, &recipe.quantise, inputs, threads)?;
     let labelled = Labelled { samples: test_inputs, labels: &data.test.labels };
     let comparison = compare(&trained.net, &quantised, labelled, threads)?;
+    quantised.arena = pack(&mut quantised.net, place.target, place.arena_limit)?;
     let (low, high) = data.range;
     let origin = Origin {
         source: Source::Trained { data: recipe.data.clone(), seed: recipe.train.seed },

@@ -3,10 +3,12 @@
 
 mod checkpoint;
 mod folder;
+mod pack;
 mod stored;
 mod table;
 
 pub use checkpoint::{CHECKPOINT, read_checkpoint, write_checkpoint};
 pub use folder::{Folder, write_beside};
+pub use pack::{Target, pack};
 pub use stored::{Origin, Source, Stored};
 pub use table::{Sample, table};

@@ -5,7 +5,7 @@
 
 use std::fmt::Write;
 
-use zipnet::ir::{Bias, Int, Op, Operands, Pad, Padding, Requant, Shape, Window};
+use zipnet::ir::{Bias, Int, Op, Operands, Packing, Pad, Padding, Requant, Shape, Window};
 
 use super::{Source, Stored};
 use crate::graph::{NetNode, show};
@@ -71,7 +71,8 @@ pub fn table(stored: &Stored, samples: &[Sample]) -> String {
         let name = constant(i, &node.name);
         put("");
         put(&format!("// {}: {}", node.name, node.op.name()));
-        put(&array(&format!("{name}_WEIGHTS"), "i8", &node.store.weights));
+        let weights = array(&format!("{name}_WEIGHTS"), "i8", &node.store.weights);
+        put(&if is_packed(node) { aligned(&weights) } else { weights });
         put(&array(&format!("{name}_BIAS"), "i32", &node.store.bias));
         put(&requants(&format!("{name}_REQUANT"), &node.store.requant));
     }
@@ -124,9 +125,10 @@ fn node_text(i: usize, node: &NetNode<Int>) -> String {
     let name = constant(i, &node.name);
     let inputs: Vec<String> = node.inputs.iter().map(|id| format!("TensorId({})", id.0)).collect();
     let (c, s) = (node.store.clamp, node.store.scratch);
+    let inner = if is_packed(node) { ".0" } else { "" };
     format!(
-        "        Node {{ op: {}, inputs: &[{}], output: TensorId({}), data: IntData {{ weights: &{name}_WEIGHTS, bias: \
-         &{name}_BIAS, requant: &{name}_REQUANT, clamp: Clamp::new({}, {}), scratch: Scratch {{ offset: {}, len: {} }}, \
+        "        Node {{ op: {}, inputs: &[{}], output: TensorId({}), data: IntData {{ weights: &{name}_WEIGHTS{inner}, \
+         bias: &{name}_BIAS, requant: &{name}_REQUANT, clamp: Clamp::new({}, {}), scratch: Scratch {{ offset: {}, len: {} }}, \
          packing: Packing::{:?} }} }},",
         op(&node.op),
         inputs.join(", "),
@@ -221,6 +223,18 @@ fn window(w: &Window) -> String {
 fn array<T: std::fmt::Display>(name: &str, kind: &str, values: &[T]) -> String {
     let body = if values.is_empty() { String::new() } else { format!("\n{}\n", numbers(values, 4)) };
     format!("#[rustfmt::skip]\nstatic {name}: [{kind}; {}] = [{body}];", values.len())
+}
+
+/// The same array at an address that is a multiple of 4, where the kernels for packed weights read it fastest.
+fn aligned(array: &str) -> String {
+    array
+        .replace(": [", ": zipnet::ir::Aligned<[")
+        .replace("] = [", "]> = zipnet::ir::Aligned([")
+        .replace("];", "]);")
+}
+
+fn is_packed(node: &NetNode<Int>) -> bool {
+    node.store.packing != Packing::Plain
 }
 
 fn requants(name: &str, values: &[Requant]) -> String {

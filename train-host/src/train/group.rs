@@ -163,7 +163,7 @@ impl Group {
         }
         for at in (begin..end).rev().filter(|&at| backs[at].live) {
             let (what, back) = (&model.plan.steps[at], &backs[at]);
-            if let Work::BatchNorm { channels, relu } = what.work {
+            if let Work::BatchNorm { channels, relu, .. } = what.work {
                 let Numbers { scale, shift, .. } = &model.numbers[what.node];
                 model.isa.run(Sums {
                     norms: &model.norms[what.node],

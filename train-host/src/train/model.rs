@@ -165,7 +165,7 @@ impl Model {
         let last = self.turns.len() - 2;
         for turn in 0..=last {
             let model = &*self;
-            team.each(groups, &|group| {
+            let run = |group: &mut Group| {
                 if turn == 0 {
                     fill(group);
                     group.ask(model);
@@ -176,7 +176,9 @@ impl Model {
                     group.imitate(model, batch);
                     group.backward(model, turn, step);
                 }
-            });
+            };
+            // To and fro, so that a turn begins with what the one before has just written.
+            team.share(groups, turn % 2 == 1, &run);
             if turn < last {
                 self.meet_forward(turn + 1, groups);
             }
@@ -184,7 +186,8 @@ impl Model {
         for turn in (0..last).rev() {
             self.meet_backward(turn + 1, groups);
             let model = &*self;
-            team.each(groups, &|group| group.backward(model, turn, step));
+            let run = |group: &mut Group| group.backward(model, turn, step);
+            team.share(groups, turn % 2 == 1, &run);
         }
         let mut tally = Tally::default();
         groups.iter().for_each(|group| tally.add(group.tally));

@@ -1,0 +1,180 @@
+//! Eight units times one pixel: dense layers, where each weight is used once.
+//!
+//! A step is two elements: one word of inputs, four of weights, eight dual multiplications and four extensions, 19 cycles
+//! for 16 products. Sixteen steps are one turn, the first of which may be entered further down.
+
+use super::frame::{enter, high, keep, leave, narrow, take};
+use crate::arch::packed::Eights;
+use core::arch::naked_asm;
+
+/// Steps in a turn.
+const TURN: usize = 16;
+
+/// See [`Isa::eights`](crate::arch::Isa::eights).
+#[inline(always)]
+pub(super) fn eights(eights: &Eights<'_>, x: &[i8], y: &mut [i8]) {
+    let (count, pairs) = (y.len() / 8, eights.pairs);
+    let there = x.len() >= 4 * pairs
+        && eights.weights.len() >= 16 * pairs * count
+        && eights.requant.len() >= 8 * count
+        && eights.bias.len() >= 8 * count;
+    if !there || count == 0 || pairs == 0 {
+        return;
+    }
+    let turns = pairs.div_ceil(TURN);
+    let skip = turns * TURN - pairs;
+    let words = [
+        eights.requant.as_ptr() as usize,
+        eights.weights.as_ptr() as usize,
+        y.as_mut_ptr() as usize,
+        (x.as_ptr() as usize).wrapping_sub(4 * skip),
+        count,
+        i32::from(eights.zero) as usize,
+        eights.bias.as_ptr() as usize,
+        4 * skip,
+        4 * turns * TURN,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+    ];
+    // SAFETY: inputs, weights, factors and biases are as long as the function reads, the output as long as it writes.
+    unsafe { asm(&words) }
+}
+
+macro_rules! step {
+    ($at:literal) => {
+        concat!(
+            "ldr r10, [r0, #4*",
+            $at,
+            "]\n",
+            "ldr r8, [r1, #16*",
+            $at,
+            "]\n",
+            "ldr r9, [r1, #16*",
+            $at,
+            "+4]\n",
+            "smlad r2, r8, r10, r2\n",
+            "smlad r3, r9, r10, r3\n",
+            "sxtb16 r8, r8\n",
+            "sxtb16 r9, r9\n",
+            "smlad r6, r8, r10, r6\n",
+            "smlad r7, r9, r10, r7\n",
+            "ldr r8, [r1, #16*",
+            $at,
+            "+8]\n",
+            "ldr r9, [r1, #16*",
+            $at,
+            "+12]\n",
+            "smlad r4, r8, r10, r4\n",
+            "smlad r5, r9, r10, r5\n",
+            "sxtb16 r8, r8\n",
+            "sxtb16 r9, r9\n",
+            "smlad r12, r8, r10, r12\n",
+            "smlad lr, r9, r10, lr\n",
+        )
+    };
+}
+
+/// Slots: 0 factors, 1 weights, 2 outputs, 3 inputs, 4 eights left, 5 zero point, 6 biases, 7 bytes of inputs that the
+/// first turn leaves out, 8 bytes of inputs in all turns, 9 where it is entered.
+///
+/// # Safety
+/// The words hold what the slots say, of the lengths that follow from them.
+#[unsafe(naked)]
+unsafe extern "C" fn asm(words: &[usize; 16]) {
+    naked_asm!(
+        enter!(),
+        take!("r1", 1),
+        // 68 bytes of code a step of 4 bytes; an address of Thumb code is odd
+        take!("r9", 7),
+        "adr r8, 5f",
+        "add r9, r9, r9, lsl #4",
+        "add r8, r8, r9",
+        "add r8, r8, #1",
+        keep!(9, "r8"),
+        "1:",
+        take!("r0", 6),
+        "ldr r2, [r0]",
+        "ldr r3, [r0, #4]",
+        "ldr r4, [r0, #8]",
+        "ldr r5, [r0, #12]",
+        "ldr r6, [r0, #16]",
+        "ldr r7, [r0, #20]",
+        "ldr r12, [r0, #24]",
+        "ldr lr, [r0, #28]",
+        "add r0, #32",
+        keep!(6, "r0"),
+        take!("r0", 3),
+        take!("r8", 7),
+        take!("r11", 8),
+        take!("r9", 9),
+        "sub r1, r1, r8, lsl #2",
+        "add r11, r11, r0",
+        "bx r9",
+        "5:",
+        step!(0),
+        step!(1),
+        step!(2),
+        step!(3),
+        step!(4),
+        step!(5),
+        step!(6),
+        step!(7),
+        step!(8),
+        step!(9),
+        step!(10),
+        step!(11),
+        step!(12),
+        step!(13),
+        step!(14),
+        step!(15),
+        "add r0, #64",
+        "add r1, #256",
+        "cmp r0, r11",
+        "bne 5b",
+        high!("r2", "r6"),
+        high!("r3", "r7"),
+        high!("r4", "r12"),
+        high!("r5", "lr"),
+        take!("r0", 0),
+        take!("r10", 5),
+        take!("r11", 2),
+        "ldrd r8, r9, [r0]",
+        narrow!("r2"),
+        "ldrd r8, r9, [r0, #8]",
+        narrow!("r6"),
+        "ldrd r8, r9, [r0, #16]",
+        narrow!("r3"),
+        "ldrd r8, r9, [r0, #24]",
+        narrow!("r7"),
+        "ldrd r8, r9, [r0, #32]",
+        narrow!("r4"),
+        "ldrd r8, r9, [r0, #40]",
+        narrow!("r12"),
+        "ldrd r8, r9, [r0, #48]",
+        narrow!("r5"),
+        "ldrd r8, r9, [r0, #56]",
+        narrow!("lr"),
+        "strb r2, [r11]",
+        "strb r6, [r11, #1]",
+        "strb r3, [r11, #2]",
+        "strb r7, [r11, #3]",
+        "strb r4, [r11, #4]",
+        "strb r12, [r11, #5]",
+        "strb r5, [r11, #6]",
+        "strb lr, [r11, #7]",
+        "add r0, #64",
+        "add r11, #8",
+        keep!(0, "r0"),
+        keep!(2, "r11"),
+        take!("r0", 4),
+        "subs r0, #1",
+        keep!(4, "r0"),
+        "bne 1b",
+        leave!(),
+    )
+}

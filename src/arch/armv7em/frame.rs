@@ -1,0 +1,155 @@
+//! What the larger functions in assembler share, as text.
+//!
+//! Such a function takes the address of sixteen words, or of 32 (`_wide`). What is not in a core register lies in slots: registers of the
+//! floating-point unit, where there is one, for a move takes one cycle; else the stack. An assembler that optimises at
+//! link time has to be told of the unit.
+
+/// Saves registers and fills the slots from the words at `r0`.
+#[cfg(target_abi = "eabihf")]
+macro_rules! enter {
+    () => {
+        ".fpu fpv4-sp-d16
+        push {{r4-r11, lr}}
+        vldm r0, {{s0-s15}}"
+    };
+}
+/// Saves registers and fills the slots from the words at `r0`.
+#[cfg(not(target_abi = "eabihf"))]
+macro_rules! enter {
+    () => {
+        "push {{r4-r11, lr}}
+        sub sp, #64
+        ldm r0!, {{r4-r11}}
+        stm sp, {{r4-r11}}
+        ldm r0, {{r4-r11}}
+        add r12, sp, #32
+        stm r12, {{r4-r11}}"
+    };
+}
+/// Saves registers and fills 32 slots from the words at `r0`.
+#[cfg(target_abi = "eabihf")]
+macro_rules! enter_wide {
+    () => {
+        ".fpu fpv4-sp-d16
+        push {{r4-r11, lr}}
+        vpush {{s16-s31}}
+        vldm r0, {{s0-s31}}"
+    };
+}
+/// Saves registers and fills 32 slots from the words at `r0`.
+#[cfg(not(target_abi = "eabihf"))]
+macro_rules! enter_wide {
+    () => {
+        "push {{r4-r11, lr}}
+        sub sp, #128
+        ldm r0!, {{r4-r11}}
+        stm sp, {{r4-r11}}
+        ldm r0!, {{r4-r11}}
+        add r12, sp, #32
+        stm r12!, {{r4-r11}}
+        ldm r0!, {{r4-r11}}
+        stm r12!, {{r4-r11}}
+        ldm r0, {{r4-r11}}
+        stm r12, {{r4-r11}}"
+    };
+}
+/// Restores registers and returns, after [`enter_wide`].
+#[cfg(target_abi = "eabihf")]
+macro_rules! leave_wide {
+    () => {
+        "vpop {{s16-s31}}
+        pop {{r4-r11, pc}}"
+    };
+}
+/// Restores registers and returns, after [`enter_wide`].
+#[cfg(not(target_abi = "eabihf"))]
+macro_rules! leave_wide {
+    () => {
+        "add sp, #128
+        pop {{r4-r11, pc}}"
+    };
+}
+/// Restores registers and returns.
+#[cfg(target_abi = "eabihf")]
+macro_rules! leave {
+    () => {
+        "pop {{r4-r11, pc}}"
+    };
+}
+/// Restores registers and returns.
+#[cfg(not(target_abi = "eabihf"))]
+macro_rules! leave {
+    () => {
+        "add sp, #64
+        pop {{r4-r11, pc}}"
+    };
+}
+/// A register from a slot.
+#[cfg(target_abi = "eabihf")]
+macro_rules! take {
+    ($register:literal, $slot:literal) => {
+        concat!("vmov ", $register, ", s", $slot, "\n")
+    };
+}
+/// A register from a slot.
+#[cfg(not(target_abi = "eabihf"))]
+macro_rules! take {
+    ($register:literal, $slot:literal) => {
+        concat!("ldr ", $register, ", [sp, #4*", $slot, "]\n")
+    };
+}
+/// A register into a slot.
+#[cfg(target_abi = "eabihf")]
+macro_rules! keep {
+    ($slot:literal, $register:literal) => {
+        concat!("vmov s", $slot, ", ", $register, "\n")
+    };
+}
+/// A register into a slot.
+#[cfg(not(target_abi = "eabihf"))]
+macro_rules! keep {
+    ($slot:literal, $register:literal) => {
+        concat!("str ", $register, ", [sp, #4*", $slot, "]\n")
+    };
+}
+
+/// Packed requantisation to int8; the factor in `r8` and `r9`, the zero point in `r10`.
+macro_rules! narrow {
+    ($acc:literal) => {
+        concat!(
+            "smmlar ",
+            $acc,
+            ", ",
+            $acc,
+            ", r8, ",
+            $acc,
+            "\n",
+            "add ",
+            $acc,
+            ", ",
+            $acc,
+            ", ",
+            $acc,
+            ", asr #31\n",
+            "smmlar ",
+            $acc,
+            ", ",
+            $acc,
+            ", r9, r10\n",
+            "ssat ",
+            $acc,
+            ", #8, ",
+            $acc,
+            "\n",
+        )
+    };
+}
+
+/// `256 A + B` and `B` to `A`.
+macro_rules! high {
+    ($sum:literal, $low:literal) => {
+        concat!("sub ", $sum, ", ", $sum, ", ", $low, "\nasr ", $sum, ", ", $sum, ", #8\n")
+    };
+}
+
+pub(super) use {enter, enter_wide, high, keep, leave, leave_wide, narrow, take};

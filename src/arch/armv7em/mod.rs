@@ -1,0 +1,129 @@
+//! Cortex-M4, M7, M33 and others with DSP instructions: blocks in assembler.
+//!
+//! Each function in assembler has a safe door beside it that checks every length before it passes pointers, and its
+//! portable counterpart in [`super::packed`], which computes the same and which hosts test. Single loads and stores
+//! throughout, for those may be unaligned on these cores; exporter and planner see to it that they are not.
+//!
+//! Cycles are those of a Cortex-M4: a group of `n` loads in a row takes `n + 1`, a branch taken 3, the rest 1.
+
+#![allow(unsafe_code)]
+
+mod add;
+mod clamp;
+mod collect;
+mod depthwise;
+mod eights;
+mod frame;
+mod join;
+mod quads;
+mod sum;
+mod tiles;
+mod two_rows;
+mod widen;
+mod winograd;
+
+use super::Isa;
+use super::packed::{Eights, Finish, Linear, Quads, Taps, Tiles};
+use crate::ir::Clamp;
+
+/// The token; this module exists only where the CPU has the instructions.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Armv7em;
+
+impl Isa for Armv7em {
+    const NAME: &'static str = "armv7e-m";
+    const PAIRS: bool = false;
+
+    #[inline(always)]
+    fn widen_lane(self, x: &[i8], to: &mut [i8], at: usize, lane: usize) {
+        widen::lane(x, to, at, lane);
+    }
+
+    #[inline(always)]
+    fn sum_row(self, acc: &mut [i32], x: &[i8], step: usize, count: usize) {
+        sum::sum_row(acc, x, step, count);
+    }
+
+    #[inline(always)]
+    fn widen_pixels(self, x: &[i8], channels: usize, to: &mut [i8], pitch: usize) {
+        widen::pixels(x, channels, to, pitch);
+    }
+
+    #[inline(always)]
+    fn collect(self, runs: &[&[i8]], pairs: usize, step: usize, count: usize, to: &mut [i8]) {
+        collect::collect(runs, pairs, step, count, to);
+    }
+
+    #[inline(always)]
+    fn widen(self, x: &[i8], to: &mut [i8]) {
+        widen::run(x, to);
+    }
+
+    #[inline(always)]
+    fn quads(self, quads: &Quads<'_>, runs: &[&[i8]], y: &mut [i8]) {
+        quads::quads(quads, runs, y);
+    }
+
+    #[inline(always)]
+    fn eights(self, eights: &Eights<'_>, x: &[i8], y: &mut [i8]) {
+        eights::eights(eights, x, y);
+    }
+
+    #[inline(always)]
+    fn join_rows(
+        self,
+        rows: [&[i8]; 2],
+        steps: [usize; 2],
+        channels: usize,
+        columns: usize,
+        to: &mut [i8],
+        pitch: usize,
+    ) {
+        join::join_rows(rows, steps, channels, columns, to, pitch);
+    }
+
+    #[inline(always)]
+    fn taps(self, taps: &Taps<'_>, rows: &[&[i8]], y: &mut [i8]) {
+        depthwise::taps(taps, rows, y);
+    }
+
+    #[inline(always)]
+    fn two_rows(self, taps: &Taps<'_>, pairs: [&[i8]; 2], y: &mut [i8], second: Option<&mut [i8]>) {
+        two_rows::two_rows(taps, pairs, y, second);
+    }
+
+    #[inline(always)]
+    fn widen_columns(self, x: &[i8], channels: usize, to: &mut [i8], pitch: usize) {
+        winograd::widen_columns(x, channels, to, pitch);
+    }
+
+    #[inline(always)]
+    fn transform_row(self, tiles: &Tiles, row: &[i8], to: &mut [i8]) {
+        winograd::transform_row(tiles, row, to);
+    }
+
+    #[inline(always)]
+    fn transform_filters(self, tiles: &Tiles, weights: &[i8], to: &mut [i8]) {
+        winograd::transform_filters(tiles, weights, to);
+    }
+
+    #[inline(always)]
+    fn multiply_tiles(self, tiles: &Tiles, rows: &[i8], filters: &[i8], to: &mut [i8]) {
+        tiles::multiply_tiles(tiles, rows, filters, to);
+    }
+
+    #[inline(always)]
+    fn finish_tiles(self, finish: &Finish<'_>, products: &[i8], y: &mut [i8]) {
+        tiles::finish_tiles(finish, products, y);
+    }
+
+    #[inline(always)]
+    fn clamp(self, y: &mut [i8], clamp: Clamp) {
+        clamp::clamp(y, clamp);
+    }
+
+    #[inline(always)]
+    fn add_linear(self, y: &mut [i8], x: Option<&[i8]>, linear: &Linear) {
+        add::linear(y, x, linear);
+    }
+}

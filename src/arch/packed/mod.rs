@@ -1,0 +1,222 @@
+//! Blocks over weights packed for the DSP instructions: what they compute, for any CPU.
+//!
+//! A word is two int16, the first in its low half; words lie in byte slices, little-endian, at any address. The
+//! functions named like instructions are what those compute. How weights and factors lie is told at
+//! [`crate::ir::Packing`].
+
+mod depthwise;
+mod winograd;
+
+pub(crate) use depthwise::{Taps, join_rows, taps, two_rows};
+#[cfg(dsp)]
+pub(crate) use winograd::finish_unit;
+pub(crate) use winograd::{
+    Finish, Tiles, finish_tiles, multiply_tiles, transform_filters, transform_row, widen_columns,
+};
+
+use crate::arch::run;
+use crate::ir::Requant;
+
+/// Quads of units, from the first one that is asked for on, for neighbouring pixels.
+#[derive(Clone, Copy)]
+pub(crate) struct Quads<'a> {
+    /// `[quad][run][pair of elements][2]` words.
+    pub(crate) weights: &'a [i8],
+    /// `[quad][4]`, packed.
+    pub(crate) requant: &'a [Requant],
+    /// `[quad][4]` of the first pixel: two sums of pairs, two of odd units.
+    pub(crate) bias: &'a [i32],
+    /// Biases from one pixel to the next; 0 where all have the same.
+    pub(crate) bias_step: usize,
+    /// How many quads.
+    pub(crate) count: usize,
+    /// How many pixels.
+    pub(crate) pixels: usize,
+    /// Pairs of elements in a run.
+    pub(crate) pairs: usize,
+    /// Bytes from a pair of pixels to the next in a run.
+    pub(crate) x_step: usize,
+    /// Bytes from a pixel to the next in the output.
+    pub(crate) y_step: usize,
+    /// Zero point of the output.
+    pub(crate) zero: i8,
+}
+
+/// Groups of eight units, from the first one that is asked for on.
+#[derive(Clone, Copy)]
+pub(crate) struct Eights<'a> {
+    /// `[eight][pair of elements][4]` words.
+    pub(crate) weights: &'a [i8],
+    /// `[eight][8]`, packed.
+    pub(crate) requant: &'a [Requant],
+    /// `[eight][8]`: four sums of pairs, four of odd units.
+    pub(crate) bias: &'a [i32],
+    /// Pairs of elements.
+    pub(crate) pairs: usize,
+    /// Zero point of the output.
+    pub(crate) zero: i8,
+}
+
+/// An addition in one linear form: `sat8(((256 a y >> 16) + (256 b x >> 16) + c) >> 21)`.
+#[derive(Clone, Copy)]
+pub(crate) struct Linear {
+    /// Factor of what `y` holds.
+    pub(crate) a: i32,
+    /// Factor of the other operand.
+    pub(crate) b: i32,
+    /// Zero points and rounding.
+    pub(crate) c: i32,
+}
+
+/// See [`Isa::widen_lane`](super::Isa::widen_lane).
+pub(crate) fn widen_lane(x: &[i8], to: &mut [i8], at: usize, lane: usize) {
+    let mut at = (at / 2) * 8 + 2 * (at % 2) + 4 * lane;
+    for &x in x {
+        if let Some(to) = to.get_mut(at..).and_then(|to| to.first_chunk_mut()) {
+            *to = half(x);
+        }
+        at += if at & 2 == 0 { 2 } else { 6 };
+    }
+}
+
+/// See [`Isa::collect`](super::Isa::collect).
+pub(crate) fn collect(runs: &[&[i8]], pairs: usize, step: usize, count: usize, to: &mut [i8]) {
+    let mut to = to.as_chunks_mut::<8>().0.iter_mut();
+    for i in 0..count {
+        for x in runs {
+            let from = run(x, step * i, 8 * pairs).as_chunks::<8>().0;
+            for (from, to) in from.iter().zip(to.by_ref()) {
+                *to = *from;
+            }
+        }
+    }
+}
+
+/// See [`Isa::widen`](super::Isa::widen).
+pub(crate) fn widen(x: &[i8], to: &mut [i8]) {
+    for (to, &x) in to.as_chunks_mut().0.iter_mut().zip(x) {
+        *to = half(x);
+    }
+}
+
+/// See [`Isa::quads`](super::Isa::quads).
+pub(crate) fn quads(quads: &Quads<'_>, runs: &[&[i8]], y: &mut [i8]) {
+    for pixel in 0..quads.pixels {
+        let at = pixel / 2 * quads.x_step + pixel % 2 * 4;
+        let mut weights = quads.weights.as_chunks::<8>().0.iter();
+        let bias = run(quads.bias, pixel * quads.bias_step, 4 * quads.count).as_chunks::<4>().0;
+        let requant = quads.requant.as_chunks::<4>().0;
+        let y = y.get_mut(pixel * quads.y_step..).unwrap_or_default().as_chunks_mut::<4>().0;
+        for ((y, bias), requant) in y.iter_mut().zip(bias).zip(requant) {
+            let [mut s01, mut s23, mut s1, mut s3] = *bias;
+            for x in runs {
+                for (i, w) in (0..quads.pairs).zip(weights.by_ref()) {
+                    let (x, w01, w23) = (word(x, at + 8 * i), word(w, 0), word(w, 4));
+                    s01 = smlad(w01, x, s01);
+                    s23 = smlad(w23, x, s23);
+                    s1 = smlad(sxtb16(w01), x, s1);
+                    s3 = smlad(sxtb16(w23), x, s3);
+                }
+            }
+            let acc = [high(s01, s1), s1, high(s23, s3), s3];
+            *y = core::array::from_fn(|i| narrow(acc[i], requant[i], quads.zero));
+        }
+    }
+}
+
+/// See [`Isa::eights`](super::Isa::eights).
+pub(crate) fn eights(eights: &Eights<'_>, x: &[i8], y: &mut [i8]) {
+    let mut weights = eights.weights.as_chunks::<16>().0.iter();
+    let biases = eights.bias.as_chunks::<8>().0;
+    for ((y, bias), requant) in
+        y.as_chunks_mut::<8>().0.iter_mut().zip(biases).zip(eights.requant.as_chunks::<8>().0)
+    {
+        let mut acc = *bias;
+        for (x, w) in x.chunks_exact(4).take(eights.pairs).zip(weights.by_ref()) {
+            let x = word(x, 0);
+            for i in 0..4 {
+                let w = word(w, 4 * i);
+                acc[i] = smlad(w, x, acc[i]);
+                acc[4 + i] = smlad(sxtb16(w), x, acc[4 + i]);
+            }
+        }
+        *y = core::array::from_fn(|i| {
+            let odd = acc[4 + i / 2];
+            narrow(if i % 2 == 0 { high(acc[i / 2], odd) } else { odd }, requant[i], eights.zero)
+        });
+    }
+}
+
+/// See [`Isa::add_linear`](super::Isa::add_linear).
+pub(crate) fn add_linear(y: &mut [i8], x: Option<&[i8]>, linear: &Linear) {
+    let add = |y: i8, x: i8| {
+        let term = |factor: i32, x: i8| ((i64::from(factor) * (i64::from(x) << 8)) >> 16) as i32;
+        let sum = linear.c.wrapping_add(term(linear.a, y)).wrapping_add(term(linear.b, x));
+        saturate(sum >> 21)
+    };
+    match x {
+        Some(x) => y.iter_mut().zip(x).for_each(|(y, &x)| *y = add(*y, x)),
+        None => y.iter_mut().for_each(|y| *y = add(*y, *y)),
+    }
+}
+
+/// An int8 as the two bytes of an int16.
+#[inline(always)]
+pub(crate) fn half(x: i8) -> [i8; 2] {
+    [x, x >> 7]
+}
+
+/// The word at byte `at`; 0 where there is none.
+#[inline(always)]
+pub(crate) fn word(bytes: &[i8], at: usize) -> u32 {
+    match run(bytes, at, 4) {
+        &[a, b, c, d] => u32::from_le_bytes([a as u8, b as u8, c as u8, d as u8]),
+        _ => 0,
+    }
+}
+
+/// What `256 A + B` and `B` say of `A`.
+#[inline(always)]
+fn high(sum: i32, low: i32) -> i32 {
+    sum.wrapping_sub(low) >> 8
+}
+
+/// Packed requantisation to int8.
+#[inline(always)]
+pub(crate) fn narrow(acc: i32, factor: Requant, zero: i8) -> i8 {
+    let product = smmlar(acc, acc, factor.multiplier);
+    let lowered = product.wrapping_add(product >> 31);
+    saturate(smmlar(zero.into(), lowered, factor.shift))
+}
+
+/// An i32 held within int8.
+#[inline(always)]
+const fn saturate(x: i32) -> i8 {
+    if x < i8::MIN as i32 {
+        i8::MIN
+    } else if x > i8::MAX as i32 {
+        i8::MAX
+    } else {
+        x as i8
+    }
+}
+
+/// `c` plus the upper half of a product, rounded to nearest, ties upwards.
+#[inline(always)]
+pub(crate) const fn smmlar(c: i32, a: i32, b: i32) -> i32 {
+    c.wrapping_add(((a as i64 * b as i64 + (1 << 31)) >> 32) as i32)
+}
+
+/// Bytes 0 and 2, each extended by its sign to a halfword.
+#[inline(always)]
+pub(crate) const fn sxtb16(x: u32) -> u32 {
+    (x as i8 as i16 as u16 as u32) | ((x >> 16) as i8 as i16 as u16 as u32) << 16
+}
+
+/// `acc` plus the products of the low and of the high halfwords.
+#[inline(always)]
+pub(crate) const fn smlad(a: u32, b: u32, acc: i32) -> i32 {
+    let low = (a as i16 as i32).wrapping_mul(b as i16 as i32);
+    let high = ((a >> 16) as i16 as i32).wrapping_mul((b >> 16) as i16 as i32);
+    acc.wrapping_add(low).wrapping_add(high)
+}

@@ -1,0 +1,97 @@
+//! Rows of an image joined two by two, for depthwise convolution.
+
+use super::Packed;
+use crate::ir::{Bias, DepthwiseConv2d, Padding, Shape, Window};
+
+/// How the rows of a depthwise convolution are joined, and what that takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Joined {
+    /// The window. One of a single column over an image of a single column lies on its side: rows are columns then.
+    pub window: Window,
+    /// The image as the window sees it.
+    pub image: Shape,
+    /// Rows and columns of the output, likewise.
+    pub output: [u16; 2],
+    /// Joined rows that are kept at once.
+    pub kept: usize,
+    /// Columns of a joined row, border included.
+    pub columns: usize,
+    /// Channels that are computed at once, as many as keep the joined rows within about [`Joined::ROOM`]; all but the
+    /// last such a multiple of 4.
+    pub channels: usize,
+}
+
+impl Joined {
+    /// Most joined rows that are kept at once.
+    pub const MOST: usize = 8;
+    /// Bytes that joined rows shall take, unless four channels take more.
+    pub const ROOM: usize = 2048;
+
+    /// Bytes of a channel's record in [`Packing::DspDepthwise3`](super::Packing::DspDepthwise3).
+    pub const RECORD_OF_THREE: usize = 36;
+
+    /// `None` where rows cannot be joined: several outputs or biases a channel, or a window of too many rows.
+    pub const fn new(conv: &DepthwiseConv2d, x: Shape) -> Option<Self> {
+        let (mut window, mut image) = (conv.window, x);
+        if x.w == 1 && window.kernel[1] == 1 && window.padding.left == 0 && window.padding.right == 0 {
+            image = Shape::new(1, x.h, x.c);
+            window = Window {
+                kernel: [1, window.kernel[0]],
+                stride: [1, window.stride[0]],
+                dilation: [1, window.dilation[0]],
+                padding: Padding {
+                    top: 0,
+                    bottom: 0,
+                    left: window.padding.top,
+                    right: window.padding.bottom,
+                },
+            };
+        }
+        let Some(output) = window.output(image.h, image.w) else { return None };
+        let odd = window.stride[0] % 2 == 1;
+        let mut joined = Self { window, image, output, kept: 0, columns: 0, channels: 0 };
+        joined.kept = joined.pairs(odd as usize);
+        if conv.multiplier != 1 || matches!(conv.bias, Bias::Unit) || joined.kept > Self::MOST {
+            return None;
+        }
+        let [_, stride] = window.stride;
+        let [_, dilation] = window.dilation;
+        let read = (output[1] as usize - 1) * stride as usize
+            + (window.kernel[1] as usize - 1) * dilation as usize
+            + 1;
+        let there = window.padding.left as usize + image.w as usize;
+        joined.columns = if read > there { read } else { there };
+        let each = 4 * joined.kept * joined.columns;
+        let all = (x.c as usize).next_multiple_of(4);
+        let parts = (all * each).div_ceil(Self::ROOM);
+        let channels = all.div_ceil(parts).next_multiple_of(4);
+        joined.channels = if channels > x.c as usize { x.c as usize } else { channels };
+        Some(joined)
+    }
+
+    /// Joined rows that a window spans which begins in an even (0) or odd (1) row.
+    pub const fn pairs(&self, parity: usize) -> usize {
+        ((self.window.kernel[0] as usize - 1) * self.window.dilation[0] as usize + parity) / 2 + 1
+    }
+
+    /// Bytes of a channel's record in [`Packing::DspDepthwise`](super::Packing::DspDepthwise).
+    pub const fn record(&self) -> usize {
+        let odd = if self.window.stride[0] % 2 == 1 { self.pairs(1) } else { 0 };
+        12 + 4 * self.window.kernel[1] as usize * (self.pairs(0) + odd)
+    }
+
+    /// Whether [`Packing::DspDepthwise3`](super::Packing::DspDepthwise3) is for it.
+    pub const fn is_three(&self) -> bool {
+        let Window { kernel: [h, w], stride: [sh, sw], dilation: [dh, dw], .. } = self.window;
+        h == 3 && w == 3 && sh == 1 && sw == 1 && dh == 1 && dw == 1
+    }
+
+    pub(super) const fn lengths(&self, record: usize, x: Shape) -> Packed {
+        Packed { weights: record * x.c as usize, bias: 0, requant: 0, scratch: self.scratch() }
+    }
+
+    /// Bytes of scratch: the joined rows, and a pixel that stands for a row of the border.
+    pub const fn scratch(&self) -> usize {
+        (4 * self.kept * self.columns + 1) * self.channels
+    }
+}

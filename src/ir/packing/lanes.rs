@@ -1,0 +1,96 @@
+//! Pixels two by two, for convolution: what the windows of neighbouring outputs see lies interleaved word by word, so
+//! that one address serves both.
+
+use crate::ir::{Bias, Conv2d, Shape};
+
+/// Windows that are copied together before they are multiplied.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Chunk {
+    /// Elements of a window.
+    pub elements: usize,
+    /// Pairs of them.
+    pub pairs: usize,
+    /// Pixels at a time, an even number.
+    pub pixels: usize,
+}
+
+impl Chunk {
+    /// Windows of a group of a convolution, as many as fit so much scratch; none where not two do.
+    pub const fn new(conv: &Conv2d, scratch: usize) -> Self {
+        let elements = conv.window.taps() * conv.span as usize;
+        let pairs = elements.div_ceil(2);
+        Self { elements, pairs, pixels: 2 * (scratch / (8 * pairs)) }
+    }
+
+    /// Bytes of scratch.
+    pub const fn scratch(&self) -> usize {
+        4 * self.pixels * self.pairs
+    }
+}
+
+/// Rows of an image, widened, in a ring of as many as the kernel has, each twice: lane 0 as it is, lane 1 ahead by what
+/// lies between two outputs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Lanes {
+    /// Rows of the kernel.
+    pub rows: usize,
+    /// Pairs of elements in a row of a window.
+    pub pairs: usize,
+    /// Elements of a lane, an even number.
+    pub elements: usize,
+    /// Elements of the border before a row.
+    pub left: usize,
+    /// Elements by which lane 1 is ahead.
+    pub ahead: usize,
+    /// Whether rows of windows are so short that those of a window are copied together.
+    pub collected: bool,
+    /// Pixels of a row of the output.
+    pub width: usize,
+}
+
+impl Lanes {
+    /// The most rows of a kernel.
+    pub const MOST: usize = 16;
+
+    /// `None` where a row of a window is not one run of a row: groups, dilation; or where there is nothing to gain: a
+    /// kernel of one element, one output a row.
+    pub const fn new(conv: &Conv2d, x: Shape) -> Option<Self> {
+        let window = &conv.window;
+        let Some([_, width]) = window.output(x.h, x.w) else { return None };
+        let [rows, columns] = [window.kernel[0] as usize, window.kernel[1] as usize];
+        let one_run =
+            conv.groups == 1 && conv.span == x.c && window.dilation[0] == 1 && window.dilation[1] == 1;
+        if !one_run || rows > Self::MOST || rows * columns == 1 || width == 1 {
+            return None;
+        }
+        let (c, width) = (x.c as usize, width as usize);
+        let pairs = (columns * c).div_ceil(2);
+        let ahead = window.stride[1] as usize * c;
+        Some(Self {
+            rows,
+            pairs,
+            elements: (width - 1) / 2 * 2 * ahead + 2 * pairs,
+            left: window.padding.left as usize * c,
+            ahead,
+            collected: pairs <= 8 && rows > 1 && conv.units >= 16 && !matches!(conv.bias, Bias::Unit),
+            width,
+        })
+    }
+
+    /// Bytes of the ring.
+    pub const fn ring(&self) -> usize {
+        4 * self.elements * self.rows
+    }
+
+    /// Bytes of two windows copied together.
+    pub const fn window(&self) -> usize {
+        8 * self.rows * self.pairs
+    }
+
+    /// Bytes of scratch: the ring; where a row of the output has an odd one out, the windows of two such; collected
+    /// windows of a row of the output.
+    pub const fn scratch(&self) -> usize {
+        let collected = if self.collected { self.width / 2 } else { 0 };
+        self.ring() + (collected + self.width % 2) * self.window()
+    }
+}

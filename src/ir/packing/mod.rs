@@ -1,0 +1,186 @@
+//! How weights lie in a table for the CPU that will read them, and what its kernels need for it.
+//!
+//! A packing is chosen node by node when a table is exported. Every engine reads every packing and gives the same
+//! bytes; the CPU for which it was made does so fast.
+//!
+//! # Two units in a halfword
+//! Packings for the DSP instructions hold the weights `a` and `b` of two units as the int16 `256 a + b`, two such
+//! halfwords a word. A dual multiplication by two elements adds `256 A + B` to a sum; the low bytes alone, extended by
+//! their signs, add `B` to another; `(sum - B) >> 8` is `A`, exact while `-2^23 <= A < 2^23`, bias included. So
+//! weights take one byte each and one extension serves four products.
+//!
+//! # Factors in two multiplications
+//! The factor `multiplier * 2^(-e-31)` lies as `Requant { multiplier: 2 * multiplier mod 2^32, shift: 2^(32-e) }`, or
+//! `shift: 0` for the factor 0, so that with `smmlar(c, a, b) = c + ((a * b + 2^31) >> 32)`
+//!
+//! ```text
+//! v = smmlar(acc, acc, 2 * multiplier - 2^32)   // the product, rounded to nearest, ties upwards
+//! v = v + (v >> 31)                             // ties away from zero are ties upwards now
+//! y = smmlar(zero, v, 2^(32-e))                 // the shift, rounded to nearest, and the zero point
+//! ```
+//!
+//! gives what [`requantise`](crate::fixed::requantise) gives, for `e` from 2 to 31.
+
+mod joined;
+mod lanes;
+mod winograd;
+
+pub use joined::Joined;
+pub use lanes::{Chunk, Lanes};
+pub use winograd::Winograd;
+
+use super::{Bias, Conv2d, Op, Operands, Requant, Shape};
+
+/// The order in which weights lie, chosen at export for the CPU that will read them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Packing {
+    /// Row by row as [`IntData::weights`](super::IntData::weights) says: read by the portable kernels.
+    #[default]
+    Plain,
+    /// Conv2d whose windows are copied together: `[group][quad of units][pair of elements][2 pairs of units]`, each a
+    /// word. Biases are `[group][quad][256 b0 + b1, 256 b2 + b3, b1, b3]`, once or for each pixel; factors
+    /// `[group][quad][4]`. The last quad of a group is filled up with zeros. More scratch than is
+    /// needed copies more windows at a time. See [`Chunk`].
+    DspPatch,
+    /// Conv2d whose windows are read where rows lie widened: as [`Packing::DspPatch`], but each row of the kernel is
+    /// filled up to whole pairs, `[quad][row][pair of elements][2]`. For one group, all channels, no dilation. See
+    /// [`Lanes`].
+    DspRows,
+    /// Conv2d with three columns of taps, by minimal filtering: for each four units, each four channels, each of those
+    /// units, each row the three taps of the channels, four bytes `weight + 128` each. Biases are such that elements are
+    /// `x + 128`, times -6. For sums within 28 bits. More scratch than is needed makes it faster. See [`Winograd`].
+    DspWinograd,
+    /// Dense: `[eight units][pair of elements][4 pairs of units]`, each a word. Biases are `[eight][256 b0 + b1, ..,
+    /// 256 b6 + b7, b1, b3, b5, b7]`, factors `[eight][8]`. The last eight are filled up with zeros.
+    DspDense,
+    /// Depthwise convolution with one output a channel and one bias a channel. A record for each channel: bias, factor
+    /// (two words), words of taps `[parity][pair of rows][column]`. Rows of the padded image are joined two by two, the
+    /// even one in the low half; parity 0 is for outputs whose window begins in an even row, parity 1, left out where
+    /// the rows' stride is even, for the others. A half that no tap falls on is 0. See [`Joined`].
+    DspDepthwise,
+    /// Depthwise 3x3 at stride 1, as before, but the words of taps are those of rows 0 and 1, then of rows 1 and 2.
+    DspDepthwise3,
+    /// Add of two inputs of one shape: the three biases `[a, b, c]` are such that the sum is
+    /// `clamp((256 a x0 >> 16) + (256 b x1 >> 16) + c) >> 21`, which export has tried for all pairs of inputs.
+    DspAdd,
+}
+
+/// Numbers of elements that a packed node has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Packed {
+    /// Bytes of weights.
+    pub weights: usize,
+    /// Biases.
+    pub bias: usize,
+    /// Factors.
+    pub requant: usize,
+    /// Bytes of scratch.
+    pub scratch: usize,
+}
+
+impl Packing {
+    /// Number of variants.
+    pub const COUNT: usize = 8;
+
+    /// The variant's number.
+    pub const fn at(self) -> usize {
+        self as usize
+    }
+
+    /// What a packed `op` over `x` into `y` has; `None` where this is no packing for it, and for [`Packing::Plain`].
+    pub const fn lengths(self, op: &Op, x: Shape, y: Shape) -> Option<Packed> {
+        match self {
+            Packing::Plain => None,
+            Packing::DspPatch => {
+                let Op::Conv2d(conv) = op else { return None };
+                let pairs = Chunk::new(conv, 0).pairs;
+                Some(quads(conv, y, pairs, 8 * pairs))
+            }
+            Packing::DspRows => {
+                let Op::Conv2d(conv) = op else { return None };
+                let Some(lanes) = Lanes::new(conv, x) else { return None };
+                Some(quads(conv, y, lanes.pairs * lanes.rows, lanes.scratch()))
+            }
+            Packing::DspWinograd => {
+                let Op::Conv2d(conv) = op else { return None };
+                let Some(winograd) = Winograd::new(conv, x) else { return None };
+                Some(winograd.lengths())
+            }
+            Packing::DspDense => {
+                let Op::Dense(dense) = op else { return None };
+                let (units, pairs) = (8 * dense.units.div_ceil(8) as usize, x.len().div_ceil(2));
+                Some(Packed { weights: 2 * units * pairs, bias: units, requant: units, scratch: 4 * pairs })
+            }
+            Packing::DspDepthwise => {
+                let Op::DepthwiseConv2d(conv) = op else { return None };
+                let Some(joined) = Joined::new(conv, x) else { return None };
+                Some(joined.lengths(joined.record(), x))
+            }
+            Packing::DspDepthwise3 => {
+                let Op::DepthwiseConv2d(conv) = op else { return None };
+                let Some(joined) = Joined::new(conv, x) else { return None };
+                if joined.is_three() { Some(joined.lengths(Joined::RECORD_OF_THREE, x)) } else { None }
+            }
+            Packing::DspAdd => {
+                let Op::Add(Operands::Equal) = op else { return None };
+                Some(Packed { weights: 0, bias: 3, requant: 0, scratch: 0 })
+            }
+        }
+    }
+}
+
+/// A convolution whose units have so many pairs of weights, in quads.
+const fn quads(conv: &Conv2d, y: Shape, pairs: usize, scratch: usize) -> Packed {
+    let quads = conv.groups as usize * (conv.units / conv.groups).div_ceil(4) as usize;
+    let pixels = if matches!(conv.bias, Bias::Unit) { y.h as usize * y.w as usize } else { 1 };
+    Packed { weights: 8 * quads * pairs, bias: 4 * quads * pixels, requant: 4 * quads, scratch }
+}
+
+impl Packing {
+    /// Whether a packed `op` may write its output to the very bytes of its input, an image of shape `x` and one of as
+    /// many bytes: it reads each row, or pixel, before it writes the one that lies there.
+    pub const fn in_place(self, op: &Op, x: Shape) -> bool {
+        let Ok(y) = op.output(&[x]) else { return false };
+        match self {
+            Packing::Plain | Packing::DspDense | Packing::DspAdd => false,
+            Packing::DspPatch => {
+                let Op::Conv2d(conv) = op else { return false };
+                x.same(y) && conv.groups == 1 && conv.span == x.c && conv.window.is_point()
+            }
+            Packing::DspRows | Packing::DspWinograd => {
+                let Op::Conv2d(conv) = op else { return false };
+                x.h == y.h && x.len() == y.len() && conv.window.stride[0] == 1
+            }
+            Packing::DspDepthwise | Packing::DspDepthwise3 => {
+                let Op::DepthwiseConv2d(conv) = op else { return false };
+                x.same(y) && conv.window.stride[0] == 1 && conv.window.stride[1] == 1
+            }
+        }
+    }
+}
+
+impl Requant {
+    /// Whether this is a factor of the packed form.
+    pub const fn is_packed(self) -> bool {
+        let power = self.shift >= 2 && self.shift & (self.shift - 1) == 0;
+        self.shift == 0 || (power && self.multiplier < 0)
+    }
+
+    /// The packed form; `None` where it has none, which is where the factor is a quarter or more.
+    pub const fn packed(self) -> Option<Self> {
+        if self.multiplier == 0 {
+            return Some(Self { multiplier: 0, shift: 0 });
+        }
+        if self.shift > -2 {
+            return None;
+        }
+        Some(Self { multiplier: self.multiplier.wrapping_mul(2), shift: 1 << (32 + self.shift) })
+    }
+}
+
+/// Data at an address that is a multiple of 4, where words are read fastest.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(4))]
+pub struct Aligned<T>(pub T);

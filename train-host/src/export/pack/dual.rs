@@ -1,0 +1,128 @@
+//! Packings of two units in a halfword.
+
+use zipnet::ir::{Bias, Chunk, Conv2d, Dense, Lanes, Packing, Requant, Scratch, Shape};
+
+use crate::graph::IntStore;
+
+/// A convolution as [`Packing::DspRows`], if there is room for its scratch.
+pub(super) fn rows(conv: &Conv2d, x: Shape, plain: &IntStore, room: usize) -> Option<IntStore> {
+    let lanes = Lanes::new(conv, x).filter(|lanes| lanes.scratch() <= room)?;
+    quads(conv, plain, plain.weights.len() / usize::from(conv.units) / lanes.rows, Packing::DspRows)
+}
+
+/// A convolution into `y` as [`Packing::DspPatch`], with as many windows at a time as there is room for.
+pub(super) fn patches(conv: &Conv2d, y: Shape, plain: &IntStore, room: usize) -> Option<IntStore> {
+    let most = Chunk::new(conv, 0).pairs * 8 * (y.len() / usize::from(conv.units)).div_ceil(2);
+    let len = Chunk::new(conv, room.min(most)).scratch() as u32;
+    let store = quads(conv, plain, plain.weights.len() / usize::from(conv.units), Packing::DspPatch)?;
+    Some(IntStore { scratch: Scratch { offset: 0, len }, ..store })
+}
+
+/// A convolution in quads of units, its weights in runs of `run`.
+fn quads(conv: &Conv2d, plain: &IntStore, run: usize, packing: Packing) -> Option<IntStore> {
+    let units = usize::from(conv.units);
+    fits(units, plain)?;
+    let groups = groups(usize::from(conv.groups), units, 4);
+    let biases: Vec<&[i32]> = match conv.bias {
+        Bias::Unit => plain.bias.chunks(units).collect(),
+        Bias::Channel | Bias::None => vec![&plain.bias],
+    };
+    Some(IntStore {
+        weights: weights(&groups, &plain.weights, plain.weights.len() / units, run),
+        bias: biases.iter().flat_map(|bias| bias_of(&groups, bias)).collect(),
+        requant: requant(&groups, &plain.requant)?,
+        packing,
+        ..plain.clone()
+    })
+}
+
+/// A dense layer as [`Packing::DspDense`].
+pub(super) fn eights(dense: &Dense, plain: &IntStore) -> Option<IntStore> {
+    let units = usize::from(dense.units);
+    let k = plain.weights.len() / units;
+    fits(units, plain)?;
+    let groups = groups(1, units, 8);
+    Some(IntStore {
+        weights: weights(&groups, &plain.weights, k, k),
+        bias: bias_of(&groups, &plain.bias),
+        requant: requant(&groups, &plain.requant)?,
+        packing: Packing::DspDense,
+        ..plain.clone()
+    })
+}
+
+/// Units that are computed together; `None` fills up.
+type Together = Vec<Option<usize>>;
+
+/// The units of each group in bunches of `size`, the last of a group filled up.
+fn groups(groups: usize, units: usize, size: usize) -> Vec<Together> {
+    let each = units / groups;
+    let bunches = (0..groups).flat_map(|g| (0..each).step_by(size).map(move |from| (g, from)));
+    bunches
+        .map(|(g, from)| (from..from + size).map(|n| (n < each).then_some(g * each + n)).collect())
+        .collect()
+}
+
+/// Whether the sums of all units can be told apart: weights from -127, and each accumulator, bias included, within
+/// 24 bits for every input.
+fn fits(units: usize, plain: &IntStore) -> Option<()> {
+    let within = |(low, high): (i64, i64)| low >= -(1 << 23) && high < 1 << 23;
+    (!plain.weights.contains(&-128) && bounds(units, plain).all(within)).then_some(())
+}
+
+/// The least and the greatest accumulator of each unit over all inputs, bias included.
+pub(super) fn bounds(units: usize, plain: &IntStore) -> impl Iterator<Item = (i64, i64)> {
+    let k = plain.weights.len() / units;
+    plain.weights.chunks(k).enumerate().map(move |(unit, weights)| {
+        let (mut least, mut greatest) = (0i64, 0i64);
+        for &w in weights {
+            let (a, b) = (i64::from(w) * -128, i64::from(w) * 127);
+            least += a.min(b);
+            greatest += a.max(b);
+        }
+        let biases = plain.bias.iter().skip(unit).step_by(units).map(|&b| i64::from(b));
+        let (low, high) = biases.fold((i64::MAX, i64::MIN), |(l, h), b| (l.min(b), h.max(b)));
+        (low + least, high + greatest)
+    })
+}
+
+/// `[bunch][run][pair of elements][pair of units]` words, `256 a + b` for either element; `k` weights a unit, in runs of
+/// `run`, each filled up to whole pairs.
+fn weights(bunches: &[Together], plain: &[i8], k: usize, run: usize) -> Vec<i8> {
+    let mut words = Vec::new();
+    for bunch in bunches {
+        let of = |unit: Option<usize>, j: Option<usize>| match (unit, j) {
+            (Some(unit), Some(j)) => i32::from(plain[unit * k + j]),
+            _ => 0,
+        };
+        for from in (0..k).step_by(run) {
+            for j in (0..run).step_by(2) {
+                for pair in bunch.chunks(2) {
+                    for j in [Some(from + j), (j + 1 < run).then_some(from + j + 1)] {
+                        let both = (256 * of(pair[0], j) + of(pair[1], j)) as i16;
+                        words.extend(both.to_le_bytes().map(|byte| byte as i8));
+                    }
+                }
+            }
+        }
+    }
+    words
+}
+
+/// `[bunch][sums of pairs, then odd units]`.
+fn bias_of(bunches: &[Together], plain: &[i32]) -> Vec<i32> {
+    let of = |unit: Option<usize>| unit.map_or(0, |unit| plain[unit]);
+    let sums = |pair: &[Option<usize>]| of(pair[0]).wrapping_mul(256).wrapping_add(of(pair[1]));
+    let bunch = |bunch: &Together| -> Vec<i32> {
+        bunch.chunks(2).map(sums).chain(bunch.chunks(2).map(|pair| of(pair[1]))).collect()
+    };
+    bunches.iter().flat_map(bunch).collect()
+}
+
+fn requant(bunches: &[Together], plain: &[Requant]) -> Option<Vec<Requant>> {
+    let of = |unit: &Option<usize>| match unit {
+        Some(unit) => plain[*unit].packed(),
+        None => Some(Requant::new(0, 0)),
+    };
+    bunches.iter().flatten().map(of).collect()
+}

@@ -1,0 +1,254 @@
+//! Packed for a CPU, a net gives the same bytes as in plain order: random operators of every kind that has a packing,
+//! through the exporter's packing, its check, and the engine of this host.
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use train_host::export::{Target, pack};
+use train_host::graph::{IntStore, Net};
+use train_host::plan::plan;
+use zipnet::ir::{
+    Bias, Clamp, Conv2d, Dense, DepthwiseConv2d, Int, IntTensor, Op, Operands, Packing, Padding, Requant,
+    Shape, TensorId, Window,
+};
+
+/// Numbers that need not be good: Knuth's linear congruences.
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self) -> u32 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as u32
+    }
+
+    fn below(&mut self, n: u32) -> u32 {
+        self.next() % n
+    }
+
+    /// Mostly the extremes in one of three seeds.
+    fn int8s(&mut self, count: usize) -> Vec<i8> {
+        let extreme = self.0.is_multiple_of(3);
+        let mut one = || match self.next() {
+            x if extreme && x & 3 != 0 => [i8::MIN, i8::MAX][(x >> 4 & 1) as usize],
+            x => (x >> 8) as i8,
+        };
+        (0..count).map(|_| one()).collect()
+    }
+
+    fn clamp(&mut self) -> Clamp {
+        let ends = self.int8s(2);
+        if self.below(2) == 0 { Clamp::FULL } else { Clamp::new(ends[0].min(ends[1]), ends[0].max(ends[1])) }
+    }
+
+    fn meta(&mut self) -> IntTensor {
+        IntTensor { scale: 1.0, zero: self.int8s(1)[0], offset: 0 }
+    }
+
+    /// Factors that leave something of sums of `k` products, and 0 now and then.
+    fn requants(&mut self, count: usize, k: usize) -> Vec<Requant> {
+        let bits = 6 + k.ilog2() as i32 / 2;
+        let mut one = || match self.below(16) {
+            0 => Requant::new(0, 0),
+            1 => Requant::new(1 << 30, -2 - self.below(30) as i32),
+            _ => Requant::new((1 << 30) + (self.next() & 0x3fff_ffff) as i32, -bits - self.below(3) as i32),
+        };
+        (0..count).map(|_| one()).collect()
+    }
+}
+
+/// A net of one operator with made-up numbers.
+fn net(op: Op, shape: Shape, numbers: &mut Numbers) -> Net<Int> {
+    let mut net = Net::<Int>::new("one", shape, numbers.meta());
+    let input = net.input;
+    let inputs = [input; 2];
+    let inputs = if matches!(op, Op::Add(_)) { &inputs[..] } else { &inputs[..1] };
+    let y = op.output(&inputs.iter().map(|_| shape).collect::<Vec<_>>()).expect("shapes meet");
+    let weights = op.weights(shape);
+    let k = (weights / usize::from(y.c)).max(1);
+    let factor = |least: i32, numbers: &mut Numbers| {
+        Requant::new((1 << 30) + (numbers.next() & 0x3fff_ffff) as i32, least + numbers.below(3) as i32)
+    };
+    let requant = match op {
+        Op::Add(_) => vec![factor(-3, numbers), Requant::new(1 << 30, 0), factor(-20, numbers)],
+        _ => numbers.requants(y.c.into(), k),
+    };
+    let store = IntStore {
+        weights: numbers.int8s(weights).into_iter().map(|w| w.max(-127)).collect(),
+        bias: (0..op.bias().len(y)).map(|_| numbers.below(1 << 16) as i32 - (1 << 15)).collect(),
+        requant,
+        clamp: numbers.clamp(),
+        ..IntStore::default()
+    };
+    let meta = numbers.meta();
+    net.push("op", op, inputs, meta, store).expect("shapes meet");
+    net
+}
+
+/// Whether a net packed for a Cortex-M4 gives the bytes it gives in plain order; how it was packed.
+fn same(mut net: Net<Int>, limit: Option<usize>, numbers: &mut Numbers) -> Result<Packing, TestCaseError> {
+    let inputs = numbers.int8s(3 * net.input_shape().len());
+    plan(&mut net).expect("plans");
+    let want = net.run(&inputs).expect("runs");
+    let arena = pack(&mut net, Target::CortexM4, limit).expect("packs");
+    net.check(arena).expect("legal");
+    let (x, y) = (net.nodes[0].inputs[0], net.nodes[0].output);
+    if net.nodes.len() == 1
+        && net.with(|graph| graph.in_place(&graph.nodes[0], 0))
+        && net.shape(x).len() == net.shape(y).len()
+    {
+        assert_eq!(net.tensors[x.at()].meta.offset, net.tensors[y.at()].meta.offset, "not in place");
+    }
+    prop_assert_eq!(net.run(&inputs).expect("runs"), want);
+    Ok(net.nodes[0].store.packing)
+}
+
+/// Holds `same` against random operators, each of which must come out in one of `packings` but for one in ten, and each
+/// of which some must.
+fn hold(packings: &[Packing], cases: u32, strategy: impl Strategy<Value = (Op, Shape, u64)>) {
+    let mut runner = TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });
+    let plain = std::cell::Cell::new(0);
+    let seen = std::cell::RefCell::new(Vec::new());
+    let property = |(op, shape, seed): (Op, Shape, u64)| {
+        let mut numbers = Numbers(seed);
+        let packing = same(net(op, shape, &mut numbers), Some(1 << 20), &mut numbers)?;
+        // Less scratch, perhaps another packing.
+        let mut numbers = Numbers(seed);
+        same(net(op, shape, &mut numbers), None, &mut numbers)?;
+        seen.borrow_mut().push(packing);
+        if !packings.contains(&packing) {
+            prop_assert_eq!(packing, Packing::Plain);
+            plain.set(plain.get() + 1);
+        }
+        Ok(())
+    };
+    runner.run(&strategy, property).expect("the bytes are the same");
+    for packing in packings {
+        let count = seen.borrow().iter().filter(|seen| *seen == packing).count();
+        println!("{packing:?}: {count} of {cases}");
+        assert!(count > 0, "none in {packing:?}");
+    }
+    assert!(plain.get() * 10 <= cases, "{} of {cases} were not packed", plain.get());
+}
+
+/// Any window that fits some image, with the image's rows and columns.
+fn windows(dilation: u16) -> impl Strategy<Value = (Window, u16, u16)> {
+    let axis = move || (1..=12u16, 1..=5u16, 1..=3u16, 1..=dilation, any::<[u16; 2]>());
+    (axis(), axis()).prop_filter_map("the window must fit", |(rows, columns)| {
+        let pad = |(_, k, _, d, pads): (u16, u16, u16, u16, [u16; 2])| pads.map(|p| p % ((k - 1) * d + 1));
+        let ([top, bottom], [left, right]) = (pad(rows), pad(columns));
+        let window = Window {
+            kernel: [rows.1, columns.1],
+            stride: [rows.2, columns.2],
+            dilation: [rows.3, columns.3],
+            padding: Padding { top, bottom, left, right },
+        };
+        window.output(rows.0, columns.0).map(|_| (window, rows.0, columns.0))
+    })
+}
+
+#[test]
+fn a_packed_conv2d_is_the_same() {
+    let groups = prop_oneof![
+        3 => (Just(1u16), prop_oneof![1..=17u16, 18..=40u16], 1..=9u16, Just(0u16)),
+        2 => (1..=4u16, 1..=5u16, 1..=9u16, any::<u16>())
+    ];
+    let strategy = (windows(3), groups, any::<bool>(), any::<u64>()).prop_map(
+        |((window, h, w), (groups, each, units, wider), unit, seed)| {
+            let c = groups * each;
+            let span = each + wider % (c - each + 1);
+            let bias = if unit { Bias::Unit } else { Bias::Channel };
+            (
+                Op::Conv2d(Conv2d { units: groups * units, window, groups, span, bias }),
+                Shape::new(h, w, c),
+                seed,
+            )
+        },
+    );
+    hold(&[Packing::DspPatch, Packing::DspRows], 3000, strategy);
+}
+
+#[test]
+fn a_convolution_by_minimal_filtering_is_the_same() {
+    let strategy = (4..=12u16, 6..=20u16, 4..=9u16, 1..=4u16, 1..=4u16, any::<u64>());
+    let strategy = strategy.prop_filter_map("fits", |(h, w, c, units, rows, seed)| {
+        let mut window = Window::new(rows, 3);
+        window.padding = Padding {
+            top: seed as u16 % rows,
+            bottom: (seed >> 8) as u16 % rows,
+            left: (seed >> 16) as u16 % 3,
+            right: (seed >> 24) as u16 % 3,
+        };
+        window.stride[0] = 1 + (seed >> 32) as u16 % 2;
+        let conv = Conv2d { units: 4 * units, window, groups: 1, span: 4 * c, bias: Bias::Channel };
+        let shape = Shape::new(h, w, 4 * c);
+        let [height, width] = window.output(h, w)?;
+        (height >= 4 && 3 * width >= 16 * width.div_ceil(8)).then_some((Op::Conv2d(conv), shape, seed))
+    });
+    hold(&[Packing::DspWinograd, Packing::DspRows], 300, strategy);
+}
+
+#[test]
+fn a_packed_dense_layer_is_the_same() {
+    let strategy = (1..=40u16, 1..=150u16, any::<u64>()).prop_map(|(units, inputs, seed)| {
+        (Op::Dense(Dense { units, bias: Bias::Channel }), Shape::flat(inputs), seed)
+    });
+    hold(&[Packing::DspDense], 2000, strategy);
+}
+
+#[test]
+fn a_packed_depthwise_conv2d_is_the_same() {
+    let three = Window::new(3, 3);
+    let windows = prop_oneof![
+        2 => windows(2),
+        1 => (3..=12u16, 3..=12u16, 0..=2u16).prop_map(move |(h, w, p)| (three.padding(Padding::all(p)), h, w)),
+        1 => (1..=30u16, 1..=10u16, 1..=2u16).prop_filter_map("fits", |(h, k, s)| {
+            let window = Window { stride: [s, s], ..Window::new(k, 1).same(h, 1) };
+            window.output(h, 1).map(|_| (window, h, 1))
+        }),
+    ];
+    let strategy = (windows, 1..=40u16, any::<u64>()).prop_map(|((window, h, w), c, seed)| {
+        let op = DepthwiseConv2d { multiplier: 1, window, bias: Bias::Channel };
+        (Op::DepthwiseConv2d(op), Shape::new(h, w, c), seed)
+    });
+    hold(&[Packing::DspDepthwise, Packing::DspDepthwise3], 3000, strategy);
+}
+
+#[test]
+fn a_packed_addition_is_the_same() {
+    let strategy =
+        (1..=70u16, any::<u64>()).prop_map(|(c, seed)| (Op::Add(Operands::Equal), Shape::flat(c), seed));
+    hold(&[Packing::DspAdd], 60, strategy);
+}
+
+#[test]
+fn two_operands_add_in_any_place() {
+    let mut numbers = Numbers(5);
+    for seed in 0..40 {
+        let shape = Shape::flat(256);
+        let mut two = Net::<Int>::new("two", shape, numbers.meta());
+        let input = two.input;
+        let meta = numbers.meta();
+        let store = IntStore { requant: vec![Requant::new(1 << 30, 1)], ..IntStore::default() };
+        let moved = two.push("requantize", Op::Requantize, &[input], meta, store).expect("shapes meet");
+        let meta = numbers.meta();
+        let mut part = net(Op::Add(Operands::Equal), shape, &mut numbers);
+        let store = part.nodes.remove(0).store;
+        let inputs: [TensorId; 2] = if seed % 2 == 0 { [moved, input] } else { [input, moved] };
+        two.push("add", Op::Add(Operands::Equal), &inputs, meta, store).expect("shapes meet");
+        same(two, None, &mut numbers).expect("the bytes are the same");
+    }
+}
+
+#[test]
+fn weights_that_do_not_fit_stay_plain() {
+    let mut numbers = Numbers(1);
+    let op = Op::Dense(Dense { units: 2, bias: Bias::Channel });
+    let mut wide = net(op, Shape::flat(1000), &mut numbers);
+    wide.nodes[0].store.weights.fill(127);
+    let mut low = net(op, Shape::flat(10), &mut numbers);
+    low.nodes[0].store.weights[3] = -128;
+    let mut coarse = net(op, Shape::flat(10), &mut numbers);
+    coarse.nodes[0].store.requant[1] = Requant::new(1 << 30, -1);
+    for net in [wide, low, coarse] {
+        assert_eq!(same(net, None, &mut numbers).expect("the bytes are the same"), Packing::Plain);
+    }
+}
