@@ -119,21 +119,21 @@ fn apply(net: &Net<Float>, chosen: &[Vec<(usize, f32)>]) -> Result<Net<Float>> {
             values.chunks_exact(old).flat_map(|row| to.iter().map(|&(c, _)| row[c])).collect()
         };
         let mut op = node.op;
-        let weights = match &mut op {
-            Op::Conv2d(conv) if conv.groups == 1 => {
+        let weights = if let Op::Conv2d(conv) = &mut op {
+            if conv.groups == 1 {
                 (conv.units, conv.span) = (units, from.len() as u16); // checked where the input was made
                 mixed(&store.weights, channels, old, from, to)
+            } else {
+                store.weights.clone()
             }
-            Op::Dense(dense) => {
-                dense.units = units;
-                mixed(&store.weights, channels, old, from, to)
-            }
-            Op::Conv2d(_) => store.weights.clone(),
-            Op::Reshape { shape } => {
-                *shape = Shape { c: units, ..*shape };
-                Vec::new()
-            }
-            _ => per_channel(&store.weights),
+        } else if let Op::Dense(dense) = &mut op {
+            dense.units = units;
+            mixed(&store.weights, channels, old, from, to)
+        } else if let Op::Reshape { shape } = &mut op {
+            *shape = Shape { c: units, ..*shape };
+            Vec::new()
+        } else {
+            per_channel(&store.weights)
         };
         let new = FloatStore {
             weights,
@@ -342,16 +342,12 @@ mod tests {
                         let at = net.producer(TensorId(tensor as u16)).expect("not the input");
                         let units = usize::from(net.shape(TensorId(tensor as u16)).c);
                         let node = &mut net.nodes[at];
-                        match node.op {
-                            Op::Conv2d(_) => {
-                                let each = node.store.weights.len() / units;
-                                node.store.weights[channel * each..][..each].fill(0.0);
-                            }
-                            Op::BatchNorm => {
-                                node.store.weights[channel] = 0.0;
-                                node.store.bias[channel] = 0.0;
-                            }
-                            _ => {}
+                        if let Op::Conv2d(_) = node.op {
+                            let each = node.store.weights.len() / units;
+                            node.store.weights[channel * each..][..each].fill(0.0);
+                        } else if let Op::BatchNorm = node.op {
+                            node.store.weights[channel] = 0.0;
+                            node.store.bias[channel] = 0.0;
                         }
                     }
                 }

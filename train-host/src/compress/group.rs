@@ -150,10 +150,11 @@ impl Splitter {
     }
 
     fn copy(&mut self, node: &NetNode<Float>, inputs: &[TensorId], meta: Real) -> Result<TensorId> {
-        let mixes = match &node.op {
-            Op::Conv2d(conv) => conv.groups == 1,
-            Op::Dense(_) | Op::ChannelShuffle { .. } => true,
-            _ => inputs.iter().all(|id| self.mixed[id.at()]),
+        let mixes = if let Op::Conv2d(conv) = &node.op {
+            conv.groups == 1
+        } else {
+            matches!(node.op, Op::Dense(_) | Op::ChannelShuffle { .. })
+                || inputs.iter().all(|id| self.mixed[id.at()])
         };
         self.push(&node.name, node.op, inputs, meta, node.store.clone(), mixes)
     }

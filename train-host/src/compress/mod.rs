@@ -105,15 +105,14 @@ fn weighted(net: &Net<Float>) -> impl Iterator<Item = &crate::graph::NetNode<Flo
 /// An operator in words: `conv2d 3x3, 48 to 72`.
 fn describe(net: &Net<Float>, node: &crate::graph::NetNode<Float>) -> String {
     let (x, y) = (net.shape(node.inputs[0]), net.shape(node.output));
-    let window = match &node.op {
-        Op::Conv2d(conv) => conv.window,
-        Op::DepthwiseConv2d(conv) => conv.window,
-        _ => return format!("{}, {} to {}", node.op.name(), x.len(), y.len()),
+    let (window, groups) = if let Op::Conv2d(conv) = &node.op {
+        let groups = if conv.groups > 1 { format!(" in {} groups", conv.groups) } else { String::new() };
+        (conv.window, groups)
+    } else if let Op::DepthwiseConv2d(conv) = &node.op {
+        (conv.window, String::new())
+    } else {
+        return format!("{}, {} to {}", node.op.name(), x.len(), y.len());
     };
     let [rows, columns] = window.kernel;
-    let groups = match &node.op {
-        Op::Conv2d(conv) if conv.groups > 1 => format!(" in {} groups", conv.groups),
-        _ => String::new(),
-    };
     format!("{} {rows}x{columns}, {} to {}{groups}", node.op.name(), x.c, y.c)
 }

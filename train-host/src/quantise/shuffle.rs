@@ -14,15 +14,16 @@ pub(super) fn absorb(net: &mut Net<Float>) {
     let mut i = 0;
     while i < net.nodes.len() {
         let (x, y) = (net.nodes[i].inputs[0], net.nodes[i].output);
-        match (net.nodes[i].op, way(net, x)) {
-            (Op::ChannelShuffle { groups }, Some(way)) => {
-                let (channels, groups) = (usize::from(net.shape(x).c), usize::from(groups));
-                let order: Vec<usize> =
-                    (0..channels).map(|c| c % groups * (channels / groups) + c / groups).collect();
-                way.into_iter().for_each(|at| rearrange(&mut net.nodes[at], &order));
-                remove(net, i, x, y);
-            }
-            _ => i += 1,
+        if let Op::ChannelShuffle { groups } = net.nodes[i].op
+            && let Some(way) = way(net, x)
+        {
+            let (channels, groups) = (usize::from(net.shape(x).c), usize::from(groups));
+            let order: Vec<usize> =
+                (0..channels).map(|c| c % groups * (channels / groups) + c / groups).collect();
+            way.into_iter().for_each(|at| rearrange(&mut net.nodes[at], &order));
+            remove(net, i, x, y);
+        } else {
+            i += 1;
         }
     }
 }
