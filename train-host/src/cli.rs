@@ -232,7 +232,7 @@ pub struct SweepArgs {
     /// Numbers of groups [default: 1,2,3,4,8].
     #[arg(long, value_delimiter = ',')]
     pub groups: Vec<u16>,
-    /// Complexities: channels of the net of one group whose multiplications the others get [default: 40,20,10].
+    /// Complexities: channels of the net of one group whose multiplications the others get [default: 40,20,12].
     #[arg(long, value_delimiter = ',')]
     pub channels: Vec<u16>,
     /// How many seeds [default: 3].

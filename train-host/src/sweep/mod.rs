@@ -48,7 +48,7 @@ impl Default for Settings {
             epochs: 4,
             samples: None,
             groups: vec![1, 2, 3, 4, 8],
-            channels: vec![40, 20, 10],
+            channels: vec![40, 20, 12],
             seeds: 3,
         }
     }
@@ -216,7 +216,7 @@ mod tests {
         let trials = Settings::default().trials();
         assert_eq!(trials.len(), 3 * 9 * 3, "one group has no shuffle");
         let mut ids: Vec<String> = trials.iter().map(Trial::id).collect();
-        assert!(ids.contains(&"c40-g1-s1".to_owned()) && ids.contains(&"c10-g8-shuffle-s3".to_owned()));
+        assert!(ids.contains(&"c40-g1-s1".to_owned()) && ids.contains(&"c12-g8-shuffle-s3".to_owned()));
         ids.sort();
         ids.dedup();
         assert_eq!(ids.len(), trials.len());
