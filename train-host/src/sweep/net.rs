@@ -49,7 +49,7 @@ impl Width {
         stem + 2 * a + down + 2 * b + 10 * wide
     }
 
-    /// The width with `groups` groups whose cost is nearest to `macs`; of near ones, that with nearest to a quarter of
+    /// The width with `groups` groups whose cost is nearest (of small nets with many groups, within a tenth) to `macs`; of near ones, that with nearest to a quarter of
     /// the channels inside a unit.
     pub(super) fn at(groups: u16, macs: u64) -> Self {
         let near = |n: u16, by: i32| {
