@@ -138,8 +138,30 @@ def names(image):
     return found
 
 
+# Operators whose kernel has another name than theirs.
+KERNEL = {
+    'relu6': 'requantize', 'relu': 'requantize', 'relu_n1_to1': 'requantize',
+    'leaky_relu': 'look_up', 'hard_swish': 'look_up', 'logistic': 'look_up', 'tanh': 'look_up',
+}
+
+
 def snake(name):
-    return re.sub(r'6$', '', re.sub(r'(?<=[a-z0-9])(?=[A-Z])', '_', name).lower())
+    return re.sub(r'(?<=[a-z0-9])(?=[A-Z])', '_', name).lower()
+
+
+def used_kernels(table):
+    """Names of the kernels that the operators of a `model.rs` call."""
+    used = set()
+    for op, operands in re.findall(r'\bOp::([A-Z]\w*)(?:\(Operands::(\w+))?', table):
+        name = snake(op)
+        name = KERNEL.get(name, name)
+        if operands not in ('', 'Equal') and name == 'add':
+            name = 'add_broadcast'
+        # What is not of the output's shape is repeated to it first.
+        if name in ('add_broadcast', 'sub', 'mul', 'prelu'):
+            used.add('repeat')
+        used.add(name)
+    return used
 
 
 def kernels():
@@ -170,7 +192,7 @@ def linked(path, model):
     if not seen:
         return [f'no line of {KERNELS} has code: are there line tables?']
     places = kernels()
-    used = {snake(op) for op in re.findall(r'\bOp::([A-Z]\w*)', pathlib.Path(model).read_text())}
+    used = used_kernels(pathlib.Path(model).read_text())
     files = {places[name][0] for name in used if name in places}
     found = []
     for name, (file, first, last) in sorted(places.items()):

@@ -20,6 +20,12 @@ fn main() {
     copy(&model, &out.join("model.rs"), hint);
 
     let on = |feature: &str| env::var_os(format!("CARGO_FEATURE_{feature}")).is_some();
+    println!("cargo::rerun-if-env-changed=ZIPNET_CASES");
+    if on("OPERATORS") {
+        let hint = "`firmware/run operators` makes it and sets ZIPNET_CASES";
+        let cases = env::var_os("ZIPNET_CASES").map(PathBuf::from).unwrap_or_else(|| fail(hint));
+        copy(&cases, &out.join("cases.rs"), hint);
+    }
     let chosen: Vec<_> = BOARDS.iter().filter(|(feature, _)| on(feature)).collect();
     let (_, board) = match chosen[..] {
         [] => fail("no board: choose one of the features qemu-an386, nrf52840-dk, nucleo-f446re"),

@@ -3,8 +3,8 @@
 // 63660 multiplications, 12760 bytes of weights and biases, 1024 bytes of arena.
 #[allow(unused_imports)]
 use zipnet::ir::{
-    Bias, Clamp, Conv2d, Dense, DepthwiseConv2d, Graph, Int, IntData, IntTensor, Node, Op, Packing, Padding,
-    Pool2d, Requant, Scratch, Shape, Tensor, TensorId, Window,
+    Axis, Bias, Clamp, Conv2d, Dense, DepthwiseConv2d, Graph, Int, IntData, IntTensor, Node, Op, Operands, Packing,
+    Pad, Padding, Pool2d, Requant, Scratch, Shape, Slice, Tensor, TensorId, Window,
 };
 
 /// The net's name.

@@ -136,18 +136,23 @@ pub const EXP_INTEGER_BITS: u32 = 5;
 /// As [`multiply_high`] in each product. The polynomial stays within 3e-7 of the real exponential.
 #[inline(never)]
 pub const fn exp_on_negatives(a: i32) -> i32 {
-    const FRACTION: u32 = 31 - EXP_INTEGER_BITS;
-    const QUARTER: i32 = 1 << (FRACTION - 2);
+    exp_of::<EXP_INTEGER_BITS>(a)
+}
+
+/// [`exp_on_negatives`] of a number with any count of integer bits up to 5: more bits reach further below 0.
+#[inline(always)]
+const fn exp_of<const INTEGER_BITS: u32>(a: i32) -> i32 {
+    let quarter = 1 << (31 - INTEGER_BITS - 2);
     // exp(-2^n) in Q0.31, n = -2 to 4.
     const STEPS: [i32; 7] = [1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242];
     if a == 0 {
         return i32::MAX;
     }
-    let part = (a & (QUARTER - 1)).wrapping_sub(QUARTER);
+    let part = (a & (quarter - 1)).wrapping_sub(quarter);
     let rest = part.wrapping_sub(a);
-    let mut result = exp_on_quarter(multiply_by_power(part, EXP_INTEGER_BITS));
+    let mut result = exp_on_quarter(multiply_by_power(part, INTEGER_BITS));
     let mut steps: &[i32] = &STEPS;
-    let mut bit = QUARTER;
+    let mut bit: i32 = quarter;
     while let [step, others @ ..] = steps {
         if rest & bit != 0 {
             result = multiply_high(result, *step);
@@ -211,6 +216,18 @@ pub const fn tanh(a: i32) -> i32 {
     let e = exp_on_negatives(negative);
     let t = multiply_by_power(two_over_one_plus(e).wrapping_sub(1 << 29), 2);
     if a < 0 { t.wrapping_neg() } else { t }
+}
+
+/// `1 / (1 + exp(-a))`, Q4.27 to Q0.31; gemmlowp's `logistic`.
+///
+/// # Ranges
+/// Any `a`.
+pub const fn logistic(a: i32) -> i32 {
+    if a == 0 {
+        return 1 << 30;
+    }
+    let positive = one_over_one_plus(exp_of::<4>(if a < 0 { a } else { -a }));
+    if a < 0 { i32::MAX - positive } else { positive }
 }
 
 /// The int8 tanh of every int8 input, -128 first; TensorFlow Lite Micro's int8 `Tanh`, to be built on the host.
@@ -294,6 +311,8 @@ pub(crate) mod tests {
             prop_assert!((exp - real(negative, 26).exp())  .abs() < 3e-7, "exp {}", exp);
             let t = real(tanh(a), 31);
             prop_assert!((t - real(a, 27).tanh()).abs() < 4e-7, "tanh {}", t);
+            let l = real(logistic(a), 31);
+            prop_assert!((l - 1.0 / (1.0 + (-real(a, 27)).exp())).abs() < 4e-7, "logistic {}", l);
             let positive = a & i32::MAX;
             let inverse = real(one_over_one_plus(positive), 31);
             prop_assert!((inverse - 1.0 / (1.0 + real(positive, 31))).abs() < 4e-9, "1 / (1 + x) {}", inverse);

@@ -85,6 +85,61 @@ fn an_add_may_lie_on_either_operand_or_on_none() {
 }
 
 #[test]
+fn operands_that_broadcast_may_lie_on_either_one_or_on_none() {
+    // The input, 1x2x3, and a slice of it: its last column, 1x1x3, or its first channel, 1x2x1.
+    let x = Shape::new(1, 2, 3);
+    let values = [1, 2, 3, 40, 50, 60];
+    let one = [ONE];
+    let mul = IntData { requant: &one, ..IntData::NONE };
+    let half = Requant::new(1 << 30, 0);
+    let thirds = [half, half, Requant::new(1 << 30, -18)]; // a difference times 1
+    let sub = IntData { requant: &thirds, ..IntData::NONE };
+    let column = Slice { begin: [0, 1, 0], stride: [1, 1, 1], shape: Shape::flat(3) };
+    let channel = Slice { begin: [0, 0, 0], stride: [1, 1, 1], shape: Shape::new(1, 2, 1) };
+    for (slice, ids, op, data, want) in [
+        (column, [0, 1], Op::Sub(Operands::Broadcast), sub, [-39, -48, -57, 0, 0, 0]),
+        (column, [1, 0], Op::Sub(Operands::Broadcast), sub, [39, 48, 57, 0, 0, 0]),
+        (channel, [1, 0], Op::Sub(Operands::Broadcast), sub, [0, -1, -2, 0, -10, -20]),
+        (channel, [0, 1], Op::Mul(Operands::Broadcast), mul, [1, 2, 3, 127, 127, 127]),
+    ] {
+        let ids = ids.map(TensorId);
+        for offset in [0, 9, 15] {
+            let tensors = [at(0, x, 0), at(6, slice.shape, 0), at(offset, x, 0)];
+            let nodes = [node(Op::Slice(slice), &IDS[..1], 1, IntData::NONE), node(op, &ids, 2, data)];
+            assert_eq!(run(&tensors, &nodes, &values), want, "{op:?} of {ids:?} at {offset}");
+        }
+    }
+    // Neither has the shape of the output.
+    let tensors = [at(0, x, 0), at(6, column.shape, 0), at(9, channel.shape, 0), at(11, x, 0)];
+    let nodes = [
+        node(Op::Slice(column), &IDS[..1], 1, IntData::NONE),
+        node(Op::Slice(channel), &IDS[..1], 2, IntData::NONE),
+        node(Op::Sub(Operands::Broadcast), &IDS[1..3], 3, sub),
+    ];
+    assert_eq!(run(&tensors, &nodes, &values), [39, 49, 59, 0, 10, 20]);
+}
+
+#[test]
+fn a_constant_may_be_either_operand() {
+    let half = Requant::new(1 << 30, 0);
+    let factors = [half, half, Requant::new(1 << 30, -18)];
+    let constant = IntData { weights: &[10, 20], bias: &[4], requant: &factors, ..IntData::NONE };
+    let [x, of] = [Shape::new(1, 3, 2), Shape::flat(2)];
+    for offset in [0, 6] {
+        for (op, want) in [
+            (Op::Sub(Operands::Left(of)), [5, 14, 3, 12, 1, 10]),
+            (Op::Sub(Operands::Right(of)), [-5, -14, -3, -12, -1, -10]),
+            (Op::Add(Operands::Right(of)), [7, 18, 9, 20, 11, 22]),
+        ] {
+            // The input's zero point is 1: what counts is 1, 2, 3, 4, 5, 6 and 6, 16.
+            let tensors = [at(0, x, 1), at(offset, x, 0)];
+            let nodes = [node(op, &IDS[..1], 1, constant)];
+            assert_eq!(run(&tensors, &nodes, &[2, 3, 4, 5, 6, 7]), want, "{op:?} at {offset}");
+        }
+    }
+}
+
+#[test]
 fn a_tensor_may_be_added_to_itself() {
     let half = Requant::new(1 << 30, 0);
     let factors = [half, half, Requant::new(1 << 30, -18)];

@@ -3,7 +3,7 @@
 //! Everything here is `const`: an exported table says `const _: () = GRAPH.check();` and a wrong shape, an illegal
 //! factor or two live tensors that share bytes become compile errors.
 
-use super::{Axis, Float, Graph, Int, Node, Op, Operands, Packing, Phase, Shape, TensorId};
+use super::{Axis, Float, Graph, Int, Node, Op, Operands, Packing, Phase, Requant, Shape, TensorId};
 
 /// The most inputs a node may have.
 pub const MAX_INPUTS: usize = 8;
@@ -24,8 +24,8 @@ pub enum Fault {
     Axes,
     /// Inputs that must have equal shapes, or a reshape's sides, differ.
     Unequal,
-    /// A shape exceeds 65,535 along an axis, a softmax has more than 4,095 channels, whose sum may not fit, or the
-    /// graph has more than [`MAX_TENSORS`](super::MAX_TENSORS) tensors.
+    /// A shape exceeds 65,535 along an axis, a softmax has more than 4,095 channels or a mean more than 2^23 elements,
+    /// whose sum may not fit, or the graph has more than [`MAX_TENSORS`](super::MAX_TENSORS) tensors.
     TooLarge,
     /// A tensor's shape is not what its operator makes.
     Shape,
@@ -37,6 +37,8 @@ pub enum Fault {
     Weights,
     /// The number of biases, or the kind of bias, is not what the operator needs.
     Bias,
+    /// A constant's zero point or a padding's value is no int8, or a map names a row or column that is not there.
+    Constant,
     /// The number of factors is wrong, or one is out of range.
     Requant,
     /// The least output lies above the greatest.
@@ -68,12 +70,15 @@ impl Fault {
             Fault::Window => "the window does not fit the input",
             Fault::Axes => "a slice leaves its input, a transposition repeats an axis, or a mean has none",
             Fault::Unequal => "shapes that must agree differ",
-            Fault::TooLarge => "more than 65535 along an axis, 4095 channels of a softmax, or 1024 tensors",
+            Fault::TooLarge => {
+                "more than 65535 along an axis, 4095 channels of a softmax, 2^23 elements of a mean, or 1024 tensors"
+            }
             Fault::Shape => "an output's shape is not what its operator makes",
             Fault::Dangling => "a tensor id is out of range",
             Fault::Order => "a tensor is read before it is written, or written twice",
             Fault::Weights => "the number of weights does not fit the operator",
             Fault::Bias => "the bias does not fit the operator",
+            Fault::Constant => "a zero point or value is no int8, or a map leaves its input",
             Fault::Requant => "requantisation factors are missing or out of range",
             Fault::Clamp => "the least output lies above the greatest",
             Fault::Scale => "scale or zero point does not fit the operator",
@@ -235,6 +240,30 @@ impl Graph<'_, Float> {
     }
 }
 
+/// Whether the numbers that an operator keeps in place of biases are in range: a zero point, a value, a map.
+const fn constants(op: &Op, numbers: &[i32], x: Shape) -> Result<(), Fault> {
+    let mut i = 0;
+    while i < numbers.len() {
+        let (least, greatest) = match op {
+            Op::Conv2d(_) | Op::DepthwiseConv2d(_) | Op::Dense(_) => (i32::MIN, i32::MAX),
+            Op::ResizeNearest { height, .. } => {
+                (0, if i < *height as usize { x.h as i32 - 1 } else { x.w as i32 - 1 })
+            }
+            Op::Add(_) | Op::Sub(_) | Op::Mul(_) | Op::Prelu { .. } | Op::Pad(_) => (-128, 127),
+            Op::MaxPool2d(_) | Op::AvgPool2d(_) | Op::Mean { .. } | Op::Concat { .. } => (0, 0),
+            Op::Relu | Op::Relu6 | Op::ReluN1To1 | Op::LeakyRelu | Op::HardSwish => (0, 0),
+            Op::Logistic | Op::Tanh | Op::Softmax | Op::Requantize | Op::BatchNorm => (0, 0),
+            Op::Slice(_) | Op::Transpose { .. } => (0, 0),
+            Op::ChannelShuffle { .. } | Op::Reshape { .. } => (0, 0),
+        };
+        if numbers[i] < least || numbers[i] > greatest {
+            return Err(Fault::Constant);
+        }
+        i += 1;
+    }
+    Ok(())
+}
+
 /// Whether the host can run and train an operator in f32.
 const fn has_float_form(op: &Op) -> bool {
     match op {
@@ -311,8 +340,11 @@ impl Graph<'_, Int> {
                 (node.op.weights(x.shape), operands.constant().is_some() as usize, factors)
             }
             Op::Prelu { .. } => (node.op.weights(x.shape), 1, 2),
-            Op::Relu | Op::Relu6 | Op::ReluN1To1 | Op::Requantize | Op::Softmax => (0, 0, 1),
-            Op::Mean { .. } => (0, 0, !data.requant.is_empty() as usize),
+            Op::Softmax => (0, 0, 1),
+            Op::Relu | Op::Relu6 | Op::ReluN1To1 | Op::Requantize => {
+                (0, 0, !data.requant.is_empty() as usize)
+            }
+            Op::Mean { .. } => (0, 0, 1),
             Op::LeakyRelu | Op::HardSwish | Op::Logistic | Op::Tanh => (256, 0, 0),
             Op::Pad(_) => (0, 1, 0),
             Op::ResizeNearest { height, width } => (0, *height as usize + *width as usize, 0),
@@ -326,7 +358,9 @@ impl Graph<'_, Int> {
             None if packed => return Err(Fault::Packing),
             None => (weights, bias, requant, 0),
         };
-        if matches!(node.op, Op::Softmax) && x.shape.c > 4095 {
+        if (matches!(node.op, Op::Softmax) && x.shape.c > 4095)
+            || (matches!(node.op, Op::Mean { .. }) && x.shape.len() > 1 << 23)
+        {
             return Err(Fault::TooLarge);
         }
         if data.weights.len() != weights {
@@ -340,13 +374,20 @@ impl Graph<'_, Int> {
         }
         let mut j = 0;
         while j < requant {
-            if packed && !data.requant[j].is_packed() {
-                return Err(Fault::Packing);
-            }
-            if !packed && !data.requant[j].is_legal() {
-                return Err(Fault::Requant);
+            let factor = data.requant[j];
+            // A mean divides its mantissa by the number of elements.
+            let divided =
+                matches!(node.op, Op::Mean { .. }) && 0 <= factor.multiplier && factor.multiplier < 1 << 30;
+            let mantissa = if divided { 1 << 30 } else { factor.multiplier };
+            let legal =
+                if packed { factor.is_packed() } else { Requant::new(mantissa, factor.shift).is_legal() };
+            if !legal {
+                return Err(if packed { Fault::Packing } else { Fault::Requant });
             }
             j += 1;
+        }
+        if !packed {
+            check!(constants(&node.op, data.bias, x.shape));
         }
         if data.clamp.low > data.clamp.high {
             return Err(Fault::Clamp);

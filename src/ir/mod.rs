@@ -7,6 +7,7 @@
 //!
 //! This room knows shapes and names. It computes nothing on data and reads no file format.
 
+mod attributes;
 mod check;
 mod memory;
 mod op;
@@ -14,9 +15,10 @@ mod packing;
 mod quant;
 mod shape;
 
+pub use attributes::{Axis, Bias, Conv2d, Dense, DepthwiseConv2d, Operands, Pad, Pool2d, Slice};
 pub use check::{Fault, MAX_INPUTS};
 pub use memory::MAX_TENSORS;
-pub use op::{Axis, Bias, Conv2d, Dense, DepthwiseConv2d, Op, Operands, Pad, Pool2d, Slice, Uses};
+pub use op::{Op, Uses};
 pub use packing::{Aligned, Chunk, Joined, Lanes, Packed, Packing};
 pub use quant::Float;
 pub use quant::{Clamp, FloatData, Int, IntData, IntTensor, Real, Requant, Scratch};

@@ -130,11 +130,18 @@ pub struct Scratch {
 /// | depthwise_conv2d | `[kh][kw][channels]` | zero point folded in | one a channel | yes |
 /// | dense | `[units][inputs]` | zero point folded in | one a unit | yes |
 /// | max_pool2d, avg_pool2d | | | | yes |
-/// | add | | | of input 0, of input 1, of the sum | yes |
-/// | relu, relu6 | | | one | yes |
-/// | tanh | output of each input -128 to 127 | | | |
-/// | softmax | | | one: input scale times 2^26 | |
-/// | concat, channel_shuffle, reshape | | | | |
+/// | add, sub | the constant operand | its zero point | of the left operand, of the right one, of the sum | yes |
+/// | mul | the constant operand | its zero point | one | yes |
+/// | prelu | alpha | its zero point | of the input, of its product with alpha | yes |
+/// | relu, relu6, relu_n1_to_1, requantize | | | one, or none: bytes are clamped as they are | yes |
+/// | leaky_relu, hard_swish, logistic, tanh | output of each input -128 to 127 | | | |
+/// | mean | | | one, its mantissa from 0 up | yes |
+/// | softmax | | | one: input scale times beta times 2^26 | |
+/// | pad | | the value written | | |
+/// | resize_nearest | | the row of each output row, then the column of each output column | | |
+/// | concat, slice, transpose, channel_shuffle, reshape | | | | |
+///
+/// Operators without a constant operand keep no weights and no zero point for it.
 ///
 /// A folded bias is `bias - zero * sum(weights)` with the input's zero point, so that kernels multiply the stored
 /// int8 as they are and a border tap reads the zero point. Every partial sum must stay within i32; quantising

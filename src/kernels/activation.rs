@@ -13,13 +13,16 @@
 use crate::arch::{Isa, Store};
 use crate::ir::Requant;
 
-/// Requantised from zero point `zero` and clamped; the operators differ in `store.clamp` only. TensorFlow Lite:
-/// `Requantize` (`kernels/internal/reference/requantize.h`), `ReluQuantized` (`micro/kernels/activations.cc`).
+/// Requantised from zero point `zero` and clamped, or, without a factor, clamped as it is; the operators differ in `store.clamp` only. TensorFlow Lite:
+/// `Requantize` (`kernels/internal/reference/requantize.h`), `ReluQuantized` (`micro/kernels/activations.cc`). Its `Relu6Quantized` has no factor, whatever the scales.
 ///
 /// # Rounding
 /// Twice: the product, then the right shift.
 pub(crate) fn requantize<I: Isa>(isa: I, requant: &[Requant], zero: i8, store: Store, y: &mut [i8]) {
-    let &[requant] = requant else { return };
+    let &[requant] = requant else {
+        let (low, high) = (store.clamp.low, store.clamp.high);
+        return y.iter_mut().for_each(|y| *y = (*y).min(high).max(low));
+    };
     for y in y {
         let acc = i32::from(*y) - i32::from(zero);
         isa.store(&[acc], &[requant], store, core::slice::from_mut(y));
@@ -53,6 +56,10 @@ mod tests {
             for (&x, &y) in all.iter().zip(&got) {
                 prop_assert_eq!(y, finish(i64::from(x) - i64::from(zero), requant, store));
             }
+            let mut clamped = all.clone();
+            requantize(isa, &[], zero, store, &mut clamped);
+            let clamp = store.clamp;
+            prop_assert!(clamped.iter().zip(&all).all(|(&y, &x)| y == x.clamp(clamp.low, clamp.high)));
             Ok(())
         });
     }

@@ -34,35 +34,39 @@ pub(crate) fn concat(axis: Axis, x: Input<'_>, at: usize, y: Output<'_>) -> usiz
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::oracle::{Numbers, hold, outputs};
+    use crate::kernels::oracle::{Numbers, hold, outputs, place};
     use proptest::prelude::*;
     use std::prelude::v1::*;
 
     #[test]
-    fn every_channel_lands_in_its_place() {
+    fn every_element_lands_in_its_place() {
         let parts = prop::collection::vec(1..=9u16, 2..=8);
-        hold(256, (1..=4u16, 1..=4u16, parts, any::<u64>()), |(h, w, parts, seed)| {
-            let (mut numbers, out) = (Numbers(seed), Shape::new(h, w, parts.iter().sum()));
+        let axes = prop::sample::select(vec![Axis::Rows, Axis::Columns, Axis::Channels]);
+        hold(256, (1..=4u16, 1..=4u16, parts, axes, any::<u64>()), |(a, b, parts, axis, seed)| {
+            let of = |extent: u16| match axis {
+                Axis::Rows => Shape::new(extent, a, b),
+                Axis::Columns => Shape::new(a, extent, b),
+                Axis::Channels => Shape::new(a, b, extent),
+            };
+            let (mut numbers, out) = (Numbers(seed), of(parts.iter().sum()));
             let (mut got, mut at) = (vec![55; out.len()], 0);
+            // For each element along the axis: which part, and which element of that.
+            let mut origins = vec![];
             let mut inputs = vec![];
-            for &c in &parts {
-                let shape = Shape::new(h, w, c);
-                inputs.push((shape, numbers.int8s(shape.len())));
-                let x = Input { shape, zero: 0, data: &inputs.last().unwrap().1 };
-                concat(Axis::Channels, x, at, Output { shape: out, zero: 0, data: &mut got });
-                at += usize::from(c);
+            for (part, &extent) in parts.iter().enumerate() {
+                origins.extend((0..usize::from(extent)).map(|i| (part, i)));
+                inputs.push(numbers.int8s(of(extent).len()));
+                let x = Input { shape: of(extent), zero: 0, data: &inputs[part] };
+                at = concat(axis, x, at, Output { shape: out, zero: 0, data: &mut got });
             }
-            for (i, (y, x, mut c)) in outputs(out).enumerate() {
-                let mut parts = inputs.iter();
-                let (shape, data) = parts
-                    .find(|(s, _)| {
-                        c < s.c.into() || {
-                            c -= usize::from(s.c);
-                            false
-                        }
-                    })
-                    .unwrap();
-                prop_assert_eq!(got[i], data[(y * usize::from(w) + x) * usize::from(shape.c) + c]);
+            for (i, (y, x, c)) in outputs(out).enumerate() {
+                let (part, along) = origins[[y, x, c][axis.at()]];
+                let from = match axis {
+                    Axis::Rows => (along, x, c),
+                    Axis::Columns => (y, along, c),
+                    Axis::Channels => (y, x, along),
+                };
+                prop_assert_eq!(got[i], inputs[part][place(of(parts[part]), from)]);
             }
             Ok(())
         });

@@ -142,3 +142,26 @@ pub(crate) fn windows(dilation: u16) -> impl Strategy<Value = (Window, u16, u16)
         window.output(rows.0, columns.0).map(|_| (window, rows.0, columns.0))
     })
 }
+
+/// Place of an element in a tensor, or of the one repeated there along its axes of one element.
+pub(crate) fn place(shape: Shape, (h, w, c): (usize, usize, usize)) -> usize {
+    let of = |i: usize, extent: u16| if extent == 1 { 0 } else { i };
+    (of(h, shape.h) * usize::from(shape.w) + of(w, shape.w)) * usize::from(shape.c) + of(c, shape.c)
+}
+
+/// Any shape of at most 5 x 5 x 17.
+pub(crate) fn shapes() -> impl Strategy<Value = Shape> {
+    (1..=5u16, 1..=5u16, 1..=17u16).prop_map(|(h, w, c)| Shape::new(h, w, c))
+}
+
+/// A shape and two that broadcast to it.
+pub(crate) fn broadcasts() -> impl Strategy<Value = (Shape, [Shape; 2])> {
+    (shapes(), any::<[u8; 3]>()).prop_map(|(y, kinds)| {
+        let extents = [y.h, y.w, y.c];
+        let side = |one: u8| {
+            let [h, w, c] = core::array::from_fn(|i| if kinds[i] % 4 == one { 1 } else { extents[i] });
+            Shape::new(h, w, c)
+        };
+        (y, [side(1), side(2)])
+    })
+}

@@ -33,3 +33,41 @@ pub(crate) fn pad(pad: &Pad, value: &[i32], x: Input<'_>, mut y: Output<'_>) {
     }
     y.data.fill(value as i8);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::Op;
+    use crate::kernels::oracle::{Numbers, hold, outputs, place, shapes};
+    use proptest::prelude::*;
+    use std::prelude::v1::*;
+
+    #[test]
+    fn the_input_lies_within_a_border() {
+        let sides = || prop::array::uniform3(0..4u16);
+        hold(256, (shapes(), sides(), sides(), any::<u64>()), |(shape, before, after, seed)| {
+            let (mut numbers, border) = (Numbers(seed), Pad { before, after });
+            let out = Op::Pad(border).output(&[shape]).unwrap();
+            let (x, value) = (numbers.int8s(shape.len()), numbers.int8());
+            let mut got = vec![55; out.len()];
+            let input = Input { shape, zero: 0, data: &x };
+            pad(&border, &[value.into()], input, Output { shape: out, zero: 0, data: &mut got });
+            let inside = |i: usize, before: u16, extent: u16| {
+                i.checked_sub(before.into()).filter(|&i| i < usize::from(extent))
+            };
+            for (i, (h, w, c)) in outputs(out).enumerate() {
+                let at = (
+                    inside(h, before[0], shape.h),
+                    inside(w, before[1], shape.w),
+                    inside(c, before[2], shape.c),
+                );
+                let want = match at {
+                    (Some(h), Some(w), Some(c)) => x[place(shape, (h, w, c))],
+                    _ => value,
+                };
+                prop_assert_eq!(got[i], want, "at {:?}", (h, w, c));
+            }
+            Ok(())
+        });
+    }
+}

@@ -101,3 +101,89 @@ fn each(pair: Pair<'_>, mut y: Output<'_>, f: impl Fn(i32, i32) -> i8) {
         row = row.wrapping_add_signed(steps[0]);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arch::Store;
+    use crate::fixed::tests::requantise_exactly;
+    use crate::ir::Shape;
+    use crate::kernels::oracle::{Numbers, broadcasts, finish, hold, outputs, place};
+    use crate::kernels::repeat;
+    use proptest::prelude::*;
+    use std::prelude::v1::*;
+
+    /// Holds a kernel against `exact`, a function of the operands less their zero points, for either operand in place
+    /// and for one tensor that is both.
+    fn equals(
+        kernel: fn(&IntData<'_>, Pair<'_>, Output<'_>),
+        factors: usize,
+        exact: impl Fn(i64, i64, &[Requant], Store) -> i8,
+    ) {
+        hold(512, (broadcasts(), 0..3usize, any::<u64>()), |((shape, sides), held, seed)| {
+            let mut numbers = Numbers(seed);
+            let operands = sides.map(|side| numbers.int8s(side.len()));
+            let zeros = [numbers.int8(), numbers.int8()];
+            // At most 1, as the factors of operands are, so that nothing overflows.
+            let requant: Vec<Requant> = (0..factors)
+                .map(|i| {
+                    let mantissa = (1 << 30) + (numbers.next() & 0x3fff_ffff) as i32;
+                    let least = if factors == 3 && i == 2 { -22 } else { -8 };
+                    Requant::new(mantissa, least + numbers.below(8) as i32)
+                })
+                .collect();
+            let data = IntData { requant: &requant, clamp: numbers.clamp(), ..IntData::NONE };
+            let shape = if held == 2 { sides[0] } else { shape };
+            let mut got = vec![55; shape.len()];
+            let zero = numbers.int8();
+            let operand = |i: usize| Input { shape: sides[i], zero: zeros[i], data: &operands[i] };
+            let in_place = held % 2;
+            repeat(operand(in_place), Output { shape, zero, data: &mut got });
+            let other = (held < 2).then(|| operand(1 - in_place));
+            let y = Output { shape, zero, data: &mut got };
+            let store = y.store(data.clamp);
+            kernel(&data, Pair { held: in_place, zero: zeros[in_place], other }, y);
+            for (i, at) in outputs(shape).enumerate() {
+                let less =
+                    |side: usize| i64::from(operands[side][place(sides[side], at)]) - i64::from(zeros[side]);
+                let (a, b) = (less(0), less(if held == 2 { 0 } else { 1 }));
+                prop_assert_eq!(got[i], exact(a, b, &requant, store), "at {:?}, {} held", at, held);
+            }
+            Ok(())
+        });
+    }
+
+    fn sum(a: i64, b: i64, q: &[Requant], store: Store) -> i8 {
+        finish(requantise_exactly(a << 20, q[0]) + requantise_exactly(b << 20, q[1]), q[2], store)
+    }
+
+    fn difference(a: i64, b: i64, q: &[Requant], store: Store) -> i8 {
+        finish(requantise_exactly(a << 20, q[0]) - requantise_exactly(b << 20, q[1]), q[2], store)
+    }
+
+    #[test]
+    fn sums_and_differences_equal_the_oracle() {
+        equals(add_broadcast, 3, sum);
+        equals(sub, 3, difference);
+    }
+
+    #[test]
+    fn products_equal_the_oracle() {
+        equals(mul, 1, |a, b, q, store| finish(a * b, q[0], store));
+        equals(
+            prelu,
+            2,
+            |a, b, q, store| if a < 0 { finish(a * b, q[1], store) } else { finish(a, q[0], store) },
+        );
+    }
+
+    #[test]
+    fn an_operand_too_short_changes_nothing() {
+        let data = IntData { requant: &[Requant::new(1 << 30, 1)], ..IntData::NONE };
+        let mut y = [1, 2, 3];
+        let other = Some(Input { shape: Shape::flat(3), zero: 0, data: &[5, 5] });
+        let shape = Shape::flat(3);
+        mul(&data, Pair { held: 0, zero: 0, other }, Output { shape, zero: 0, data: &mut y });
+        assert_eq!(y, [5, 10, 3]);
+    }
+}

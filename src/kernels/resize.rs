@@ -23,3 +23,32 @@ pub(crate) fn resize_nearest(map: &[i32], x: Input<'_>, mut y: Output<'_>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::Shape;
+    use crate::kernels::oracle::{Numbers, hold, outputs, place, shapes};
+    use proptest::prelude::*;
+    use std::prelude::v1::*;
+
+    #[test]
+    fn every_output_takes_the_pixel_of_the_map() {
+        hold(256, (shapes(), 1..=9u16, 1..=9u16, any::<u64>()), |(shape, h, w, seed)| {
+            let (mut numbers, out) = (Numbers(seed), Shape::new(h, w, shape.c));
+            let mut draw = |n: u16, extent: u16| -> Vec<i32> {
+                (0..n).map(|_| numbers.below(extent.into()) as i32).collect()
+            };
+            let (rows, columns) = (draw(h, shape.h), draw(w, shape.w));
+            let x = numbers.int8s(shape.len());
+            let mut got = vec![55; out.len()];
+            let input = Input { shape, zero: 0, data: &x };
+            let map = [&*rows, &*columns].concat();
+            resize_nearest(&map, input, Output { shape: out, zero: 0, data: &mut got });
+            for (i, (h, w, c)) in outputs(out).enumerate() {
+                prop_assert_eq!(got[i], x[place(shape, (rows[h] as usize, columns[w] as usize, c))]);
+            }
+            Ok(())
+        });
+    }
+}

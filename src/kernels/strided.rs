@@ -80,3 +80,77 @@ pub(crate) fn transpose(order: [u8; 3], x: Input<'_>, y: Output<'_>) {
     let turned = order.map(|axis| from.get(usize::from(axis)).copied().unwrap_or(0));
     gather(x.data, 0, turned, y);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::oracle::{Numbers, broadcasts, hold, outputs, place, shapes};
+    use proptest::prelude::*;
+    use std::prelude::v1::*;
+
+    /// Runs a kernel over random elements and compares each output with the input at the place that `from` tells.
+    fn moves(
+        [shape, out]: [Shape; 2],
+        seed: u64,
+        kernel: impl Fn(Input<'_>, Output<'_>),
+        from: impl Fn((usize, usize, usize)) -> (usize, usize, usize),
+    ) -> Result<(), TestCaseError> {
+        let x = Numbers(seed).int8s(shape.len());
+        let mut got = vec![55; out.len()];
+        kernel(Input { shape, zero: 0, data: &x }, Output { shape: out, zero: 0, data: &mut got });
+        for (i, at) in outputs(out).enumerate() {
+            prop_assert_eq!(got[i], x[place(shape, from(at))], "at {:?}", at);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn every_axis_repeats() {
+        hold(256, (broadcasts(), any::<u64>()), |((out, [shape, _]), seed)| {
+            moves([shape, out], seed, repeat, |at| at)
+        });
+    }
+
+    #[test]
+    fn a_slice_takes_what_it_names() {
+        hold(512, (shapes(), any::<[u16; 6]>(), any::<u64>()), |(shape, draws, seed)| {
+            let extents = [shape.h, shape.w, shape.c];
+            let begin: [u16; 3] = core::array::from_fn(|i| draws[i] % extents[i]);
+            let stride: [i16; 3] =
+                core::array::from_fn(|i| [1, 1, 2, 3, -1, -2, 0][usize::from(draws[i] >> 8) % 7]);
+            let [h, w, c] = core::array::from_fn(|i| {
+                let room = if stride[i] < 0 { begin[i] } else { extents[i] - 1 - begin[i] };
+                let most = room.checked_div(stride[i].unsigned_abs()).unwrap_or(0) + 1;
+                1 + draws[3 + i] % most
+            });
+            let named = Slice { begin, stride, shape: Shape::new(h, w, c) };
+            prop_assert_eq!(crate::ir::Op::Slice(named).output(&[shape]), Ok(named.shape));
+            let from = |i: usize, axis: usize| (begin[axis] as i16 + i as i16 * stride[axis]) as usize;
+            moves(
+                [shape, named.shape],
+                seed,
+                |x, y| slice(&named, x, y),
+                |(h, w, c)| (from(h, 0), from(w, 1), from(c, 2)),
+            )
+        });
+    }
+
+    #[test]
+    fn axes_trade_places() {
+        let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+        hold(256, (shapes(), 0..6usize, any::<u64>()), |(shape, which, seed)| {
+            let order = orders[which];
+            let out = crate::ir::Op::Transpose { order }.output(&[shape]).unwrap();
+            moves(
+                [shape, out],
+                seed,
+                |x, y| transpose(order, x, y),
+                |(h, w, c)| {
+                    let mut from = [0; 3];
+                    order.iter().zip([h, w, c]).for_each(|(&axis, i)| from[usize::from(axis)] = i);
+                    from.into()
+                },
+            )
+        });
+    }
+}

@@ -24,6 +24,9 @@ pub struct Cli {
 pub enum Command {
     /// Train a net, quantise it, export it, report what was lost.
     Train(TrainArgs),
+    /// Turn an int8 .tflite file into model.rs, with the same bytes out as TensorFlow Lite Micro.
+    #[command(after_help = IMPORT_HELP)]
+    Import(ImportArgs),
     /// Run an exported int8 net over raw int8 tensors, back to back.
     #[command(
         after_help = "The input file holds N inputs of the net, each as many bytes as its input has elements \
@@ -66,10 +69,40 @@ pub struct TrainArgs {
     pub threads: Option<usize>,
 }
 
+const IMPORT_HELP: &str = "Takes fully quantised int8 models of one input and one output; float or uint8 borders \
+(QUANTIZE, DEQUANTIZE at the edges) become the scale and zero point that are printed. Operators: CONV_2D, \
+DEPTHWISE_CONV_2D, FULLY_CONNECTED, ADD, SUB, MUL, AVERAGE_POOL_2D, MAX_POOL_2D, MEAN, PAD, PADV2, RESHAPE, SQUEEZE, \
+EXPAND_DIMS, CONCATENATION, SPLIT, STRIDED_SLICE, TRANSPOSE, SOFTMAX, LOGISTIC, TANH, HARD_SWISH, RELU, RELU6, \
+RELU_N1_TO_1, LEAKY_RELU, PRELU, RESIZE_NEAREST_NEIGHBOR, QUANTIZE.\n\nThe graph is cleaned up without changing a \
+byte of any output: reshapes vanish, padding goes into windows, activations into clamps, channels that never change \
+into biases. `inspect` lists what went.\n\nThen: ZIPNET_MODEL=out/NAME/model.rs firmware/run golden";
+
+/// Choices of `import`.
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// The .tflite file.
+    pub file: PathBuf,
+    /// Output folder [default: out/NAME, NAME being the file's without its extension].
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    /// Fail if the arena needs more bytes than this, and say what would have to shrink.
+    #[arg(long, value_name = "BYTES")]
+    pub arena_limit: Option<usize>,
+    /// Raw int8 inputs, back to back, to keep as golden samples (at most 64) [default: 8 made up].
+    #[arg(long, value_name = "FILE")]
+    pub samples: Option<PathBuf>,
+    /// Names of the outputs, one a line.
+    #[arg(long, value_name = "FILE")]
+    pub labels: Option<PathBuf>,
+    /// Keep the file's graph as it is.
+    #[arg(long)]
+    pub no_clean: bool,
+}
+
 /// Choices of `run`.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// Output folder of a training.
+    /// Output folder of a training or an import.
     pub dir: PathBuf,
     /// Raw int8 inputs.
     #[arg(long)]
@@ -105,7 +138,7 @@ pub struct BenchArgs {
 /// Choices of `inspect`.
 #[derive(Debug, Args)]
 pub struct InspectArgs {
-    /// Output folder of a training.
+    /// Output folder of a training or an import.
     pub dir: PathBuf,
 }
 

@@ -1,6 +1,7 @@
 //! Trains small neural nets, quantises them to 8 bits, and exports them for the `zipnet` engine.
 
 pub mod build;
+pub mod clean;
 pub mod cli;
 pub mod commands;
 pub mod data;

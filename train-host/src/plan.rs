@@ -9,7 +9,7 @@
 use zipnet::ir::{Graph, Int, TensorId};
 
 use crate::Result;
-use crate::graph::Net;
+use crate::graph::{Net, show};
 
 /// Alignments tried, the widest first; it is taken where it costs no byte more than the narrowest.
 const ALIGNMENTS: [usize; 2] = [16, 4];
@@ -60,6 +60,38 @@ pub fn plan(net: &mut Net<Int>) -> Result<usize> {
 /// arena can be smaller.
 pub fn least(net: &Net<Int>) -> usize {
     most_alive(&net.with(|graph| blocks(graph, Sharing::FirstInput)), 1)
+}
+
+/// Refuses a planned net whose arena is larger than it may be.
+///
+/// # Errors
+/// Lists what lies in memory together at the step that needs most: one of these has to shrink.
+pub fn check_limit(net: &Net<Int>, arena: usize, limit: usize) -> Result<()> {
+    if arena <= limit {
+        return Ok(());
+    }
+    let blocks = net.with(|graph| blocks(graph, Sharing::FirstInput));
+    let alive = |step: usize| blocks.iter().filter(move |b| (b.first..=b.last).contains(&step));
+    let bytes = |step: usize| alive(step).map(|b| b.bytes).sum::<usize>();
+    let peak =
+        (0..=net.nodes.len() + 1).max_by_key(|&step| (bytes(step), std::cmp::Reverse(step))).unwrap_or(0);
+    let first = |id: TensorId| net.with(|graph| graph.first(id).unwrap_or(0));
+    let name = |block: &Block| {
+        let Some(&id) = block.tensors.iter().rfind(|&&id| first(id) <= peak).or(block.tensors.first()) else {
+            let node = block.scratch.and_then(|i| net.nodes.get(i));
+            return node.map_or_else(String::new, |node| format!("scratch of {}", node.name));
+        };
+        let maker = net.producer(id).map_or("input", |i| net.nodes[i].name.as_str());
+        format!("{maker} {}", show(net.shape(id)))
+    };
+    let parts: Vec<String> = alive(peak).map(|b| format!("{} ({} bytes)", name(b), b.bytes)).collect();
+    let step = peak.checked_sub(1).and_then(|i| net.nodes.get(i)).map_or("the input", |node| &node.name);
+    Err(crate::Error::new(format!(
+        "the arena needs {arena} bytes, {} more than the limit of {limit}: at {step}, {} lie there together; one of \
+         them has to shrink",
+        arena - limit,
+        parts.join(", ")
+    )))
 }
 
 /// Which input an operator that works in place shares with its output, where several could be.
@@ -295,6 +327,27 @@ mod tests {
     fn a_net_without_operators_needs_its_input() {
         let mut net = Net::<Int>::new("empty", Shape::flat(7), META);
         assert_eq!(plan(&mut net).expect("plans"), 7);
+    }
+
+    #[test]
+    fn a_limit_names_what_lies_in_memory_together() {
+        let mut net = Net::<Int>::new("limit", Shape::new(8, 8, 4), META);
+        let input = net.input;
+        let a = push(&mut net, conv(2, 1, 4), &[input], 40);
+        push(&mut net, Op::Relu, &[a], 0);
+        let arena = plan(&mut net).expect("plans");
+        assert_eq!(arena, 256 + 32 + 40);
+        check_limit(&net, arena, arena).expect("as many as there may be");
+        let text = check_limit(&net, arena, 300).expect_err("28 too many").to_string();
+        for part in [
+            "328 bytes, 28 more",
+            "at n0",
+            "input 8x8x4 (256 bytes)",
+            "n0 4x4x2 (32 bytes)",
+            "scratch of n0 (40 bytes)",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
     }
 
     #[test]

@@ -243,7 +243,7 @@ mod tests {
     use zipnet::ir::{Bias, Dense, Op, Real, Shape};
 
     use super::*;
-    use crate::export::Origin;
+    use crate::export::{Origin, Source};
     use crate::graph::FloatStore;
     use crate::quantise::quantise;
     use crate::recipe::Quantise;
@@ -259,7 +259,12 @@ mod tests {
         let samples = wave(3 * inputs);
         let made = quantise(&net, &Quantise::default(), &samples, 1).expect("quantises");
         let classes = (0..units).map(|i| i.to_string()).collect();
-        let origin = Origin { data: "made up".to_owned(), seed: 1, low: 0.0, high: 255.0, classes };
+        let origin = Origin {
+            source: Source::Trained { data: "made up".to_owned(), seed: 1 },
+            low: 0.0,
+            high: 255.0,
+            classes,
+        };
         (Stored { net: made.net, arena: made.arena, origin }, net, samples)
     }
 

@@ -240,3 +240,58 @@ fn a_short_run_leaves_what_the_other_commands_read() {
         assert!(String::from_utf8_lossy(&nowhere.stderr).contains("int8.json"));
     }
 }
+
+/// A model of one operator, kept as a golden case.
+fn golden_model(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../tests/golden/operators/{name}.tflite"))
+}
+
+#[test]
+fn an_import_leaves_a_folder_that_runs() {
+    let dir = scratch();
+    let file = golden_model("conv_2d_6x8x4_to3_k3x3_s2x2_same_relu");
+    let file = file.to_str().expect("UTF-8");
+    write(dir.path(), "x.bin", &[7; 2 * 6 * 8 * 4]);
+    write(dir.path(), "labels.txt", b"a\nb\n");
+    let refused = refusal(dir.path(), &["import", file, "--labels", "labels.txt"]);
+    assert!(refused.contains("2 labels for 36 outputs"), "{refused}");
+    let refused = refusal(dir.path(), &["import", file, "--arena-limit", "100"]);
+    assert!(
+        refused.contains("more than the limit of 100") && refused.contains("6x8x4 (192 bytes)"),
+        "{refused}"
+    );
+    write(dir.path(), "short.bin", &[0; 100]);
+    let refused = refusal(dir.path(), &["import", file, "--samples", "short.bin"]);
+    assert!(refused.contains("short.bin") && refused.contains("inputs of 192 bytes"), "{refused}");
+
+    let made = program(dir.path(), &["import", file, "--out", "out/conv", "--samples", "x.bin"]);
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let told = String::from_utf8(made.stdout).expect("text");
+    assert!(told.contains("input \"input\" 1x6x8x4: int8") && told.contains("2 golden samples"), "{told}");
+    for file in ["model.rs", "int8.json", "report.json"] {
+        assert!(dir.path().join("out/conv").join(file).metadata().expect("there").len() > 100, "{file}");
+    }
+    let run = ["run", "out/conv", "--input", "x.bin", "--output", "y.bin"];
+    assert!(program(dir.path(), &run).status.success());
+    assert_eq!(fs::read(dir.path().join("y.bin")).expect("there").len(), 2 * 36);
+    let inspect = program(dir.path(), &["inspect", "out/conv"]);
+    let told = String::from_utf8(inspect.stdout).expect("text");
+    assert!(told.contains("imported from") && told.contains("arena: "), "{told}");
+    for command in ["eval", "bench"] {
+        let output = program(dir.path(), &[command, "out/conv"]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(String::from_utf8_lossy(&output.stderr).contains("imported"), "{command}");
+    }
+}
+
+#[test]
+fn what_is_no_model_is_refused() {
+    let dir = scratch();
+    let path = write(dir.path(), "model.tflite", b"no model at all");
+    let path = path.to_str().expect("UTF-8");
+    assert!(refusal(dir.path(), &["import", path]).contains("model.tflite: "));
+    assert!(refusal(dir.path(), &["import", "nowhere.tflite"]).contains("nowhere.tflite: "));
+    let whole = fs::read(golden_model("conv_2d_6x8x4_to3_k3x3_s2x2_same_relu")).expect("there");
+    let cut = write(dir.path(), "cut.tflite", &whole[..whole.len() / 2]);
+    assert!(refusal(dir.path(), &["import", cut.to_str().expect("UTF-8")]).contains("cut.tflite: "));
+}

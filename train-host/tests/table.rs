@@ -4,10 +4,13 @@
 use std::path::Path;
 
 use train_host::build::build;
-use train_host::export::{Origin, Sample, Stored, table};
-use train_host::quantise::quantise;
+use train_host::export::{Origin, Sample, Source, Stored, table};
+use train_host::graph::{IntStore, Net};
+use train_host::plan::plan;
+use train_host::quantise::factors::{self, Scale};
+use train_host::quantise::{quantise, tables};
 use train_host::recipe::Recipe;
-use zipnet::ir::{Shape, Uses};
+use zipnet::ir::{Axis, Clamp, Int, IntTensor, Op, Operands, Pad, Requant, Shape, Slice, TensorId, Uses};
 use zipnet::{Engine, Model};
 
 /// What the exporter wrote, as firmware includes it.
@@ -33,9 +36,76 @@ fn stored() -> Stored {
     let shape = Shape::new(9, 8, 2);
     let net = build(&recipe, shape, 5, 11).expect("shapes meet").net;
     let quantised = quantise(&net, &recipe.quantise, &noise(64 * shape.len()), 1).expect("quantises");
+    let mut net = quantised.net;
+    imported(&mut net);
+    let arena = plan(&mut net).expect("plans");
     let classes = ["a", "b", "c", "d", "e"].map(str::to_owned).to_vec();
-    let origin = Origin { data: "noise".to_owned(), seed: 11, low: 0.0, high: 255.0, classes };
-    Stored { net: quantised.net, arena: quantised.arena, origin }
+    let origin = Origin {
+        source: Source::Trained { data: "noise".to_owned(), seed: 11 },
+        low: 0.0,
+        high: 255.0,
+        classes,
+    };
+    Stored { net, arena, origin }
+}
+
+/// Appends the operators that only imported nets have, each in every way it can be stated.
+fn imported(net: &mut Net<Int>) {
+    let softmax = net.output;
+    let mut at = net.nodes[net.nodes.len() - 1].inputs[0];
+    let grid = |scale, zero| IntTensor { scale, zero, offset: 0 };
+    let same = net.tensors[softmax.at()].meta;
+    let wide = grid(0.03, -20);
+    let numbers = |weights: &[i8], bias: &[i32], requant: Vec<Requant>| IntStore {
+        weights: weights.to_vec(),
+        bias: bias.to_vec(),
+        requant,
+        ..IntStore::default()
+    };
+    let mut push = |op: Op, others: &[TensorId], meta, store| {
+        let inputs = [&[at], others].concat();
+        at = net.push(&format!("imported {}", op.name()), op, &inputs, meta, store).expect("shapes meet");
+        at
+    };
+    let none = || numbers(&[], &[], vec![]);
+    let plus = || factors::add(0.03, 0.03, 0.03).expect("fits").to_vec();
+    let times = || vec![factors::mul(0.03, 0.03, 0.01).expect("fits")];
+    let same_scale = || vec![factors::requantize(0.03, 0.03).expect("fits")];
+    let table = |made: train_host::Result<tables::Table>| numbers(&made.expect("a table"), &[], vec![]);
+
+    push(Op::Requantize, &[], wide, none()); // the bytes as they are, for other values
+    let shares = factors::add(0.03, same.scale, 0.03).expect("fits").to_vec();
+    push(Op::Add(Operands::Equal), &[softmax], wide, numbers(&[], &[], shares));
+    let pad = Op::Pad(Pad { before: [1, 0, 1], after: [0, 2, 1] });
+    push(pad, &[], wide, numbers(&[], &[7], vec![])); // 2x3x7
+    push(Op::Transpose { order: [1, 2, 0] }, &[], wide, none()); // 3x7x2
+    let slice = Slice { begin: [2, 1, 0], stride: [-1, 2, 1], shape: Shape::new(3, 3, 2) };
+    push(Op::Slice(slice), &[], wide, none());
+    let map = [tables::nearest(3, 4, false, true), tables::nearest(3, 5, true, false)].concat();
+    let large = push(Op::ResizeNearest { height: 4, width: 5 }, &[], wide, numbers(&[], &map, vec![]));
+    let mean = |count| vec![factors::mean(0.03, 0.03, count).expect("fits")];
+    push(Op::Mean { axes: [true, true, false] }, &[], wide, numbers(&[], &[], mean(20)));
+    push(Op::Add(Operands::Broadcast), &[large], wide, numbers(&[], &[], plus()));
+    push(Op::Add(Operands::Right(Shape::flat(2))), &[], wide, numbers(&[30, -30], &[3], plus()));
+    push(Op::Sub(Operands::Left(Shape::flat(1))), &[], wide, numbers(&[9], &[-3], plus()));
+    push(Op::Sub(Operands::Equal), &[large], wide, numbers(&[], &[], plus()));
+    push(Op::Mul(Operands::Equal), &[large], grid(0.01, 4), numbers(&[], &[], times()));
+    let back = vec![factors::requantize(0.01, 0.02).expect("fits")];
+    push(Op::ReluN1To1, &[], wide, IntStore { clamp: Clamp::new(-120, 127), ..numbers(&[], &[], back) });
+    let slopes = factors::prelu(0.03, 0.03, 0.03).expect("fits").to_vec();
+    push(Op::Prelu { alpha: Shape::new(1, 5, 1) }, &[], wide, numbers(&[40, -33, 30, 20, 50], &[6], slopes));
+    let wide_scale = Scale { scale: wide.scale, zero: wide.zero };
+    push(Op::LeakyRelu, &[], wide, table(tables::leaky_relu(wide_scale, 0.3, wide_scale)));
+    push(Op::HardSwish, &[], wide, table(tables::hard_swish(wide_scale, wide_scale)));
+    push(Op::Relu6, &[], wide, IntStore { clamp: Clamp::new(-100, 120), ..none() });
+    let whole = push(Op::Mean { axes: [false, false, true] }, &[], wide, numbers(&[], &[], mean(2)));
+    let pair = push(Op::Concat { axis: Axis::Columns }, &[whole], wide, none());
+    push(Op::Concat { axis: Axis::Rows }, &[pair], wide, none()); // 8x10x1
+    push(Op::Relu, &[], wide, IntStore { clamp: Clamp::new(-127, 127), ..numbers(&[], &[], same_scale()) });
+    push(Op::Logistic, &[], same, table(tables::logistic(wide_scale)));
+    let five = Slice { begin: [7, 8, 0], stride: [0, -2, 0], shape: Shape::new(1, 5, 1) };
+    push(Op::Slice(five), &[], same, none());
+    push(Op::Reshape { shape: Shape::flat(5) }, &[], same, none());
 }
 
 fn samples(stored: &Stored) -> Vec<Sample> {

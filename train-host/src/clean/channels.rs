@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use zipnet::ir::{Bias, Int, Op, Padding, TensorId};
+use zipnet::ir::{Int, Op, Padding, TensorId};
 
 use super::range::{Range, ranges};
 use crate::graph::Net;
@@ -27,11 +27,18 @@ pub(super) fn remove(net: &mut Net<Int>) -> Result<Vec<String>> {
         let gone = keep[node.output.at()].iter().filter(|&&keep| !keep).count();
         if gone > 0 {
             let of = keep[node.output.at()].len();
-            notes.push(format!("{gone} of {of} channels of {} went: constant, or weighed by nobody", node.name));
+            notes.push(format!(
+                "{gone} of {of} channels of {} went: constant, or weighed by nobody",
+                node.name
+            ));
         }
     }
     apply(net, &ranges, &keep)?;
-    notes.push(format!("that saves {} multiplications and {} weight bytes", macs - net.macs(), bytes - net.weight_bytes()));
+    notes.push(format!(
+        "that saves {} multiplications and {} weight bytes",
+        macs - net.macs(),
+        bytes - net.weight_bytes()
+    ));
     Ok(notes)
 }
 
@@ -138,8 +145,17 @@ fn keep(net: &Net<Int>, ranges: &[Vec<Range>]) -> Vec<Vec<bool>> {
                 let multiplier = usize::from(conv.multiplier);
                 (0..made).for_each(|c| ties.tie(ties.at(x, c / multiplier), ties.at(y, c)));
             }
-            Op::MaxPool2d(_) | Op::AvgPool2d(_) | Op::Relu | Op::Relu6 | Op::ReluN1To1 | Op::Requantize
-            | Op::Tanh | Op::Logistic | Op::HardSwish | Op::LeakyRelu | Op::ResizeNearest { .. } => {
+            Op::MaxPool2d(_)
+            | Op::AvgPool2d(_)
+            | Op::Relu
+            | Op::Relu6
+            | Op::ReluN1To1
+            | Op::Requantize
+            | Op::Tanh
+            | Op::Logistic
+            | Op::HardSwish
+            | Op::LeakyRelu
+            | Op::ResizeNearest { .. } => {
                 (0..made).for_each(|c| ties.tie(ties.at(x, c), ties.at(y, c)));
             }
             Op::Reshape { .. } if made.is_multiple_of(channels) && net.shape(y).len() == made => {
@@ -208,9 +224,8 @@ fn apply(net: &mut Net<Int>, ranges: &[Vec<Range>], keep: &[Vec<bool>]) -> Resul
         let (channels, units) = (kept_in.len(), kept_out.len());
         let count = |kept: &[bool]| kept.iter().filter(|&&kept| kept).count() as u16; // not more than before
         let node = &mut net.nodes[i];
-        match &mut node.op {
+        match node.op {
             Op::Conv2d(_) | Op::Dense(_) if absorbs(&node.op) => {
-                let biases = node.store.bias.len() / units;
                 let mut added = vec![0i64; units];
                 let each = node.store.weights.len() / units;
                 for (at, &w) in node.store.weights.iter().enumerate() {
@@ -221,14 +236,14 @@ fn apply(net: &mut Net<Int>, ranges: &[Vec<Range>], keep: &[Vec<bool>]) -> Resul
                     }
                 }
                 for (at, bias) in node.store.bias.iter_mut().enumerate() {
-                    debug_assert!(biases > 0);
                     let sum = i64::from(*bias) + added[at % units];
-                    *bias = i32::try_from(sum).map_err(|_| {
-                        Error::new(format!("{}: a bias of {sum} exceeds i32", node.name))
-                    })?;
+                    *bias = i32::try_from(sum)
+                        .map_err(|_| Error::new(format!("{}: a bias of {sum} exceeds i32", node.name)))?;
                 }
                 let mut at = 0..;
-                node.store.weights.retain(|_| at.next().is_some_and(|at: usize| kept_out[at / each] && kept_in[at % channels]));
+                node.store.weights.retain(|_| {
+                    at.next().is_some_and(|at: usize| kept_out[at / each] && kept_in[at % channels])
+                });
                 retain(&mut node.store.bias, kept_out);
                 retain(&mut node.store.requant, kept_out);
                 match &mut node.op {
@@ -242,15 +257,12 @@ fn apply(net: &mut Net<Int>, ranges: &[Vec<Range>], keep: &[Vec<bool>]) -> Resul
                 retain(&mut node.store.bias, kept_out);
                 retain(&mut node.store.requant, kept_out);
             }
-            Op::Reshape { shape } => {
-                if kept_out.contains(&false) {
-                    shape.c = count(kept_out);
-                }
+            Op::Reshape { mut shape } if kept_out.contains(&false) => {
+                shape.c = count(kept_out);
+                node.op = Op::Reshape { shape };
             }
             _ => {}
         }
-        // A bias of its own for each unit lies `[h][w][c]`, like one for each channel repeated.
-        debug_assert!(matches!(net.nodes[i].op.bias(), Bias::None | Bias::Channel | Bias::Unit));
     }
     for (tensor, kept) in net.tensors.iter_mut().zip(keep) {
         tensor.shape.c = kept.iter().filter(|&&kept| kept).count() as u16; // not more than before

@@ -66,8 +66,18 @@ fn absorb(net: &mut Net<Int>, i: usize, clamp: Clamp) -> bool {
     let before = &mut net.nodes[before];
     let has_clamp = matches!(
         before.op,
-        Op::Conv2d(_) | Op::DepthwiseConv2d(_) | Op::Dense(_) | Op::MaxPool2d(_) | Op::AvgPool2d(_)
-            | Op::Add(_) | Op::Sub(_) | Op::Mul(_) | Op::Relu | Op::Relu6 | Op::ReluN1To1 | Op::Requantize
+        Op::Conv2d(_)
+            | Op::DepthwiseConv2d(_)
+            | Op::Dense(_)
+            | Op::MaxPool2d(_)
+            | Op::AvgPool2d(_)
+            | Op::Add(_)
+            | Op::Sub(_)
+            | Op::Mul(_)
+            | Op::Relu
+            | Op::Relu6
+            | Op::ReluN1To1
+            | Op::Requantize
     );
     if has_clamp {
         let old = before.store.clamp;

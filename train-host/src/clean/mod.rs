@@ -8,6 +8,8 @@ mod channels;
 mod clamp;
 mod pad;
 mod range;
+#[cfg(test)]
+mod tests;
 
 use zipnet::ir::{Int, TensorId};
 

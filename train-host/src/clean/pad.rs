@@ -20,7 +20,10 @@ pub(super) fn fold(net: &mut Net<Int>) -> Vec<String> {
             }
             let (pad, into) = (&net.nodes[i], &net.nodes[reader]);
             let bytes = net.shape(pad.output).len();
-            notes.push(format!("{} went into the border of {}: {bytes} bytes of activations", pad.name, into.name));
+            notes.push(format!(
+                "{} went into the border of {}: {bytes} bytes of activations",
+                pad.name, into.name
+            ));
         }
         let (from, to) = (net.nodes[i].output, net.nodes[i].inputs[0]);
         redirect(net, from, to);
@@ -34,7 +37,11 @@ fn windows(net: &Net<Int>, i: usize) -> Option<Vec<(usize, Window)>> {
     let node = &net.nodes[i];
     let Op::Pad(pad) = node.op else { return None };
     let meta = net.tensors[node.inputs[0].at()].meta;
-    if pad.before[2] != 0 || pad.after[2] != 0 || node.store.weights != [meta.zero] || node.output == net.output {
+    if pad.before[2] != 0
+        || pad.after[2] != 0
+        || node.store.bias != [i32::from(meta.zero)]
+        || node.output == net.output
+    {
         return None;
     }
     let x = net.shape(node.inputs[0]);

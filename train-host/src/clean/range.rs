@@ -44,13 +44,21 @@ pub(super) fn ranges(net: &Net<Int>) -> Result<Vec<Vec<Range>>> {
                 let within = |q: i8| q.clamp(clamp.low, clamp.high);
                 x.iter().map(|r| Range { low: within(r.low), high: within(r.high) }).collect()
             }
-            Op::Relu | Op::Relu6 | Op::ReluN1To1 | Op::Requantize | Op::Tanh | Op::Logistic | Op::HardSwish
+            Op::Relu
+            | Op::Relu6
+            | Op::ReluN1To1
+            | Op::Requantize
+            | Op::Tanh
+            | Op::Logistic
+            | Op::HardSwish
             | Op::LeakyRelu => {
                 let [from, to] = [node.inputs[0], node.output].map(|id| net.tensors[id.at()].meta);
                 let table = clamp::table(node, from, to)?;
                 let at = |q: i8| (i16::from(q) + 128) as usize;
                 x.iter()
-                    .filter_map(|r| table[at(r.low)..=at(r.high)].iter().copied().map(Range::of).reduce(Range::with))
+                    .filter_map(|r| {
+                        table[at(r.low)..=at(r.high)].iter().copied().map(Range::of).reduce(Range::with)
+                    })
                     .collect()
             }
             Op::Reshape { .. } => {
@@ -101,12 +109,15 @@ fn weighted(net: &Net<Int>, node: &NetNode<Int>, x: &[Range]) -> Vec<Range> {
     (0..units)
         .map(|unit| {
             let (mut low, mut high) = (0i64, 0i64);
-            for (at, channel) in super::channels::taps(&node.op, x.len(), units, node.store.weights.len(), unit) {
+            for (at, channel) in
+                super::channels::taps(&node.op, x.len(), units, node.store.weights.len(), unit)
+            {
                 let mut range = x[channel];
                 if borders {
                     range = range.with(Range::of(zero));
                 }
-                let products = [range.low, range.high].map(|q| i64::from(node.store.weights[at]) * i64::from(q));
+                let products =
+                    [range.low, range.high].map(|q| i64::from(node.store.weights[at]) * i64::from(q));
                 low += products[0].min(products[1]);
                 high += products[0].max(products[1]);
             }
@@ -122,7 +133,10 @@ fn weighted(net: &Net<Int>, node: &NetNode<Int>, x: &[Range]) -> Vec<Range> {
             };
             biases
                 .iter()
-                .map(|&bias| Range { low: output(low + i64::from(bias)), high: output(high + i64::from(bias)) })
+                .map(|&bias| Range {
+                    low: output(low + i64::from(bias)),
+                    high: output(high + i64::from(bias)),
+                })
                 .reduce(Range::with)
                 .unwrap_or(Range::FULL)
         })

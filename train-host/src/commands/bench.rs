@@ -21,12 +21,12 @@ pub(super) fn run(args: &BenchArgs) -> Result<()> {
 /// Times the nets of an output folder on the test samples of the data they were trained on.
 fn time(folder: &Path, effort: Effort) -> Result<Timing> {
     let stored = Stored::load(folder)?;
+    let name = stored.origin.data()?;
     let path = folder.join(CHECKPOINT);
     let float = read_checkpoint(&path)?;
-    let mut data = Dataset::load(&stored.origin.data)?;
+    let mut data = Dataset::load(name)?;
     let (have, want) = (data.len_of_sample(), stored.net.input_shape().len());
     if have != want {
-        let name = &stored.origin.data;
         return Err(Error::new(format!(
             "data {name:?} has {have} values a sample; the net was trained on {want}"
         )));
@@ -44,7 +44,7 @@ mod tests {
 
     use super::*;
     use crate::build::build;
-    use crate::export::{Origin, write_checkpoint};
+    use crate::export::{Origin, Source, write_checkpoint};
     use crate::quantise::quantise;
     use crate::recipe::Recipe;
 
@@ -57,8 +57,12 @@ mod tests {
         let digits = Dataset::load("digits").expect("embedded");
         let samples = &digits.normalised(&digits.test)[..32 * 256];
         let made = quantise(&net, &recipe.quantise, samples, 1).expect("quantises");
-        let origin =
-            Origin { data: data.to_owned(), seed: 1, low: 0.0, high: 255.0, classes: digits.classes.clone() };
+        let origin = Origin {
+            source: Source::Trained { data: data.to_owned(), seed: 1 },
+            low: 0.0,
+            high: 255.0,
+            classes: digits.classes.clone(),
+        };
         let stored = Stored { net: made.net, arena: made.arena, origin };
         let dir = tempfile::tempdir().expect("a temporary folder");
         fs::write(dir.path().join(Stored::FILE), stored.to_json()).expect("can be written");

@@ -11,8 +11,9 @@ use crate::{Error, Result};
 pub(super) fn run(args: &EvalArgs) -> Result<()> {
     let threads = super::threads(args.threads)?;
     let stored = Stored::load(&args.dir)?;
+    let trained_on = stored.origin.data()?;
     let net = read_checkpoint(&args.dir.join(CHECKPOINT))?;
-    let spec = args.data.as_ref().unwrap_or(&stored.origin.data);
+    let spec = args.data.as_deref().unwrap_or(trained_on);
     let mut data = Dataset::load(spec)?;
     if data.classes.len() != stored.origin.classes.len() {
         let (have, want) = (data.classes.len(), stored.origin.classes.len());

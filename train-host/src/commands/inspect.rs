@@ -6,40 +6,37 @@ use zipnet::ir::{Graph, Int, TensorId};
 
 use crate::Result;
 use crate::cli::InspectArgs;
-use crate::export::Stored;
-use crate::graph::{Net, show};
+use crate::export::{Source, Stored};
+use crate::graph::{Net, NetNode, show};
+use crate::report::Layer;
 
 pub(super) fn run(args: &InspectArgs) -> Result<()> {
     let stored = Stored::load(&args.dir)?;
     super::print(&describe(&stored))
 }
 
-/// Layers, totals, and the arena over time.
-fn describe(stored: &Stored) -> String {
+/// Where the net comes from, layers, totals, and the arena over time.
+pub(super) fn describe(stored: &Stored) -> String {
     let net = &stored.net;
     let mut text = format!(
-        "{}: {} in, {} out, {} classes; trained on {:?}, seed {}\n\n",
+        "{}: {} in, {} out; {}\n",
         net.name,
         show(net.input_shape()),
         show(net.output_shape()),
-        stored.origin.classes.len(),
-        stored.origin.data,
-        stored.origin.seed
+        stored.origin.source
     );
+    if let Source::Imported { notes, .. } = &stored.origin.source {
+        for note in notes {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "- {note}");
+        }
+    }
+    text.push('\n');
     let mut rows =
         vec![["layer", "operator", "input", "output", "MACs", "weight bytes"].map(str::to_owned).to_vec()];
-    for node in &net.nodes {
-        let inputs: Vec<String> = node.inputs.iter().map(|&id| show(net.shape(id))).collect();
-        let macs = node.op.macs(net.shape(node.inputs[0]), net.shape(node.output));
-        let bytes = node.store.weights.len() + 4 * node.store.bias.len();
-        rows.push(vec![
-            node.name.clone(),
-            node.op.name().to_owned(),
-            inputs.join(" + "),
-            show(net.shape(node.output)),
-            macs.to_string(),
-            bytes.to_string(),
-        ]);
+    for layer in layers(net) {
+        let (macs, bytes) = (layer.macs.to_string(), layer.weight_bytes.to_string());
+        rows.push(vec![layer.name, layer.op, layer.input, layer.output, macs, bytes]);
     }
     let total = ["total", "", "", ""].map(str::to_owned).into_iter();
     rows.push(total.chain([net.macs().to_string(), net.weight_bytes().to_string()]).collect());
@@ -47,6 +44,23 @@ fn describe(stored: &Stored) -> String {
     text.push('\n');
     text.push_str(&net.with(|graph| arena(net, graph, stored.arena)));
     text
+}
+
+/// The operators, as reports list them.
+pub(super) fn layers(net: &Net<Int>) -> Vec<Layer> {
+    let layer = |node: &NetNode<Int>| {
+        let inputs: Vec<String> = node.inputs.iter().map(|&id| show(net.shape(id))).collect();
+        Layer {
+            name: node.name.clone(),
+            op: node.op.name().to_owned(),
+            input: inputs.join(" + "),
+            output: show(net.shape(node.output)),
+            macs: node.op.macs(net.shape(node.inputs[0]), net.shape(node.output)),
+            weight_bytes: node.store.weights.len() + 4 * node.store.bias.len(),
+            sqnr_db: None,
+        }
+    };
+    net.nodes.iter().map(layer).collect()
 }
 
 /// A row for each tensor, a column for each step; then the bytes live at each step.

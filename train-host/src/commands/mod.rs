@@ -3,6 +3,7 @@
 mod bench;
 mod data;
 mod eval;
+mod import;
 mod inspect;
 mod run;
 mod summary;
@@ -22,6 +23,7 @@ pub fn run(cli: Cli) -> Result<()> {
     match cli.command {
         None => train::run(&cli.train),
         Some(Command::Train(args)) => train::run(&args),
+        Some(Command::Import(args)) => import::run(&args),
         Some(Command::Run(args)) => run::run(&args),
         Some(Command::Eval(args)) => eval::run(&args),
         Some(Command::Bench(args)) => bench::run(&args),

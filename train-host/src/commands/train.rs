@@ -8,7 +8,7 @@ use crate::build::{Blueprint, build};
 use crate::cli::TrainArgs;
 use crate::data::{Dataset, Split};
 use crate::eval::{Labelled, compare, quantise_input};
-use crate::export::{CHECKPOINT, Folder, Origin, Sample, Stored, table, write_checkpoint};
+use crate::export::{CHECKPOINT, Folder, Origin, Sample, Source, Stored, table, write_checkpoint};
 use crate::graph::Net;
 use crate::quantise::quantise;
 use crate::recipe::Recipe;
@@ -47,8 +47,7 @@ pub(super) fn run(args: &TrainArgs) -> Result<()> {
     let comparison = compare(&trained.net, &quantised, labelled, threads)?;
     let (low, high) = data.range;
     let origin = Origin {
-        data: recipe.data.clone(),
-        seed: recipe.train.seed,
+        source: Source::Trained { data: recipe.data.clone(), seed: recipe.train.seed },
         low,
         high,
         classes: data.classes.clone(),

@@ -19,6 +19,7 @@ pub mod known;
 mod picture;
 
 use crate::{Error, Result};
+use sha2::Digest as _;
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
@@ -173,6 +174,11 @@ fn in_class_order(names: BTreeSet<String>) -> Vec<String> {
         names.sort_by_key(|n| n.parse::<i64>().unwrap_or_default());
     }
     names
+}
+
+/// SHA-256 in hexadecimal.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    hex(&sha2::Sha256::digest(bytes))
 }
 
 /// Bytes in hexadecimal, lower case.

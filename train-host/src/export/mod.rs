@@ -10,5 +10,5 @@ mod table;
 pub use checkpoint::{CHECKPOINT, read_checkpoint, write_checkpoint};
 pub use folder::{Folder, write_beside};
 pub use pack::{Target, pack};
-pub use stored::{Origin, Stored};
+pub use stored::{Origin, Source, Stored};
 pub use table::{Sample, table};

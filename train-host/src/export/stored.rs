@@ -14,16 +14,60 @@ use crate::{Error, Result};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Origin {
-    /// Data set it was trained on.
-    pub data: String,
-    /// Seed of the run.
-    pub seed: u64,
+    /// Trained here, or brought.
+    pub source: Source,
     /// Raw value that is the least input, -128.
     pub low: f32,
     /// Raw value that is the greatest input, 127.
     pub high: f32,
-    /// Names of the outputs.
+    /// Names of the outputs; none where nobody said.
     pub classes: Vec<String>,
+}
+
+/// Trained here, or brought.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "lowercase")]
+pub enum Source {
+    /// Trained here.
+    Trained {
+        /// Data set it was trained on.
+        data: String,
+        /// Seed of the run.
+        seed: u64,
+    },
+    /// Read from a file that another program wrote.
+    Imported {
+        /// Its name, without the folder.
+        file: String,
+        /// SHA-256 of its bytes, in hexadecimal digits.
+        sha256: String,
+        /// What the file has at its borders, and what was taken out of its graph; a line each.
+        notes: Vec<String>,
+    },
+}
+
+impl Origin {
+    /// The data a net was trained on.
+    ///
+    /// # Errors
+    /// For a net that was not trained here, which has no float counterpart either.
+    pub fn data(&self) -> Result<&str> {
+        match &self.source {
+            Source::Trained { data, .. } => Ok(data),
+            Source::Imported { file, .. } => Err(Error::new(format!(
+                "the net was imported from {file:?}: there is no float net here to compare it with; `run` runs it"
+            ))),
+        }
+    }
+}
+
+impl std::fmt::Display for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Trained { data, seed } => write!(f, "data {data:?}, seed {seed}"),
+            Self::Imported { file, sha256, .. } => write!(f, "imported from {file:?}, SHA-256 {sha256}"),
+        }
+    }
 }
 
 /// A quantised net, its arena, and where it comes from.
@@ -38,7 +82,7 @@ pub struct Stored {
 }
 
 /// Changes with every change of the file's meaning.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -167,7 +211,12 @@ pub(super) mod tests {
         let op = Op::Dense(Dense { units: 2, bias: Bias::Channel });
         net.push("the out-put", op, &[TensorId(0)], meta(4), store).expect("shapes meet");
         let classes = vec!["no".to_owned(), "\"yes\"".to_owned()];
-        let origin = Origin { data: "made up".to_owned(), seed: 9, low: 0.0, high: 255.0, classes };
+        let origin = Origin {
+            source: Source::Trained { data: "made up".to_owned(), seed: 9 },
+            low: 0.0,
+            high: 255.0,
+            classes,
+        };
         Stored { net, arena: 8, origin }
     }
 
@@ -186,7 +235,7 @@ pub(super) mod tests {
     fn an_illegal_file_is_refused() {
         let text = small().to_json();
         for (from, to, part) in [
-            ("\"zipnet_int8\":1", "\"zipnet_int8\":2", "format 2"),
+            ("\"zipnet_int8\":2", "\"zipnet_int8\":1", "format 1"),
             ("\"arena\":8", "\"arena\":5", "outside the arena"),
             ("[1,-2,3,-127]", "[1,-2,3]", "weights"),
             ("[1,-2,3,-127]", "[1,-2,3,-129]", "-129"),

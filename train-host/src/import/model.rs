@@ -1,7 +1,9 @@
 //! A TensorFlow Lite model as plain data: what the file says, verified, before anything is made of it.
 //!
 //! Names are those of the format's schema. Everything here holds for a value made by the reader: indices are in range,
-//! buffers are as long as their tensors, every tensor is written at most once and before it is read.
+//! buffers are as long as their tensors, every tensor has one source (the caller, the file or an operator) and is read
+//! only after it is written. What the reader does not hold a model to is what shapes, element types and constants of
+//! one operator must be to each other.
 
 /// A model: its first subgraph.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,9 +14,9 @@ pub struct Model {
     pub tensors: Vec<Tensor>,
     /// Every operator, each after those whose outputs it reads.
     pub operators: Vec<Operator>,
-    /// The tensors the caller fills.
+    /// The tensors the caller fills: at least one, no constants, each once.
     pub inputs: Vec<usize>,
-    /// The tensors the caller reads.
+    /// The tensors the caller reads: at least one, each once, each written by an operator.
     pub outputs: Vec<usize>,
 }
 
@@ -24,12 +26,17 @@ pub struct Tensor {
     /// Its name; may be empty, and need not be unique.
     pub name: String,
     /// Extents, outermost first, all above 0; empty for a scalar. Their product and the bytes it takes fit `u32`.
+    ///
+    /// Where the file leaves the batch open (a `shape_signature` of -1) this is the shape it gives all the same, in
+    /// which converters write a batch of 1.
     pub shape: Vec<usize>,
     /// What an element is.
     pub element: Element,
-    /// What its integers mean; `None` where the file does not say.
+    /// What its integers mean; `None` where the file does not say, and for elements that are none of the integers that
+    /// [`Element`] names.
     pub quantisation: Option<Quantisation>,
-    /// Its bytes, little endian, where the file holds them: a constant.
+    /// Its bytes, little endian, where the file holds them: a constant. As many as the shape takes; of an
+    /// [`Element::Other`] that has no size of its own (`STRING`, `RESOURCE`, `VARIANT`), as many as the file has.
     pub data: Option<Vec<u8>>,
 }
 
@@ -56,7 +63,7 @@ pub enum Element {
 /// `real = scale * (q - zero)`, for the whole tensor or for each index along an axis.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Quantisation {
-    /// Finite and above 0; at least one. One for the whole tensor, or as many as the extent of `axis`.
+    /// Normal numbers above 0; at least one. One for the whole tensor, or as many as the extent of `axis`.
     pub scales: Vec<f32>,
     /// As many as `scales`; in the range of the element.
     pub zeros: Vec<i32>,
@@ -71,9 +78,10 @@ pub struct Operator {
     pub kind: Kind,
     /// Version of the operator's meaning, from 1.
     pub version: i32,
-    /// The tensors it reads; `None` where an optional one is left out.
+    /// The tensors it reads; `None` where an optional one is left out. As many as the kind takes, and none left out that
+    /// it needs: only the bias of a convolution or a fully connected operator, and any of [`Kind::Other`].
     pub inputs: Vec<Option<usize>>,
-    /// The tensors it writes.
+    /// The tensors it writes: as many as the kind gives; of [`Kind::Other`] any number, 0 included.
     pub outputs: Vec<usize>,
 }
 
@@ -99,6 +107,10 @@ pub enum Activation {
 }
 
 /// What an operator computes, with its options. Strides, dilations and filter extents are `[rows, columns]`, above 0.
+///
+/// Counts and multipliers are above 0, and an operator has as many outputs as its `count`; `beta` is a normal number
+/// above 0, `alpha` is finite; masks have no bit beyond the elements of `begin`, `ellipsis_mask` at most one; `axis` is
+/// from minus the rank to below it.
 #[allow(missing_docs)] // named like the schema's
 #[derive(Clone, Debug, PartialEq)]
 pub enum Kind {
@@ -184,7 +196,7 @@ pub enum Kind {
     },
     Quantize,
     Dequantize,
-    /// Any other: its name in the schema, or `custom "name"`.
+    /// Any other: its name in the schema, `custom "name"`, or `operator code 999` where the schema has no such.
     Other(String),
 }
 

@@ -17,6 +17,7 @@ mod node;
 mod origin;
 mod scales;
 mod separate;
+pub mod tables;
 #[cfg(test)]
 mod tests;
 

@@ -4,6 +4,7 @@ use zipnet::ir::{Fault, Float, Op, Operands, Real, Shape};
 
 use super::factors::{self, Activation, Scale};
 use super::fold::weights_of;
+use super::tables;
 use crate::float::Executor;
 use crate::graph::{FloatStore, IntStore, Net};
 use crate::{Error, Result};
@@ -39,10 +40,10 @@ pub(super) fn store(op: &Op, float: &FloatStore, around: &Around<'_>) -> Result<
         Op::Add(Operands::Equal) => {
             factors::add(input.scale, around.inputs[1].scale, around.output.scale)?.to_vec()
         }
-        Op::Relu | Op::Relu6 => vec![factors::relu(input.scale, around.output.scale)?],
+        Op::Relu | Op::Relu6 => vec![factors::requantize(input.scale, around.output.scale)?],
         Op::Softmax => vec![factors::softmax(input.scale, 1.0)?],
         Op::Tanh => {
-            return Ok(IntStore { weights: factors::tanh(input)?.to_vec(), ..IntStore::default() });
+            return Ok(IntStore { weights: tables::tanh(input)?.to_vec(), ..IntStore::default() });
         }
         Op::Concat { .. } | Op::ChannelShuffle { .. } | Op::Reshape { .. } => vec![],
         Op::Add(Operands::Broadcast | Operands::Left(_) | Operands::Right(_)) => return Err(no_float_form()),

@@ -33,7 +33,10 @@ impl Border {
         let what = match self.element {
             Element::Int8 => "int8 as in the file".to_owned(),
             Element::UInt8 => format!("uint8 in the file, int8 here: int8 = uint8 - 128 (zero point {zero})"),
-            _ => format!("{} in the file, int8 here: int8 = round(real / {scale:e}) + {zero}", element(self.element)),
+            _ => format!(
+                "{} in the file, int8 here: int8 = round(real / {scale:e}) + {zero}",
+                element(self.element)
+            ),
         };
         format!("{:?} {}: {what}; scale {scale:e}, zero point {zero}", self.name, extents(&self.shape))
     }

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use zipnet::ir::{IntTensor, TensorId};
+use zipnet::ir::{Bias, Dense, IntTensor, Op, Shape, Slice, TensorId};
 
 use super::super::model::{Element, Kind, Operator};
 use super::{Lowering, Place, flows};
-use crate::graph::Net;
-use crate::quantise::factors::Scale;
+use crate::graph::{IntStore, Net};
+use crate::quantise::factors::{self, Scale};
 use crate::{Error, Result};
 
 impl Lowering<'_> {
@@ -40,15 +40,14 @@ impl Lowering<'_> {
     pub(super) fn numbers(&self, tensor: usize) -> Result<Vec<i32>> {
         let bytes = self.bytes(tensor)?;
         match self.model.tensors[tensor].element {
-            Element::Int32 => {
-                Ok(bytes.as_chunks().0.iter().map(|&b| i32::from_le_bytes(b)).collect())
-            }
+            Element::Int32 => Ok(bytes.as_chunks().0.iter().map(|&b| i32::from_le_bytes(b)).collect()),
             Element::Int64 => bytes
                 .as_chunks()
                 .0
                 .iter()
                 .map(|&b| {
-                    i32::try_from(i64::from_le_bytes(b)).map_err(|_| self.about(tensor, "holds numbers beyond 32 bits"))
+                    i32::try_from(i64::from_le_bytes(b))
+                        .map_err(|_| self.about(tensor, "holds numbers beyond 32 bits"))
                 })
                 .collect(),
             _ => Err(self.about(tensor, "must hold int32")),
@@ -63,6 +62,31 @@ impl Lowering<'_> {
         let first = flows(operator).next()?;
         let all = flows(operator).all(|t| self.is_constant(t));
         (all && self.model.tensors[first].element == Element::Int8).then_some(first)
+    }
+
+    /// A constant as a tensor of the net: a dense layer of one element of the net's input that weighs it with 0, so that
+    /// only the biases are left.
+    pub(super) fn materialise(&mut self, tensor: usize) -> Result<TensorId> {
+        let (values, shape) = (self.constant(tensor)?, self.shape(tensor)?);
+        let Scale { scale, zero } = self.scale(tensor)?;
+        let units = u16::try_from(values.len())
+            .map_err(|_| self.about(tensor, "is a constant of more than 65535 elements"))?;
+        let input = self.net.input;
+        let one = Slice { begin: [0; 3], stride: [1; 3], shape: Shape::flat(1) };
+        let meta = self.net.tensors[input.at()].meta;
+        let x = self.node(Op::Slice(one), &[input], meta, IntStore::default())?;
+        let store = IntStore {
+            weights: vec![0; values.len()],
+            bias: values.iter().map(|&q| i32::from(q) - i32::from(zero)).collect(),
+            requant: vec![factors::requant(1.0)?; values.len()],
+            ..IntStore::default()
+        };
+        let meta = IntTensor { scale, zero, offset: 0 };
+        let dense = self.node(Op::Dense(Dense { units, bias: Bias::Channel }), &[x], meta, store)?;
+        if shape == Shape::flat(units) {
+            return Ok(dense);
+        }
+        self.node(Op::Reshape { shape }, &[dense], meta, IntStore::default())
     }
 
     /// Runs an operator whose inputs are constant: in a net of its own, fed with the first of them.

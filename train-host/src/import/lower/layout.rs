@@ -37,16 +37,22 @@ impl Lowering<'_> {
             None => return Err(Error::new("concatenates a batch; export the model for a batch of 1")),
         };
         let inputs: Vec<_> =
-            operator.inputs.iter().flatten().map(|&t| self.live(t)).collect::<Result<_>>()?;
+            operator.inputs.iter().flatten().map(|&t| self.live_or_constant(t)).collect::<Result<_>>()?;
         if let [only] = inputs[..] {
             return self.alias(output, only);
         }
         self.emit(Op::Concat { axis }, &inputs, output, IntStore::default())
     }
 
+    fn live_or_constant(&mut self, tensor: usize) -> Result<zipnet::ir::TensorId> {
+        if self.is_constant(tensor) { self.materialise(tensor) } else { self.live(tensor) }
+    }
+
     pub(super) fn split(&mut self, operator: &Operator) -> Result<()> {
         let (axis, input) = (self.input(operator, 0)?, self.input(operator, 1)?);
-        let &[axis] = &self.numbers(axis)?[..] else { return Err(Error::new("splits along more than one axis")) };
+        let &[axis] = &self.numbers(axis)?[..] else {
+            return Err(Error::new("splits along more than one axis"));
+        };
         let axis = self.slot(input, axis)?.ok_or_else(|| Error::new("splits a batch"))?;
         let mut begin = [0; 3];
         for &output in &operator.outputs {
@@ -63,8 +69,14 @@ impl Lowering<'_> {
     }
 
     pub(super) fn strided_slice(&mut self, operator: &Operator) -> Result<()> {
-        let Kind::StridedSlice { begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask, offset } =
-            operator.kind
+        let Kind::StridedSlice {
+            begin_mask,
+            end_mask,
+            ellipsis_mask,
+            new_axis_mask,
+            shrink_axis_mask,
+            offset,
+        } = operator.kind
         else {
             return Ok(());
         };
@@ -76,7 +88,10 @@ impl Lowering<'_> {
         let mut lists = [1, 2, 3].map(|i| self.input(operator, i).and_then(|t| self.numbers(t)));
         let mut list = |i: usize| std::mem::replace(&mut lists[i], Ok(Vec::new()));
         let (begins, ends, strides) = (list(0)?, list(1)?, list(2)?);
-        if [&begins, &ends, &strides].iter().any(|list| list.len() > extents.len() || list.len() != begins.len()) {
+        if [&begins, &ends, &strides]
+            .iter()
+            .any(|list| list.len() > extents.len() || list.len() != begins.len())
+        {
             return Err(Error::new("begin, end and strides do not fit the input's extents"));
         }
         let (mut begin, mut stride, mut shape) = ([0; 3], [1; 3], [1; 3]);
@@ -98,7 +113,11 @@ impl Lowering<'_> {
                 Some(slot) => {
                     // In range of u16 and i16: within an extent below 65536, or a single element.
                     begin[slot] = first as u16;
-                    stride[slot] = if count == 1 { 1 } else { i16::try_from(step).map_err(|_| Error::new("a stride beyond 32767"))? };
+                    stride[slot] = if count == 1 {
+                        1
+                    } else {
+                        i16::try_from(step).map_err(|_| Error::new("a stride beyond 32767"))?
+                    };
                     shape[slot] = count as u16;
                 }
                 None if count == n => {}
@@ -124,14 +143,17 @@ impl Lowering<'_> {
         if !sorted.iter().copied().eq(0..from.len() as i32) {
             return Err(Error::new(format!("{order:?} is no order of the axes of {}", extents(&from))));
         }
-        let order: Vec<usize> = order.iter().map(|&axis| axis as usize).filter(|&axis| from[axis] > 1).collect();
+        let order: Vec<usize> =
+            order.iter().map(|&axis| axis as usize).filter(|&axis| from[axis] > 1).collect();
         // Axes that stay neighbours are one piece.
         let moved: Vec<usize> = (0..from.len()).filter(|&axis| from[axis] > 1).collect();
         let place = |axis: usize| moved.iter().position(|&other| other == axis).unwrap_or(0);
         let mut pieces: Vec<Vec<usize>> = Vec::new();
         for &axis in &order {
             match pieces.last_mut() {
-                Some(piece) if piece.last().is_some_and(|&last| place(last) + 1 == place(axis)) => piece.push(axis),
+                Some(piece) if piece.last().is_some_and(|&last| place(last) + 1 == place(axis)) => {
+                    piece.push(axis);
+                }
                 _ => pieces.push(vec![axis]),
             }
         }
@@ -183,7 +205,12 @@ impl Lowering<'_> {
         for (axis, pair) in pads.chunks_exact(2).enumerate() {
             let [before, after] = match (u16::try_from(pair[0]), u16::try_from(pair[1])) {
                 (Ok(before), Ok(after)) => [before, after],
-                _ => return Err(Error::new(format!("a padding of {} and {} on axis {axis}", pair[0], pair[1]))),
+                _ => {
+                    return Err(Error::new(format!(
+                        "a padding of {} and {} on axis {axis}",
+                        pair[0], pair[1]
+                    )));
+                }
             };
             match (axis + 3).checked_sub(rank) {
                 Some(slot) => (pad.before[slot], pad.after[slot]) = (before, after),
@@ -202,13 +229,17 @@ impl Lowering<'_> {
         if pad == (Pad { before: [0; 3], after: [0; 3] }) {
             return self.alias(output, x);
         }
-        self.emit(Op::Pad(pad), &[x], output, IntStore { weights: vec![value], ..IntStore::default() })
+        self.emit(Op::Pad(pad), &[x], output, IntStore { bias: vec![value.into()], ..IntStore::default() })
     }
 
     /// Where an axis of a tensor lies in `[h, w, c]`; `None` for one before the rows.
-    fn slot(&self, tensor: usize, axis: i32) -> Result<Option<usize>> {
+    pub(super) fn slot(&self, tensor: usize, axis: i32) -> Result<Option<usize>> {
         let rank = self.model.tensors[tensor].shape.len();
-        let from_end = if axis < 0 { i64::from(axis).unsigned_abs() as usize } else { rank.saturating_sub(axis as usize) };
+        let from_end = if axis < 0 {
+            i64::from(axis).unsigned_abs() as usize
+        } else {
+            rank.saturating_sub(axis as usize)
+        };
         if from_end == 0 || from_end > rank {
             return Err(Error::new(format!("axis {axis} of a tensor of {rank}")));
         }

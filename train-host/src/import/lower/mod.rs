@@ -15,13 +15,16 @@ mod window;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use zipnet::ir::{Int, IntTensor, Op, Shape, TensorId};
+use zipnet::ir::{Int, IntTensor, MAX_TENSORS, Op, Shape, TensorId};
 
-use self::border::Border;
+pub use self::border::Border;
 use super::model::{Activation, Element, Kind, Model, Operator};
 use crate::graph::{IntStore, Net, show};
 use crate::quantise::factors::{self, Scale};
 use crate::{Error, Result};
+
+/// The most elements a tensor may have: no microcontroller has that much memory.
+const LARGEST: usize = 1 << 24;
 
 /// A model as a net.
 #[derive(Clone, Debug)]
@@ -39,9 +42,20 @@ pub struct Lowered {
 /// # Errors
 /// Names the operator that has no int8 form here, by index, tensors and shapes, and says what to do.
 pub fn lower(model: &Model, name: &str) -> Result<Lowered> {
+    let model = &{
+        let mut model = model.clone();
+        super::dilate::dilate(&mut model);
+        model
+    };
     let (input, entry) = border::input(model)?;
     let (output, exit) = border::output(model)?;
-    let net = Net::new(name, shape_of(model, entry)?, input.meta());
+    // An input of more extents than three takes the shape of its first reader.
+    let extents = &model.tensors[entry].shape;
+    let shape = match u16::try_from(extents.iter().product::<usize>()) {
+        Ok(count) if extents.len() > 4 && extents[0] == 1 => Shape::flat(count),
+        _ => shape_of(model, entry)?,
+    };
+    let net = Net::new(name, shape, input.meta());
     let mut lowering = Lowering {
         model,
         places: BTreeMap::from([(entry, Place::Live(net.input))]),
@@ -87,8 +101,15 @@ fn extents(shape: &[usize]) -> String {
 fn flows(operator: &Operator) -> impl Iterator<Item = usize> {
     let first_only = matches!(
         operator.kind,
-        Kind::Reshape | Kind::Squeeze | Kind::ExpandDims | Kind::Transpose | Kind::Mean { .. } | Kind::Pad
-            | Kind::PadV2 | Kind::StridedSlice { .. } | Kind::ResizeNearestNeighbor { .. }
+        Kind::Reshape
+            | Kind::Squeeze
+            | Kind::ExpandDims
+            | Kind::Transpose
+            | Kind::Mean { .. }
+            | Kind::Pad
+            | Kind::PadV2
+            | Kind::StridedSlice { .. }
+            | Kind::ResizeNearestNeighbor { .. }
     );
     let second_only = matches!(operator.kind, Kind::Split { .. });
     let wanted = move |at: usize| !(first_only && at > 0 || second_only && at != 1);
@@ -231,7 +252,9 @@ impl Lowering<'_> {
     fn live_any(&self, tensor: usize) -> Result<TensorId> {
         match self.places.get(&tensor) {
             Some(Place::Live(id)) => Ok(*id),
-            Some(Place::Constant(_)) => Err(self.about(tensor, "is constant where a computed tensor is needed")),
+            Some(Place::Constant(_)) => {
+                Err(self.about(tensor, "is constant where a computed tensor is needed"))
+            }
             None if self.model.tensors[tensor].data.is_some() => {
                 Err(self.about(tensor, "is constant where a computed tensor is needed"))
             }
@@ -257,7 +280,7 @@ impl Lowering<'_> {
             }
             from
         } else {
-            let Scale { scale, zero } = self.scale(output)?;
+            let Scale { scale, zero } = border::shifted(self.model, output)?;
             IntTensor { scale, zero, offset: 0 }
         };
         let id = self.node(op, inputs, meta, store)?;
@@ -281,14 +304,24 @@ impl Lowering<'_> {
         } else {
             name
         };
-        self.net.push(&name, op, inputs, meta, store)
+        if self.net.tensors.len() == MAX_TENSORS {
+            return Err(Error::new(format!(
+                "makes more than {MAX_TENSORS} tensors, the most that a net may have"
+            )));
+        }
+        let id = self.net.push(&name, op, inputs, meta, store)?;
+        if self.net.shape(id).len() > LARGEST {
+            return Err(Error::new(format!("makes {} bytes; {LARGEST} at most", self.net.shape(id).len())));
+        }
+        Ok(id)
     }
 }
 
 /// Scale and zero point of a tensor of int8 with one scale.
 fn scale_of(model: &Model, tensor: usize) -> Result<Scale> {
     let t = &model.tensors[tensor];
-    let refuse = |what: &str| Error::new(format!("tensor {:?} of shape {} {what}", t.name, extents(&t.shape)));
+    let refuse =
+        |what: &str| Error::new(format!("tensor {:?} of shape {} {what}", t.name, extents(&t.shape)));
     match t.element {
         Element::Int8 => {}
         Element::Float32 | Element::Float16 => {
@@ -329,8 +362,8 @@ fn activation(activation: Activation) -> Result<factors::Activation> {
         Activation::Relu => Ok(factors::Activation::Relu),
         Activation::Relu6 => Ok(factors::Activation::Relu6),
         Activation::ReluN1To1 => Ok(factors::Activation::ReluN1To1),
-        Activation::Other(name) => {
-            Err(Error::new(format!("a fused activation {name} has no int8 form; make it an operator of its own")))
-        }
+        Activation::Other(name) => Err(Error::new(format!(
+            "a fused activation {name} has no int8 form; make it an operator of its own"
+        ))),
     }
 }

@@ -1,10 +1,9 @@
 //! CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED.
 //!
 //! Weights are int8 (or int4, unpacked here) and symmetric, with one scale or one for each output channel; biases are
-//! int32 at the scale of the accumulator. Convolutions scale by f64 products in either case; a fully connected layer of
-//! one scale multiplies in f32 first, as TensorFlow Lite does.
+//! int32 at the scale of the accumulator.
 
-use zipnet::ir::{Bias, Conv2d, Dense, DepthwiseConv2d, Op, Requant, Shape, Window};
+use zipnet::ir::{Bias, Conv2d, Dense, DepthwiseConv2d, Op, Shape, Window};
 
 use super::super::model::{Element, Kind, Operator};
 use super::Lowering;
@@ -37,18 +36,21 @@ impl Lowering<'_> {
         let [units, kh, kw, span] = weights.axes()?;
         let x = self.shape(input)?;
         if span == 0 || x.c % span != 0 {
-            return Err(Error::new(format!("weights over {span} channels do not fit an input of {}", show(x))));
+            return Err(Error::new(format!(
+                "weights over {span} channels do not fit an input of {}",
+                show(x)
+            )));
         }
         let window = super::window::window(padding, [kh, kw], stride, dilation, x)?;
         let op = Conv2d { units, window, groups: x.c / span, span, bias: Bias::Channel };
-        let store =
-            self.store(operator, &weights, Order::UnitFirst, activation, factors::weighted)?;
+        let store = self.store(operator, &weights, (units, Order::UnitFirst), activation)?;
         let x = self.live(input)?;
         self.emit(Op::Conv2d(op), &[x], output, store)
     }
 
     pub(super) fn depthwise_conv2d(&mut self, operator: &Operator) -> Result<()> {
-        let Kind::DepthwiseConv2d { padding, stride, dilation, multiplier: _, activation } = operator.kind else {
+        let Kind::DepthwiseConv2d { padding, stride, dilation, multiplier: _, activation } = operator.kind
+        else {
             return Ok(());
         };
         let (input, output) = (self.input(operator, 0)?, operator.outputs[0]);
@@ -57,11 +59,13 @@ impl Lowering<'_> {
         let x = self.shape(input)?;
         // The option for the multiplier is what kernels ignore: the channel counts decide.
         if one != 1 || x.c == 0 || channels % x.c != 0 {
-            return Err(Error::new(format!("weights for {channels} channels do not fit an input of {}", show(x))));
+            return Err(Error::new(format!(
+                "weights for {channels} channels do not fit an input of {}",
+                show(x)
+            )));
         }
         let window = super::window::window(padding, [kh, kw], stride, dilation, x)?;
-        let mut store =
-            self.store(operator, &weights, Order::UnitLast, activation, factors::weighted)?;
+        let mut store = self.store(operator, &weights, (channels, Order::UnitLast), activation)?;
         let op = if x.c == 1 && channels > 1 {
             // One channel seen by many filters is a convolution, whose kernels are the faster.
             store.weights = transposed(&std::mem::take(&mut weights.values), channels.into());
@@ -77,24 +81,26 @@ impl Lowering<'_> {
     pub(super) fn fully_connected(&mut self, operator: &Operator) -> Result<()> {
         let Kind::FullyConnected { activation, shuffled_weights, .. } = operator.kind else { return Ok(()) };
         if shuffled_weights {
-            return Err(Error::new("shuffled weights are not read; convert the model without that optimisation"));
+            return Err(Error::new(
+                "shuffled weights are not read; convert the model without that optimisation",
+            ));
         }
         let (input, output) = (self.input(operator, 0)?, operator.outputs[0]);
         let weights = self.weights(operator, Order::UnitFirst)?;
-        let (&units, each) = match weights.shape.split_last() {
-            Some((each, units)) if units.iter().product::<usize>() > 0 => {
-                (&units.iter().product::<usize>(), *each)
-            }
-            _ => return Err(Error::new("weights of no extent")),
+        let Some((&each, units)) = weights.shape.split_last() else {
+            return Err(Error::new("weights of no extent"));
         };
+        let units: usize = units.iter().product();
         let units = u16::try_from(units).map_err(|_| Error::new("more than 65535 units"))?;
         let x = self.shape(input)?;
         let rows = x.len() / each.max(1);
         if each == 0 || rows * each != x.len() {
-            return Err(Error::new(format!("weights over {each} elements do not fit an input of {}", show(x))));
+            return Err(Error::new(format!(
+                "weights over {each} elements do not fit an input of {}",
+                show(x)
+            )));
         }
-        let factor = if weights.scales.len() == 1 { factors::dense_per_tensor } else { factors::weighted };
-        let store = self.store(operator, &weights, Order::UnitFirst, activation, factor)?;
+        let store = self.store(operator, &weights, (units, Order::UnitFirst), activation)?;
         if rows == 1 {
             let x = self.live_any(input)?;
             return self.emit(Op::Dense(Dense { units, bias: Bias::Channel }), &[x], output, store);
@@ -112,7 +118,7 @@ impl Lowering<'_> {
         let tensor = self.input(operator, 1)?;
         let t = &self.model.tensors[tensor];
         let values = match t.element {
-            Element::Int4 => unpack(&self.bytes(tensor)?, t.shape.iter().product()),
+            Element::Int4 => unpack(self.bytes(tensor)?, t.shape.iter().product()),
             Element::Int8 => self.constant(tensor)?,
             Element::Float32 | Element::Float16 => {
                 return Err(self.about(
@@ -121,7 +127,9 @@ impl Lowering<'_> {
                      quantisation (a representative data set, int8 inputs and outputs)",
                 ));
             }
-            other => return Err(self.about(tensor, &format!("holds {}, not int8 weights", super::element(other)))),
+            other => {
+                return Err(self.about(tensor, &format!("holds {}, not int8 weights", super::element(other))));
+            }
         };
         let quantisation = t.quantisation.as_ref().ok_or_else(|| self.about(tensor, "has no scale"))?;
         if quantisation.zeros.iter().any(|&zero| zero != 0) {
@@ -137,7 +145,10 @@ impl Lowering<'_> {
         if quantisation.scales.len() > 1 && quantisation.axis != axis {
             return Err(self.about(
                 tensor,
-                &format!("has scales along axis {}, not along the output channels, {axis}", quantisation.axis),
+                &format!(
+                    "has scales along axis {}, not along the output channels, {axis}",
+                    quantisation.axis
+                ),
             ));
         }
         Ok(Weights { values, shape: t.shape.clone(), scales: quantisation.scales.clone() })
@@ -148,33 +159,27 @@ impl Lowering<'_> {
         &self,
         operator: &Operator,
         weights: &Weights,
-        order: Order,
+        (units, order): (u16, Order),
         activation: super::Activation,
-        factor: fn(f32, f32, f32) -> Result<Requant>,
     ) -> Result<IntStore> {
         let (x, y) = (self.scale(self.input(operator, 0)?)?, self.scale(operator.outputs[0])?);
-        let units = match order {
-            Order::UnitFirst => weights.shape[..weights.shape.len() - 1].iter().product::<usize>(),
-            Order::UnitLast => weights.shape[weights.shape.len() - 1],
-        };
-        let units = if weights.shape.len() == 4 && matches!(order, Order::UnitFirst) { weights.shape[0] } else { units };
+        let units = usize::from(units);
         let bias = match operator.inputs.get(2).copied().flatten() {
             Some(tensor) => Some(self.bias(tensor, units)?),
             None => None,
         };
         let each = weights.values.len() / units;
-        let mut store = IntStore { clamp: factors::clamp(super::activation(activation)?, y), ..IntStore::default() };
+        let mut store =
+            IntStore { clamp: factors::clamp(super::activation(activation)?, y), ..IntStore::default() };
         for unit in 0..units {
-            let own = || {
-                (0..each).map(move |i| match order {
-                    Order::UnitFirst => unit * each + i,
-                    Order::UnitLast => i * units + unit,
-                })
+            let at = |i: usize| match order {
+                Order::UnitFirst => unit * each + i,
+                Order::UnitLast => i * units + unit,
             };
-            let own = || own().map(|at| weights.values[at]);
+            let own = || (0..each).map(|i| weights.values[at(i)]);
             let scale = if weights.scales.len() == 1 { weights.scales[0] } else { weights.scales[unit] };
             let Scale { scale: input, zero } = x;
-            let requant = factor(input, scale, y.scale).map_err(|e| unit_error(unit, e))?;
+            let requant = factors::weighted(input, scale, y.scale).map_err(|e| unit_error(unit, e))?;
             let bias = bias.as_ref().map_or(0, |bias| i64::from(bias[unit]));
             let bias = factors::folded_bias(bias, zero, own()).map_err(|e| unit_error(unit, e))?;
             factors::prove_accumulator(bias, own(), requant).map_err(|e| unit_error(unit, e))?;
@@ -207,7 +212,10 @@ impl Weights {
     fn axes(&self) -> Result<[u16; 4]> {
         let axes: Option<Vec<u16>> = self.shape.iter().map(|&n| u16::try_from(n).ok()).collect();
         axes.and_then(|axes| axes.try_into().ok()).ok_or_else(|| {
-            Error::new(format!("weights of shape {} are no four extents below 65536", super::extents(&self.shape)))
+            Error::new(format!(
+                "weights of shape {} are no four extents below 65536",
+                super::extents(&self.shape)
+            ))
         })
     }
 }

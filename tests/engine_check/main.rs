@@ -1,5 +1,7 @@
 //! One legal graph, and what is wrong once one thing of it is changed.
 
+mod operators;
+
 use zipnet::ir::*;
 
 /// A graph that owns its parts, so that a test may spoil them.
