@@ -379,10 +379,11 @@ impl Graph<'_, Int> {
             let divided =
                 matches!(node.op, Op::Mean { .. }) && 0 <= factor.multiplier && factor.multiplier < 1 << 30;
             let mantissa = if divided { 1 << 30 } else { factor.multiplier };
+            let packs = data.packing.packs_factors();
             let legal =
-                if packed { factor.is_packed() } else { Requant::new(mantissa, factor.shift).is_legal() };
+                if packs { factor.is_packed() } else { Requant::new(mantissa, factor.shift).is_legal() };
             if !legal {
-                return Err(if packed { Fault::Packing } else { Fault::Requant });
+                return Err(if packs { Fault::Packing } else { Fault::Requant });
             }
             j += 1;
         }

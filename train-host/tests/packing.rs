@@ -3,9 +3,10 @@
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use train_host::export::{Target, pack};
+use train_host::export::{Target, for_host, pack};
 use train_host::graph::{IntStore, Net};
 use train_host::plan::plan;
+use zipnet::Cpu;
 use zipnet::ir::{
     Bias, Clamp, Conv2d, Dense, DepthwiseConv2d, Int, IntTensor, Op, Operands, Packing, Padding, Requant,
     Shape, TensorId, Window,
@@ -94,12 +95,35 @@ fn same(mut net: Net<Int>, numbers: &mut Numbers) -> Result<Packing, TestCaseErr
     Ok(net.nodes[0].store.packing)
 }
 
+/// Whether a net gives the bytes that it gives in plain order on the portable kernels, packed for this host and not, on
+/// every instruction set there is; how it was packed.
+fn same_on_host(mut net: Net<Int>, numbers: &mut Numbers) -> Result<Packing, TestCaseError> {
+    let inputs = numbers.int8s(2 * net.input_shape().len());
+    plan(&mut net).expect("plans");
+    let portable = Cpu::all().last().expect("the portable one");
+    let want = net.run_on(portable, &inputs).expect("runs");
+    let packed = for_host(&net).expect("packs");
+    for cpu in Cpu::all() {
+        for net in [&net, &packed] {
+            prop_assert_eq!(net.run_on(cpu, &inputs).expect("runs"), &want[..], "{}", cpu.name());
+        }
+    }
+    Ok(packed.nodes[0].store.packing)
+}
+
 /// Holds `same` against random operators, each of which must come out in one of `packings` but for one in ten.
 fn hold(packings: &[Packing], cases: u32, strategy: impl Strategy<Value = (Op, Shape, u64)>) {
     let mut runner = TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });
     let plain = std::cell::Cell::new(0);
     let property = |(op, shape, seed): (Op, Shape, u64)| {
         let mut numbers = Numbers(seed);
+        let fours = same_on_host(net(op, shape, &mut numbers), &mut numbers)?;
+        let wanted = match op {
+            Op::DepthwiseConv2d(_) => Packing::FoursDepthwise,
+            Op::Add(_) => fours, // proved possible or not
+            _ => Packing::Fours,
+        };
+        prop_assert_eq!(fours, wanted);
         let packing = same(net(op, shape, &mut numbers), &mut numbers)?;
         if !packings.contains(&packing) {
             prop_assert_eq!(packing, Packing::Plain);

@@ -20,7 +20,7 @@ use super::Isa;
 use super::packed::{Eights, Linear, Quads, Taps};
 
 /// The token; this module exists only where the CPU has the instructions.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Armv7em;
 
 impl Isa for Armv7em {

@@ -21,9 +21,11 @@
 //!
 //! gives what [`requantise`](crate::fixed::requantise) gives, for `e` from 2 to 31.
 
+mod fours;
 mod joined;
 mod lanes;
 
+pub use fours::{Bordered, FourTaps, Fours};
 pub use joined::Joined;
 pub use lanes::{Chunk, Lanes};
 
@@ -58,6 +60,14 @@ pub enum Packing {
     /// Add of two inputs of one shape: the three biases `[a, b, c]` are such that the sum is
     /// `clamp((256 a x0 >> 16) + (256 b x1 >> 16) + c) >> 21`, which export has tried for all pairs of inputs.
     DspAdd,
+    /// Conv2d or Dense by fours: `[group][block of 16 units][run][four elements][16 units][4]`. Runs are filled up to
+    /// whole fours with zeros, blocks to whole sixteens. Factors are `[group][block][16]`, plain ones; biases
+    /// `[2][pixel or once][group][block][16]`: as they are, then less 128 times the sum of the unit's weights, for CPUs
+    /// that multiply elements with 128 added. See [`Fours`].
+    Fours,
+    /// Depthwise convolution by fours: `[block of 64 lanes][four taps][64 lanes][4]`, factors `[block][64]`, plain ones,
+    /// biases `[2][block][64]` as before. See [`FourTaps`] for the order of lanes.
+    FoursDepthwise,
 }
 
 /// Numbers of elements that a packed node has.
@@ -75,11 +85,16 @@ pub struct Packed {
 
 impl Packing {
     /// Number of variants.
-    pub const COUNT: usize = 7;
+    pub const COUNT: usize = 9;
 
     /// The variant's number.
     pub const fn at(self) -> usize {
         self as usize
+    }
+
+    /// Whether factors have the packed form.
+    pub const fn packs_factors(self) -> bool {
+        !matches!(self, Packing::Plain | Packing::Fours | Packing::FoursDepthwise)
     }
 
     /// What a packed `op` over `x` into `y` has; `None` where this is no packing for it, and for [`Packing::Plain`].
@@ -108,11 +123,40 @@ impl Packing {
                 let weights = record * x.c as usize;
                 Some(Packed { weights, bias: 0, requant: 0, scratch: joined.scratch() })
             }
+            (Packing::Fours, Op::Conv2d(conv)) => match Fours::conv2d(conv, x) {
+                Some(fours) => {
+                    let once = !matches!(conv.bias, Bias::Unit);
+                    Some(fours_of(&fours, if once { 1 } else { y.h as usize * y.w as usize }))
+                }
+                None => None,
+            },
+            (Packing::Fours, Op::Dense(dense)) => Some(fours_of(&Fours::dense(dense, x), 1)),
+            (Packing::FoursDepthwise, Op::DepthwiseConv2d(conv)) => {
+                let Some(taps) = FourTaps::new(conv, x) else { return None };
+                let lanes = taps.blocks() * FourTaps::LANES;
+                Some(Packed {
+                    weights: 4 * lanes * taps.quads(),
+                    bias: 2 * lanes,
+                    requant: lanes,
+                    scratch: taps.image.scratch(),
+                })
+            }
             (Packing::DspAdd, Op::Add(Operands::Equal)) => {
                 Some(Packed { weights: 0, bias: 3, requant: 0, scratch: 0 })
             }
             _ => None,
         }
+    }
+}
+
+/// Units by fours with biases for so many pixels.
+const fn fours_of(fours: &Fours, pixels: usize) -> Packed {
+    let units = fours.groups * fours.blocks() * Fours::UNITS;
+    Packed {
+        weights: fours.groups * fours.weights(),
+        bias: 2 * pixels * units,
+        requant: units,
+        scratch: fours.image.scratch(),
     }
 }
 

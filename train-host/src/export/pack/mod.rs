@@ -5,6 +5,7 @@
 mod add;
 mod depthwise;
 mod dual;
+mod fours;
 
 use clap::ValueEnum;
 use zipnet::ir::{Int, Op, Operands, Packing, Scratch};
@@ -42,22 +43,59 @@ pub fn pack(net: &mut Net<Int>, target: Target) -> Result<usize> {
     plan(net)
 }
 
+/// The net as hosts run it fastest. Such a packing lives in memory only: no table holds it.
+///
+/// # Errors
+/// As [`plan`].
+pub fn for_host(net: &Net<Int>) -> Result<Net<Int>> {
+    let mut net = net.clone();
+    for i in 0..net.nodes.len() {
+        if net.nodes[i].store.packing == Packing::Plain
+            && let Some(store) = by_fours(&net, i).and_then(|store| with_scratch(&net, i, store))
+        {
+            net.nodes[i].store = store;
+        }
+    }
+    plan(&mut net)?;
+    Ok(net)
+}
+
+/// A node's numbers packed for dot-product instructions.
+fn by_fours(net: &Net<Int>, i: usize) -> Option<IntStore> {
+    let node = &net.nodes[i];
+    let x = net.shape(node.inputs[0]);
+    match &node.op {
+        Op::Conv2d(conv) => fours::conv2d(conv, x, &node.store),
+        Op::DepthwiseConv2d(conv) => fours::depthwise(conv, x, &node.store),
+        Op::Dense(dense) => Some(fours::dense(dense, x, &node.store)),
+        Op::Add(Operands::Equal) => add::linear(zeros(net, i), &node.store, 256),
+        _ => None,
+    }
+}
+
+/// A node's packed numbers with the scratch they ask for.
+fn with_scratch(net: &Net<Int>, i: usize, store: IntStore) -> Option<IntStore> {
+    let node = &net.nodes[i];
+    let lengths = store.packing.lengths(&node.op, net.shape(node.inputs[0]), net.shape(node.output))?;
+    Some(IntStore { scratch: Scratch { offset: 0, len: lengths.scratch as u32 }, ..store })
+}
+
+/// Zero points of both operands of an addition, and of the sum.
+fn zeros(net: &Net<Int>, i: usize) -> [i8; 3] {
+    let node = &net.nodes[i];
+    [node.inputs[0], node.inputs[1], node.output].map(|id| net.tensors[id.at()].meta.zero)
+}
+
 /// A node's numbers packed for the DSP instructions.
 fn packed(net: &Net<Int>, i: usize) -> Option<IntStore> {
     let node = &net.nodes[i];
-    let (x, y) = (net.shape(node.inputs[0]), net.shape(node.output));
-    let mut store = match &node.op {
+    let x = net.shape(node.inputs[0]);
+    let store = match &node.op {
         Op::Conv2d(conv) => dual::quads(conv, x, &node.store)?,
         Op::DepthwiseConv2d(conv) => depthwise::records(conv, x, &node.store)?,
         Op::Dense(dense) => dual::eights(dense, &node.store)?,
-        Op::Add(Operands::Equal) => {
-            let zero = |id| net.tensors[usize::from(id)].meta.zero;
-            let zeros = [zero(node.inputs[0].0), zero(node.inputs[1].0), zero(node.output.0)];
-            add::linear(zeros, &node.store)?
-        }
+        Op::Add(Operands::Equal) => add::linear(zeros(net, i), &node.store, 1)?,
         _ => return None,
     };
-    let lengths = store.packing.lengths(&node.op, x, y)?;
-    store.scratch = Scratch { offset: 0, len: lengths.scratch as u32 };
-    Some(store)
+    with_scratch(net, i, store)
 }
