@@ -1,6 +1,6 @@
 //! Convolution and matrix times vector, sixteen units at a time.
 
-use super::{biases, lay};
+use super::{biases, lay, spread};
 use crate::arch::fours::Sixteens;
 use crate::arch::{Isa, run};
 use crate::ir::{Bias, Conv2d, Dense, Fours, IntData};
@@ -50,11 +50,7 @@ fn groups<I: Isa>(
 ) {
     lay::<I>(&fours.image, x, scratch);
     let mut places = [0; Fours::MOST];
-    let columns = fours.runs[1];
-    for (i, place) in places.iter_mut().enumerate() {
-        let (row, column) = (i.checked_div(columns).unwrap_or(0), i.checked_rem(columns).unwrap_or(0));
-        *place = row * fours.run_steps[0] + column * fours.run_steps[1];
-    }
+    let places = spread(&mut places, fours.runs, fours.run_steps);
     let each = Fours::UNITS * fours.blocks();
     let bias = biases::<I>(data.bias);
     let y_step = fours.groups * fours.units;
@@ -65,7 +61,7 @@ fn groups<I: Isa>(
             bias: bias.get(group * each..).unwrap_or_default(),
             bias_step: if bias_of_pixel { each * fours.groups } else { 0 },
             units: fours.units,
-            runs: run(&places, 0, fours.runs[0] * columns),
+            runs: places,
             quads: fours.quads(),
             grid,
             steps: fours.image.steps,

@@ -3,7 +3,7 @@
 //! A lane is a channel. Where a pixel has so few channels that several pixels fit 64 lanes, and neighbouring outputs see
 //! neighbouring pixels, a row of outputs is one long pixel whose weights repeat.
 
-use super::{biases, lay};
+use super::{biases, lay, spread};
 use crate::arch::fours::Lanes;
 use crate::arch::{Isa, run};
 use crate::ir::{DepthwiseConv2d, FourTaps, IntData};
@@ -22,11 +22,7 @@ pub(crate) fn depthwise_conv2d<I: Isa>(
     let Some(taps) = FourTaps::new(conv, x.shape) else { return };
     lay::<I>(&taps.image, x, scratch);
     let mut places = [0; FourTaps::MOST];
-    let [rows, columns] = taps.kernel;
-    for (i, place) in places.iter_mut().enumerate().take(rows * columns) {
-        let (row, column) = (i.checked_div(columns).unwrap_or(0), i.checked_rem(columns).unwrap_or(0));
-        *place = row * taps.tap_steps[0] + column * taps.tap_steps[1];
-    }
+    spread(&mut places, taps.kernel, taps.tap_steps);
     let [height, width] = [y.shape.h, y.shape.w].map(usize::from);
     let repeated = taps.pixels > 1;
     let (grid, channels) =

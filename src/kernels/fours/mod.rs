@@ -44,3 +44,14 @@ fn biases<I: Isa>(both: &[i32]) -> &[i32] {
     let half = both.len() / 2;
     run(both, if I::OFFSET == 0 { 0 } else { half }, half)
 }
+
+/// Distances of the places of a grid, row after row.
+fn spread(places: &mut [usize], [rows, columns]: [usize; 2], steps: [usize; 2]) -> &[usize] {
+    let mut rest = places.iter_mut();
+    for row in 0..rows {
+        for (column, place) in rest.by_ref().take(columns).enumerate() {
+            *place = row * steps[0] + column * steps[1];
+        }
+    }
+    run(places, 0, rows * columns)
+}

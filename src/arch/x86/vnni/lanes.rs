@@ -34,8 +34,12 @@ pub(in super::super) unsafe fn lanes(l: &Lanes<'_>, x: &[i8], y: &mut [i8]) {
                             values[i] = factors[i].apply(sums[i], &requant[i]);
                         }
                         let live = (l.channels - 64 * block).min(64);
-                        let mask = u64::MAX >> (64 - live);
-                        _mm512_mask_storeu_epi8(to.add(64 * block), mask, narrow.four(values));
+                        let bytes = narrow.four(values);
+                        if live == 64 {
+                            _mm512_storeu_si512(to.add(64 * block).cast(), bytes);
+                        } else {
+                            _mm512_mask_storeu_epi8(to.add(64 * block), u64::MAX >> (64 - live), bytes);
+                        }
                     }
                     to = to.add(l.channels);
                 }

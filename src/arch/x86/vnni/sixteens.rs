@@ -60,9 +60,17 @@ unsafe fn pixels<const B: usize>(s: &Sixteens<'_>, block: usize, x: &[i8], y: &m
                 let first = factors[0].apply(sums[i][0], &requant[0]);
                 if B == 2 {
                     let bytes = narrow.two(first, factors[B - 1].apply(sums[i][B - 1], &requant[B - 1]));
-                    _mm256_mask_storeu_epi8(to, mask, bytes);
+                    if live == 32 {
+                        _mm256_storeu_si256(to.cast(), bytes);
+                    } else {
+                        _mm256_mask_storeu_epi8(to, mask, bytes);
+                    }
                 } else {
-                    _mm_mask_storeu_epi8(to, mask as u16, narrow.one(first));
+                    if live == 16 {
+                        _mm_storeu_si128(to.cast(), narrow.one(first));
+                    } else {
+                        _mm_mask_storeu_epi8(to, mask as u16, narrow.one(first));
+                    }
                 }
                 i += 1;
             }
