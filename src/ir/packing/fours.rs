@@ -33,9 +33,12 @@ impl Bordered {
         }
     }
 
-    /// Bytes of scratch.
+    /// What the address is a multiple of.
+    pub const ALIGN: usize = 64;
+
+    /// Bytes of scratch, wherever it begins.
     pub const fn scratch(&self) -> usize {
-        self.len + SLACK
+        self.len + SLACK + Self::ALIGN
     }
 }
 

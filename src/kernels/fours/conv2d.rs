@@ -48,7 +48,7 @@ fn groups<I: Isa>(
     y: Output<'_>,
     scratch: &mut [i8],
 ) {
-    lay::<I>(&fours.image, x, scratch);
+    let image = lay::<I>(&fours.image, x, scratch);
     let mut places = [0; Fours::MOST];
     let places = spread(&mut places, fours.runs, fours.run_steps);
     let each = Fours::UNITS * fours.blocks();
@@ -68,7 +68,7 @@ fn groups<I: Isa>(
             y_step,
             store: y.store(data.clamp),
         };
-        let x = scratch.get(group * fours.channels..).unwrap_or_default();
+        let x = image.get(group * fours.channels..).unwrap_or_default();
         isa.sixteens(&sixteens, x, y.data.get_mut(group * fours.units..).unwrap_or_default());
     }
 }

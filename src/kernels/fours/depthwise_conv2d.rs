@@ -20,7 +20,7 @@ pub(crate) fn depthwise_conv2d<I: Isa>(
     scratch: &mut [i8],
 ) {
     let Some(taps) = FourTaps::new(conv, x.shape) else { return };
-    lay::<I>(&taps.image, x, scratch);
+    let image = lay::<I>(&taps.image, x, scratch);
     let mut places = [0; FourTaps::MOST];
     spread(&mut places, taps.kernel, taps.tap_steps);
     let [height, width] = [y.shape.h, y.shape.w].map(usize::from);
@@ -38,5 +38,5 @@ pub(crate) fn depthwise_conv2d<I: Isa>(
         steps: taps.image.steps,
         store: y.store(data.clamp),
     };
-    isa.lanes(&lanes, scratch, y.data);
+    isa.lanes(&lanes, image, y.data);
 }

@@ -16,9 +16,11 @@ use super::Input;
 use crate::arch::{Isa, run};
 use crate::ir::Bordered;
 
-/// Copies `x` into `to` with its border, each element with the offset of the instruction set added. Where there is
-/// no border rows lie on end and are copied as one.
-fn lay<I: Isa>(image: &Bordered, x: Input<'_>, to: &mut [i8]) {
+/// Copies `x` into scratch with its border, each element with the offset of the instruction set added, from an address on
+/// that a register's loads like. Where there is no border rows lie on end and are copied as one.
+fn lay<'s, I: Isa>(image: &Bordered, x: Input<'_>, scratch: &'s mut [i8]) -> &'s [i8] {
+    let from = scratch.as_ptr().align_offset(Bordered::ALIGN);
+    let Some(to) = scratch.get_mut(from..) else { return &[] };
     let row = usize::from(x.shape.w) * usize::from(x.shape.c);
     let rows = if image.pitch == row { 1 } else { usize::from(x.shape.h) };
     let row = if rows == 1 { x.data.len() } else { row };
@@ -31,6 +33,7 @@ fn lay<I: Isa>(image: &Bordered, x: Input<'_>, to: &mut [i8]) {
             *to = flipped::<I>(x);
         }
     }
+    to
 }
 
 /// An element as the instruction set reads it: 128 more is the sign bit turned over.

@@ -5,6 +5,9 @@
 //! so both are `floor((p + 2^30 + 2^(30+e) - 2^31 (v < 0)) / 2^(31+e))`. `p < 0` serves for `v < 0`: they differ only where
 //! `v` is 0, and with `e >= 1` that 0 becomes 0 either way.
 //!
+//! What `v < 0` decides is a tie below zero. Where an activation raises all that is not positive to the zero point, as
+//! ReLU does, it decides nothing and is left out.
+//!
 //! Products have 64 bits, so the even and the odd lanes are done apart.
 
 use crate::arch::Store;
@@ -49,17 +52,17 @@ impl Factors {
         Self { multiplier: [multiplier, _mm512_srli_epi64::<32>(multiplier)], round, shift, regular }
     }
 
-    /// Sixteen accumulators requantised; `q` are the factors again, for those that are not regular.
+    /// Sixteen accumulators requantised, ties as `TIES` tells; `q` are the factors again, for those that are not regular.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-    pub(super) fn apply(&self, acc: __m512i, q: &[Requant; 16]) -> __m512i {
+    pub(super) fn apply<const TIES: bool>(&self, acc: __m512i, q: &[Requant; 16]) -> __m512i {
         if !self.regular {
             return one_by_one(acc, q);
         }
         let even = _mm512_mul_epi32(acc, self.multiplier[0]);
         let odd = _mm512_mul_epi32(_mm512_srli_epi64::<32>(acc), self.multiplier[1]);
-        let even = _mm512_srav_epi64(rounded(even, self.round[0]), self.shift[0]);
-        let odd = _mm512_srav_epi64(rounded(odd, self.round[1]), self.shift[1]);
+        let even = _mm512_srav_epi64(rounded::<TIES>(even, self.round[0]), self.shift[0]);
+        let odd = _mm512_srav_epi64(rounded::<TIES>(odd, self.round[1]), self.shift[1]);
         _mm512_mask_blend_epi32(0xaaaa, even, odd)
     }
 }
@@ -67,9 +70,12 @@ impl Factors {
 /// A product and what rounds it.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-fn rounded(product: __m512i, round: __m512i) -> __m512i {
-    let negative = _mm512_movepi64_mask(product);
+fn rounded<const TIES: bool>(product: __m512i, round: __m512i) -> __m512i {
     let sum = _mm512_add_epi64(product, round);
+    if !TIES {
+        return sum;
+    }
+    let negative = _mm512_movepi64_mask(product);
     _mm512_mask_sub_epi64(sum, negative, sum, _mm512_set1_epi64(1 << 31))
 }
 
@@ -86,6 +92,11 @@ fn one_by_one(acc: __m512i, q: &[Requant; 16]) -> __m512i {
     }
     // SAFETY: as above.
     unsafe { _mm512_loadu_si512(lanes.as_ptr().cast()) }
+}
+
+/// Whether ties below zero show in the outputs.
+pub(super) fn ties(store: Store) -> bool {
+    store.clamp.low < store.zero
 }
 
 /// Zero point and bounds of outputs.
@@ -117,16 +128,6 @@ impl Narrow {
         _mm_min_epi8(_mm_max_epi8(bytes, low), high)
     }
 
-    /// Twice sixteen values as int8.
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-    pub(super) fn two(&self, a: __m512i, b: __m512i) -> __m256i {
-        let low = _mm512_castsi256_si512(_mm512_cvtsepi32_epi16(a));
-        let wide = _mm512_inserti64x4::<1>(low, _mm512_cvtsepi32_epi16(b));
-        let bytes = _mm512_cvtsepi16_epi8(_mm512_adds_epi16(wide, self.zero));
-        _mm256_min_epi8(_mm256_max_epi8(bytes, self.low), self.high)
-    }
-
     /// 64 values as int8, those of a lane of 128 bits next to each other: the order that interleaving bytes leaves.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
@@ -136,5 +137,13 @@ impl Narrow {
         let bytes = _mm512_packs_epi16(low, high);
         let (low, high) = (_mm512_broadcast_i64x4(self.low), _mm512_broadcast_i64x4(self.high));
         _mm512_min_epi8(_mm512_max_epi8(bytes, low), high)
+    }
+
+    /// Four times sixteen values as int8, in order.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+    pub(super) fn four_in_order(&self, values: [__m512i; 4]) -> __m512i {
+        let order = _mm512_set_epi32(15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0);
+        _mm512_permutexvar_epi32(order, self.four(values))
     }
 }

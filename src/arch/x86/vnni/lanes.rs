@@ -1,7 +1,7 @@
 //! Depthwise convolution, 64 lanes at a time: the bytes of four taps are interleaved, so that a lane's four elements
 //! meet its four weights in one instruction.
 
-use super::factors::{Factors, Narrow};
+use super::factors::{Factors, Narrow, ties};
 use crate::arch::fours::Lanes;
 use crate::ir::Requant;
 use core::arch::x86_64::*;
@@ -12,6 +12,17 @@ use core::arch::x86_64::*;
 /// `l.fits(x.len(), y.len())`.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 pub(in super::super) unsafe fn lanes(l: &Lanes<'_>, x: &[i8], y: &mut [i8]) {
+    // SAFETY: the caller's promise.
+    unsafe { if ties(l.store) { blocks::<true>(l, x, y) } else { blocks::<false>(l, x, y) } }
+}
+
+/// All of them, ties as `TIES` tells.
+///
+/// # Safety
+/// As for [`lanes`].
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+unsafe fn blocks<const TIES: bool>(l: &Lanes<'_>, x: &[i8], y: &mut [i8]) {
     let narrow = Narrow::new(l.store);
     let kinds = if l.repeated { 1 } else { l.blocks() };
     for place in 0..kinds {
@@ -31,7 +42,7 @@ pub(in super::super) unsafe fn lanes(l: &Lanes<'_>, x: &[i8], y: &mut [i8]) {
                         let sums = window_sums(l.taps, window.add(64 * block), weights, bias);
                         let mut values = sums;
                         for i in 0..4 {
-                            values[i] = factors[i].apply(sums[i], &requant[i]);
+                            values[i] = factors[i].apply::<TIES>(sums[i], &requant[i]);
                         }
                         let live = (l.channels - 64 * block).min(64);
                         let bytes = narrow.four(values);

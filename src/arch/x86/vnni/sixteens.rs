@@ -1,7 +1,7 @@
 //! Convolution and matrix times vector: tiles of `P` pixels times `B` blocks of sixteen units, all their sums in
 //! registers. Four elements of a pixel, repeated over a register, meet four weights of each of sixteen units.
 
-use super::factors::{Factors, Narrow};
+use super::factors::{Factors, Narrow, ties};
 use crate::arch::fours::Sixteens;
 use crate::ir::Requant;
 use core::arch::x86_64::*;
@@ -12,16 +12,19 @@ use core::arch::x86_64::*;
 /// `s.fits(x.len(), y.len())`.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 pub(in super::super) unsafe fn sixteens(s: &Sixteens<'_>, x: &[i8], y: &mut [i8]) {
-    let mut block = 0;
     let blocks = s.units.div_ceil(16);
+    let ties = ties(s.store);
+    let mut block = 0;
     // SAFETY: the caller's promise; blocks stay below `blocks`.
     unsafe {
-        while block + 2 <= blocks {
-            pixels::<2>(s, block, x, y);
+        while block < blocks {
+            match (block + 1 < blocks, ties) {
+                (true, true) => pixels::<2, true>(s, block, x, y),
+                (true, false) => pixels::<2, false>(s, block, x, y),
+                (false, true) => pixels::<1, true>(s, block, x, y),
+                (false, false) => pixels::<1, false>(s, block, x, y),
+            }
             block += 2;
-        }
-        if block < blocks {
-            pixels::<1>(s, block, x, y);
         }
     }
 }
@@ -32,63 +35,125 @@ pub(in super::super) unsafe fn sixteens(s: &Sixteens<'_>, x: &[i8], y: &mut [i8]
 /// `s.fits(x.len(), y.len())`, and there are so many blocks.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-unsafe fn pixels<const B: usize>(s: &Sixteens<'_>, block: usize, x: &[i8], y: &mut [i8]) {
-    let requant: &[[Requant; 16]; B] = match s.requant.as_chunks().0[block..].first_chunk() {
-        Some(requant) => requant,
-        None => return,
-    };
+unsafe fn pixels<const B: usize, const TIES: bool>(s: &Sixteens<'_>, block: usize, x: &[i8], y: &mut [i8]) {
+    let Some(requant) = s.requant.as_chunks().0[block..].first_chunk() else { return };
     let mut factors = [Factors::new(&requant[0]); B];
-    if B == 2 {
-        factors[B - 1] = Factors::new(&requant[B - 1]);
+    for (factors, requant) in factors.iter_mut().zip(requant) {
+        *factors = Factors::new(requant);
     }
-    let narrow = Narrow::new(s.store);
-    let live = (s.units - 16 * block).min(16 * B);
-    let mask = ((1u64 << live) - 1) as u32;
+    let out = Out::<B, TIES> {
+        requant,
+        factors,
+        narrow: Narrow::new(s.store),
+        live: (s.units - 16 * block).min(16 * B),
+        step: s.y_step,
+    };
     let count = s.grid[0] * s.grid[1];
     let mut at = Walk { column: 0, row: 0, x: 0, s };
     let mut pixel = 0;
-    // SAFETY: `fits` holds, so every pixel's windows, biases and outputs lie within; a mask keeps outputs to those of
-    // live units.
+    // SAFETY: `fits` holds, so every pixel's windows, biases and live outputs lie within.
     unsafe {
         let weights = s.weights.as_ptr().add(block * s.block());
         let bias = s.bias.as_ptr().add(16 * block);
         let y = y.as_mut_ptr().add(16 * block);
-        let finish = |pixel: usize, sums: &[[__m512i; B]]| {
-            let mut i = 0;
-            while i < sums.len() {
-                let to = y.add((pixel + i) * s.y_step);
-                let first = factors[0].apply(sums[i][0], &requant[0]);
-                if B == 2 {
-                    let bytes = narrow.two(first, factors[B - 1].apply(sums[i][B - 1], &requant[B - 1]));
-                    if live == 32 {
-                        _mm256_storeu_si256(to.cast(), bytes);
-                    } else {
-                        _mm256_mask_storeu_epi8(to, mask, bytes);
-                    }
-                } else {
-                    if live == 16 {
-                        _mm_storeu_si128(to.cast(), narrow.one(first));
-                    } else {
-                        _mm_mask_storeu_epi8(to, mask as u16, narrow.one(first));
-                    }
-                }
-                i += 1;
-            }
-        };
         while pixel + 8 <= count {
             let windows = at.next::<8>(x.as_ptr());
-            finish(pixel, &tile::<8, B>(s, windows, weights, bias.add(pixel * s.bias_step)));
+            let sums = tile::<8, B>(s, windows, weights, bias.add(pixel * s.bias_step));
+            out.many(&sums, y.add(pixel * s.y_step));
             pixel += 8;
         }
         while pixel + 4 <= count {
             let windows = at.next::<4>(x.as_ptr());
-            finish(pixel, &tile::<4, B>(s, windows, weights, bias.add(pixel * s.bias_step)));
+            let sums = tile::<4, B>(s, windows, weights, bias.add(pixel * s.bias_step));
+            out.many(&sums, y.add(pixel * s.y_step));
             pixel += 4;
         }
         while pixel < count {
             let windows = at.next::<1>(x.as_ptr());
-            finish(pixel, &[alone::<B>(s, windows[0], weights, bias.add(pixel * s.bias_step))]);
+            let sums = alone::<B>(s, windows[0], weights, bias.add(pixel * s.bias_step));
+            out.one(&sums, y.add(pixel * s.y_step));
             pixel += 1;
+        }
+    }
+}
+
+/// What makes outputs of sums.
+struct Out<'a, const B: usize, const TIES: bool> {
+    requant: &'a [[Requant; 16]; B],
+    factors: [Factors; B],
+    narrow: Narrow,
+    /// Outputs of a pixel that are units.
+    live: usize,
+    /// From a pixel to the next.
+    step: usize,
+}
+
+impl<const B: usize, const TIES: bool> Out<'_, B, TIES> {
+    /// A multiple of four pixels.
+    ///
+    /// # Safety
+    /// `y` is where the first pixel's live outputs go, and within the outputs with all others.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+    unsafe fn many<const P: usize>(&self, sums: &[[__m512i; B]; P], y: *mut i8) {
+        let at_once = 4 / B;
+        for p in (0..P).step_by(at_once) {
+            let mut values = [_mm512_setzero_si512(); 4];
+            for (i, value) in values.iter_mut().enumerate() {
+                let (pixel, b) = (p + i / B, i % B);
+                *value = self.factors[b].apply::<TIES>(sums[pixel][b], &self.requant[b]);
+            }
+            let bytes = self.narrow.four_in_order(values);
+            // SAFETY: the caller's promise.
+            unsafe {
+                let to = y.add(p * self.step);
+                if self.step == 16 * B && self.live == 16 * B {
+                    _mm512_storeu_si512(to.cast(), bytes);
+                    continue;
+                }
+                let parts = [
+                    _mm512_castsi512_si128(bytes),
+                    _mm512_extracti32x4_epi32::<1>(bytes),
+                    _mm512_extracti32x4_epi32::<2>(bytes),
+                    _mm512_extracti32x4_epi32::<3>(bytes),
+                ];
+                for (i, part) in parts.into_iter().enumerate() {
+                    self.put(part, i % B, to.add(i / B * self.step));
+                }
+            }
+        }
+    }
+
+    /// One pixel.
+    ///
+    /// # Safety
+    /// `y` is where its live outputs go.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+    unsafe fn one(&self, sums: &[__m512i; B], y: *mut i8) {
+        for b in 0..B {
+            let values = self.factors[b].apply::<TIES>(sums[b], &self.requant[b]);
+            // SAFETY: the caller's promise.
+            unsafe { self.put(self.narrow.one(values), b, y) }
+        }
+    }
+
+    /// Block `b` of a pixel, as far as it is live. A store under a mask takes as long as many without.
+    ///
+    /// # Safety
+    /// `y` is where the pixel's live outputs go.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+    unsafe fn put(&self, bytes: __m128i, b: usize, y: *mut i8) {
+        // SAFETY: the caller's promise; a mask keeps to what is live.
+        unsafe {
+            let y = y.add(16 * b);
+            if self.live >= 16 * (b + 1) {
+                _mm_storeu_si128(y.cast(), bytes);
+            } else {
+                let mask = (1u32 << (self.live - 16 * b)) - 1;
+                _mm_mask_storeu_epi8(y, mask as u16, bytes);
+            }
         }
     }
 }

@@ -18,7 +18,7 @@ pub(in super::super) fn store(acc: &[i32], requant: &[Requant], store: Store, y:
         // SAFETY: sixteen i32 are one register, sixteen int8 a quarter of one.
         unsafe {
             let acc = _mm512_loadu_si512(acc.as_ptr().cast());
-            let value = Factors::new(requant).apply(acc, requant);
+            let value = Factors::new(requant).apply::<true>(acc, requant);
             _mm_storeu_si128(y.as_mut_ptr().cast(), narrow.one(value));
         }
     }
@@ -45,7 +45,7 @@ pub(in super::super) fn add(y: &mut [i8], x: Option<&[i8]>, sum: &Sum) {
             let held = _mm_loadu_si128(y.as_ptr().cast());
             let other = others.map_or(held, |(x, _)| _mm_loadu_si128(x[i].as_ptr().cast()));
             let acc = _mm512_add_epi32(raised(held, zero, factor), raised(other, other_zero, other_factor));
-            _mm_storeu_si128(y.as_mut_ptr().cast(), narrow.one(whole.apply(acc, &last)));
+            _mm_storeu_si128(y.as_mut_ptr().cast(), narrow.one(whole.apply::<true>(acc, &last)));
         }
     }
     Scalar.add(rest, others.map(|(_, x)| x), sum);
