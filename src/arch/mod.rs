@@ -167,20 +167,16 @@ pub(crate) trait Isa: Copy {
         }
     }
 
-    /// `acc[c] += x[c]`: one tap of an average. Both have one length, at most [`LANES`].
+    /// `acc[c] += sum over i < count of x[i * step + c]`: a row of taps of an average. At most [`LANES`] sums.
     #[inline(always)]
-    fn sum(self, acc: &mut [i32], x: &[i8]) {
-        for (acc, &x) in acc.iter_mut().zip(x) {
-            *acc = acc.wrapping_add(i32::from(x));
-        }
+    fn sum(self, acc: &mut [i32], x: &[i8], step: usize, count: usize) {
+        sum(acc, x, step, count);
     }
 
-    /// `acc[c] = max(acc[c], x[c])`: one tap of a maximum. Both have one length, at most [`LANES`].
+    /// `acc[c] = max(acc[c], x[i * step + c])` for `i < count`: a row of taps of a maximum, as before.
     #[inline(always)]
-    fn max(self, acc: &mut [i8], x: &[i8]) {
-        for (acc, &x) in acc.iter_mut().zip(x) {
-            *acc = x.max(*acc);
-        }
+    fn max(self, acc: &mut [i8], x: &[i8], step: usize, count: usize) {
+        max(acc, x, step, count);
     }
 
     /// `y[c] = requantise(acc[c])` for consecutive channels, as many as `y` and `requant` both have.
@@ -321,6 +317,26 @@ fn by_quads<I: Isa, const P: usize>(
         isa.dot(&mut acc, x, &w, 0);
         isa.finish(matrix, unit, units.end, &acc, y);
         unit += QUAD;
+    }
+}
+
+/// The portable [`Isa::sum`].
+#[inline(always)]
+fn sum(acc: &mut [i32], x: &[i8], step: usize, count: usize) {
+    for i in 0..count {
+        for (acc, &x) in acc.iter_mut().zip(x.get(i * step..).unwrap_or_default()) {
+            *acc = acc.wrapping_add(x.into());
+        }
+    }
+}
+
+/// The portable [`Isa::max`].
+#[inline(always)]
+fn max(acc: &mut [i8], x: &[i8], step: usize, count: usize) {
+    for i in 0..count {
+        for (acc, &x) in acc.iter_mut().zip(x.get(i * step..).unwrap_or_default()) {
+            *acc = x.max(*acc);
+        }
     }
 }
 

@@ -9,17 +9,27 @@
 //! and zero point, so that the zero point drops out; the mean rounds to nearest, ties away from zero.
 //!
 //! Tricks:
-//! 1. Blocks of neighbouring channels, which lie side by side: a tap is a run.
+//! 1. Blocks of neighbouring channels, which lie side by side: a tap is a run, and a row of taps is such runs at even
+//!    distances.
 
 use super::{Axis, Input, Output};
-use crate::arch::{Isa, LANES, run};
+use crate::arch::{Isa, LANES};
 use crate::fixed::{mean, narrow};
 use crate::ir::{Clamp, Pool2d};
 
 /// Greatest element of each window of `x` into `y`.
 #[inline(never)]
 pub(crate) fn max_pool2d<I: Isa>(isa: I, pool: &Pool2d, clamp: Clamp, x: Input<'_>, y: Output<'_>) {
-    windows(pool, x, y, [i8::MIN; LANES], |best, x| isa.max(best, x), |&best, _| i32::from(best), clamp);
+    let x_step = usize::from(x.shape.c);
+    windows(
+        pool,
+        x,
+        y,
+        [i8::MIN; LANES],
+        |best, x, count| isa.max(best, x, x_step, count),
+        |&best, _| i32::from(best),
+        clamp,
+    );
 }
 
 /// Mean of each window of `x` into `y`.
@@ -28,17 +38,26 @@ pub(crate) fn max_pool2d<I: Isa>(isa: I, pool: &Pool2d, clamp: Clamp, x: Input<'
 /// At most 2^24 taps.
 #[inline(never)]
 pub(crate) fn avg_pool2d<I: Isa>(isa: I, pool: &Pool2d, clamp: Clamp, x: Input<'_>, y: Output<'_>) {
-    windows(pool, x, y, [0; LANES], |sum, x| isa.sum(sum, x), |&sum, taps| mean(sum, taps), clamp);
+    let x_step = usize::from(x.shape.c);
+    windows(
+        pool,
+        x,
+        y,
+        [0; LANES],
+        |sum, x, count| isa.sum(sum, x, x_step, count),
+        |&sum, taps| mean(sum, taps),
+        clamp,
+    );
 }
 
-/// Each window in turn: `take` for every tap inside, then `give` with the number of them.
+/// Each window in turn: `take` for every row of taps inside, with their number, then `give` with the number of them.
 #[inline(always)]
 fn windows<T: Copy>(
     pool: &Pool2d,
     x: Input<'_>,
     mut y: Output<'_>,
     start: [T; LANES],
-    take: impl Fn(&mut [T], &[i8]),
+    take: impl Fn(&mut [T], &[i8], usize),
     give: impl Fn(&T, u32) -> i32,
     clamp: Clamp,
 ) {
@@ -56,11 +75,8 @@ fn windows<T: Copy>(
                 let mut acc = start;
                 let acc = acc.get_mut(..live).unwrap_or_default();
                 for row in row_taps.at..row_taps.at + height {
-                    let mut at = x.at(row, column_taps.at) + c;
-                    for _ in 0..width {
-                        take(acc, run(x.data, at, live));
-                        at += channels;
-                    }
+                    let at = x.at(row, column_taps.at) + c;
+                    take(acc, x.data.get(at..).unwrap_or_default(), width);
                 }
                 for (y, acc) in y.next(live).iter_mut().zip(&*acc) {
                     *y = narrow(give(acc, (height * width) as u32), 0, clamp.low, clamp.high);

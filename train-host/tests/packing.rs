@@ -174,9 +174,12 @@ fn a_packed_conv2d_is_the_same() {
 
 #[test]
 fn a_packed_dense_layer_is_the_same() {
-    let strategy = (1..=40u16, 1..=150u16, any::<u64>()).prop_map(|(units, inputs, seed)| {
-        (Op::Dense(Dense { units, bias: Bias::Channel }), Shape::flat(inputs), seed)
-    });
+    let shapes = prop_oneof![
+        (1..=150u16).prop_map(Shape::flat),
+        (1..=5u16, 1..=5u16, 1..=8u16).prop_map(|(h, w, c)| Shape::new(h, w, c)),
+    ];
+    let strategy = (1..=70u16, shapes, any::<u64>())
+        .prop_map(|(units, shape, seed)| (Op::Dense(Dense { units, bias: Bias::Channel }), shape, seed));
     hold(&[Packing::DspDense], 2000, strategy);
 }
 

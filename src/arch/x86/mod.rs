@@ -10,7 +10,7 @@ mod vnni;
 
 use super::fours::{Lanes, Sixteens};
 use super::packed::Linear;
-use super::{Isa, Store, Sum};
+use super::{Isa, LANES, Store, Sum};
 use crate::ir::Requant;
 
 /// The token of AVX2; made by [`Avx2::detect`] only.
@@ -63,6 +63,16 @@ impl Isa for Avx2 {
         unsafe { avx2::store(acc, requant, store, y) }
     }
 
+    fn sum(self, acc: &mut [i32], x: &[i8], step: usize, count: usize) {
+        // SAFETY: the token proves the instructions.
+        unsafe { avx2::sum(acc, x, step, count) }
+    }
+
+    fn max(self, acc: &mut [i8], x: &[i8], step: usize, count: usize) {
+        // SAFETY: the token proves the instructions.
+        unsafe { avx2::max(acc, x, step, count) }
+    }
+
     fn add(self, y: &mut [i8], x: Option<&[i8]>, sum: &Sum) {
         // SAFETY: the token proves the instructions.
         unsafe { avx2::add(y, x, sum) }
@@ -98,6 +108,16 @@ impl Isa for Vnni {
         unsafe { vnni::store(acc, requant, store, y) }
     }
 
+    fn sum(self, acc: &mut [i32], x: &[i8], step: usize, count: usize) {
+        // SAFETY: the token proves the instructions.
+        unsafe { vnni::sum(acc, x, step, count) }
+    }
+
+    fn max(self, acc: &mut [i8], x: &[i8], step: usize, count: usize) {
+        // SAFETY: the token proves the instructions.
+        unsafe { vnni::max(acc, x, step, count) }
+    }
+
     fn add(self, y: &mut [i8], x: Option<&[i8]>, sum: &Sum) {
         // SAFETY: the token proves the instructions.
         unsafe { vnni::add(y, x, sum) }
@@ -107,4 +127,17 @@ impl Isa for Vnni {
         // SAFETY: the token proves the instructions.
         unsafe { vnni::add_linear(y, x, linear) }
     }
+}
+
+/// [`Isa::sum`], to be compiled for an instruction set: where there are [`LANES`] sums they stay in registers.
+#[inline(always)]
+fn sum(acc: &mut [i32], x: &[i8], step: usize, count: usize) {
+    let Ok(all) = <&mut [i32; LANES]>::try_from(&mut *acc) else {
+        return super::sum(acc, x, step, count);
+    };
+    let mut sums = *all;
+    for x in (0..count).filter_map(|i| x.get(i * step..).and_then(|x| x.first_chunk::<LANES>())) {
+        sums.iter_mut().zip(x).for_each(|(sum, &x)| *sum = sum.wrapping_add(x.into()));
+    }
+    *all = sums;
 }

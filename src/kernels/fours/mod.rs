@@ -22,8 +22,9 @@ fn lay<'s, I: Isa>(image: &Bordered, x: Input<'_>, scratch: &'s mut [i8]) -> &'s
     let from = scratch.as_ptr().align_offset(Bordered::ALIGN);
     let Some(to) = scratch.get_mut(from..) else { return &[] };
     let row = usize::from(x.shape.w) * usize::from(x.shape.c);
-    let rows = if image.pitch == row { 1 } else { usize::from(x.shape.h) };
-    let row = if rows == 1 { x.data.len() } else { row };
+    let together = image.pitch == row || image.len == x.data.len();
+    let rows = if together { 1 } else { usize::from(x.shape.h) };
+    let row = if together { x.data.len() } else { row };
     if image.len != x.data.len() {
         to.fill(flipped::<I>(x.zero));
     }
