@@ -15,6 +15,13 @@ use crate::fixed::requantise;
 use crate::ir::Requant;
 use core::arch::x86_64::*;
 
+/// How ties are rounded: it does not show, away from zero, or in two roundings as no factor is known.
+pub(super) const HIDDEN: u8 = 0;
+/// See [`HIDDEN`].
+pub(super) const AWAY: u8 = 1;
+/// See [`HIDDEN`].
+pub(super) const TWICE: u8 = 2;
+
 /// Factors of sixteen lanes.
 #[derive(Clone, Copy)]
 pub(super) struct Factors {
@@ -52,17 +59,26 @@ impl Factors {
         Self { multiplier: [multiplier, _mm512_srli_epi64::<32>(multiplier)], round, shift, regular }
     }
 
-    /// Sixteen accumulators requantised, ties as `TIES` tells; `q` are the factors again, for those that are not regular.
+    /// How outputs of these and like factors are rounded.
+    pub(super) fn rounding(all: &[Self], store: Store) -> u8 {
+        match all.iter().all(|factors| factors.regular) {
+            false => TWICE,
+            true if store.clamp.low < store.zero => AWAY,
+            true => HIDDEN,
+        }
+    }
+
+    /// Sixteen accumulators requantised; `q` are the factors again.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-    pub(super) fn apply<const TIES: bool>(&self, acc: __m512i, q: &[Requant; 16]) -> __m512i {
-        if !self.regular {
+    pub(super) fn apply<const ROUND: u8>(&self, acc: __m512i, q: &[Requant; 16]) -> __m512i {
+        if ROUND == TWICE {
             return one_by_one(acc, q);
         }
         let even = _mm512_mul_epi32(acc, self.multiplier[0]);
         let odd = _mm512_mul_epi32(_mm512_srli_epi64::<32>(acc), self.multiplier[1]);
-        let even = _mm512_srav_epi64(rounded::<TIES>(even, self.round[0]), self.shift[0]);
-        let odd = _mm512_srav_epi64(rounded::<TIES>(odd, self.round[1]), self.shift[1]);
+        let even = _mm512_srav_epi64(rounded::<ROUND>(even, self.round[0]), self.shift[0]);
+        let odd = _mm512_srav_epi64(rounded::<ROUND>(odd, self.round[1]), self.shift[1]);
         _mm512_mask_blend_epi32(0xaaaa, even, odd)
     }
 }
@@ -70,9 +86,9 @@ impl Factors {
 /// A product and what rounds it.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-fn rounded<const TIES: bool>(product: __m512i, round: __m512i) -> __m512i {
+fn rounded<const ROUND: u8>(product: __m512i, round: __m512i) -> __m512i {
     let sum = _mm512_add_epi64(product, round);
-    if !TIES {
+    if ROUND == HIDDEN {
         return sum;
     }
     let negative = _mm512_movepi64_mask(product);
@@ -92,11 +108,6 @@ fn one_by_one(acc: __m512i, q: &[Requant; 16]) -> __m512i {
     }
     // SAFETY: as above.
     unsafe { _mm512_loadu_si512(lanes.as_ptr().cast()) }
-}
-
-/// Whether ties below zero show in the outputs.
-pub(super) fn ties(store: Store) -> bool {
-    store.clamp.low < store.zero
 }
 
 /// Zero point and bounds of outputs.

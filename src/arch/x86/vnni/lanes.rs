@@ -1,7 +1,7 @@
 //! Depthwise convolution, 64 lanes at a time: the bytes of four taps are interleaved, so that a lane's four elements
 //! meet its four weights in one instruction.
 
-use super::factors::{Factors, Narrow, ties};
+use super::factors::{AWAY, Factors, HIDDEN, Narrow, TWICE};
 use crate::arch::fours::Lanes;
 use crate::ir::Requant;
 use core::arch::x86_64::*;
@@ -12,48 +12,59 @@ use core::arch::x86_64::*;
 /// `l.fits(x.len(), y.len())`.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 pub(in super::super) unsafe fn lanes(l: &Lanes<'_>, x: &[i8], y: &mut [i8]) {
-    // SAFETY: the caller's promise.
-    unsafe { if ties(l.store) { blocks::<true>(l, x, y) } else { blocks::<false>(l, x, y) } }
-}
-
-/// All of them, ties as `TIES` tells.
-///
-/// # Safety
-/// As for [`lanes`].
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-unsafe fn blocks<const TIES: bool>(l: &Lanes<'_>, x: &[i8], y: &mut [i8]) {
-    let narrow = Narrow::new(l.store);
     let kinds = if l.repeated { 1 } else { l.blocks() };
     for place in 0..kinds {
         let Some(requant) = l.requant.as_chunks::<16>().0[4 * place..].first_chunk::<4>() else { return };
         let factors = parts(requant);
-        let blocks = if l.repeated { 0..l.blocks() } else { place..place + 1 };
-        // SAFETY: `fits` holds, so all weights of a block, 64 bytes of every tap of every block of every pixel, and
-        // all outputs lie within; a mask keeps outputs to live lanes.
+        // SAFETY: the caller's promise; places stay below their number.
         unsafe {
-            let weights = l.weights.as_ptr().add(place * l.block());
-            let bias = l.bias.as_ptr().add(64 * place);
-            let mut to = y.as_mut_ptr();
-            for row in 0..l.grid[0] {
-                for column in 0..l.grid[1] {
-                    let window = x.as_ptr().add(row * l.steps[0] + column * l.steps[1]);
-                    for block in blocks.clone() {
-                        let sums = window_sums(l.taps, window.add(64 * block), weights, bias);
-                        let mut values = sums;
-                        for i in 0..4 {
-                            values[i] = factors[i].apply::<TIES>(sums[i], &requant[i]);
-                        }
-                        let live = (l.channels - 64 * block).min(64);
-                        let bytes = narrow.four(values);
-                        if live == 64 {
-                            _mm512_storeu_si512(to.add(64 * block).cast(), bytes);
-                        } else {
-                            _mm512_mask_storeu_epi8(to.add(64 * block), u64::MAX >> (64 - live), bytes);
-                        }
+            match Factors::rounding(&factors, l.store) {
+                HIDDEN => blocks::<HIDDEN>(l, place, (requant, &factors), x, y),
+                AWAY => blocks::<AWAY>(l, place, (requant, &factors), x, y),
+                _ => blocks::<TWICE>(l, place, (requant, &factors), x, y),
+            }
+        }
+    }
+}
+
+/// The blocks that have the weights at `place`.
+///
+/// # Safety
+/// As for [`lanes`], and there is such a place.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+unsafe fn blocks<const ROUND: u8>(
+    l: &Lanes<'_>,
+    place: usize,
+    (requant, factors): (&[[Requant; 16]; 4], &[Factors; 4]),
+    x: &[i8],
+    y: &mut [i8],
+) {
+    let narrow = Narrow::new(l.store);
+    let blocks = if l.repeated { 0..l.blocks() } else { place..place + 1 };
+    // SAFETY: `fits` holds, so all weights of a block, 64 bytes of every tap of every block of every pixel, and all
+    // outputs lie within; a mask keeps outputs to live lanes.
+    unsafe {
+        let weights = l.weights.as_ptr().add(place * l.block());
+        let bias = l.bias.as_ptr().add(64 * place);
+        let mut to = y.as_mut_ptr();
+        for row in 0..l.grid[0] {
+            for column in 0..l.grid[1] {
+                let window = x.as_ptr().add(row * l.steps[0] + column * l.steps[1]);
+                for block in blocks.clone() {
+                    let mut values = window_sums(l.taps, window.add(64 * block), weights, bias);
+                    for (i, value) in values.iter_mut().enumerate() {
+                        *value = factors[i].apply::<ROUND>(*value, &requant[i]);
                     }
-                    to = to.add(l.channels);
+                    let live = (l.channels - 64 * block).min(64);
+                    let bytes = narrow.four(values);
+                    if live == 64 {
+                        _mm512_storeu_si512(to.add(64 * block).cast(), bytes);
+                    } else {
+                        _mm512_mask_storeu_epi8(to.add(64 * block), u64::MAX >> (64 - live), bytes);
+                    }
                 }
+                to = to.add(l.channels);
             }
         }
     }

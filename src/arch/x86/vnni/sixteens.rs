@@ -1,7 +1,7 @@
 //! Convolution and matrix times vector: tiles of `P` pixels times `B` blocks of sixteen units, all their sums in
 //! registers. Four elements of a pixel, repeated over a register, meet four weights of each of sixteen units.
 
-use super::factors::{Factors, Narrow, ties};
+use super::factors::{AWAY, Factors, HIDDEN, Narrow, TWICE};
 use crate::arch::fours::Sixteens;
 use crate::ir::Requant;
 use core::arch::x86_64::*;
@@ -13,41 +13,56 @@ use core::arch::x86_64::*;
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 pub(in super::super) unsafe fn sixteens(s: &Sixteens<'_>, x: &[i8], y: &mut [i8]) {
     let blocks = s.units.div_ceil(16);
-    let ties = ties(s.store);
     let mut block = 0;
     // SAFETY: the caller's promise; blocks stay below `blocks`.
     unsafe {
-        while block < blocks {
-            match (block + 1 < blocks, ties) {
-                (true, true) => pixels::<2, true>(s, block, x, y),
-                (true, false) => pixels::<2, false>(s, block, x, y),
-                (false, true) => pixels::<1, true>(s, block, x, y),
-                (false, false) => pixels::<1, false>(s, block, x, y),
-            }
+        while block + 2 <= blocks {
+            some::<2>(s, block, x, y);
             block += 2;
+        }
+        if block < blocks {
+            some::<1>(s, block, x, y);
         }
     }
 }
 
-/// `B` blocks from `block` on for all pixels.
+/// `B` blocks from `block` on.
 ///
 /// # Safety
 /// `s.fits(x.len(), y.len())`, and there are so many blocks.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-unsafe fn pixels<const B: usize, const TIES: bool>(s: &Sixteens<'_>, block: usize, x: &[i8], y: &mut [i8]) {
+unsafe fn some<const B: usize>(s: &Sixteens<'_>, block: usize, x: &[i8], y: &mut [i8]) {
     let Some(requant) = s.requant.as_chunks().0[block..].first_chunk() else { return };
     let mut factors = [Factors::new(&requant[0]); B];
-    for (factors, requant) in factors.iter_mut().zip(requant) {
-        *factors = Factors::new(requant);
+    if B == 2 {
+        factors[B - 1] = Factors::new(&requant[B - 1]);
     }
-    let out = Out::<B, TIES> {
-        requant,
-        factors,
-        narrow: Narrow::new(s.store),
-        live: (s.units - 16 * block).min(16 * B),
-        step: s.y_step,
-    };
+    let live = (s.units - 16 * block).min(16 * B);
+    let out = Out { requant, factors, narrow: Narrow::new(s.store), live, step: s.y_step };
+    // SAFETY: the caller's promise.
+    unsafe {
+        match Factors::rounding(&factors, s.store) {
+            HIDDEN => pixels::<B, HIDDEN>(s, block, &out, x, y),
+            AWAY => pixels::<B, AWAY>(s, block, &out, x, y),
+            _ => pixels::<B, TWICE>(s, block, &out, x, y),
+        }
+    }
+}
+
+/// The same for all pixels.
+///
+/// # Safety
+/// As for [`some`], with `out` for these blocks.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+unsafe fn pixels<const B: usize, const ROUND: u8>(
+    s: &Sixteens<'_>,
+    block: usize,
+    out: &Out<'_, B>,
+    x: &[i8],
+    y: &mut [i8],
+) {
     let count = s.grid[0] * s.grid[1];
     let mut at = Walk { column: 0, row: 0, x: 0, s };
     let mut pixel = 0;
@@ -59,26 +74,26 @@ unsafe fn pixels<const B: usize, const TIES: bool>(s: &Sixteens<'_>, block: usiz
         while pixel + 8 <= count {
             let windows = at.next::<8>(x.as_ptr());
             let sums = tile::<8, B>(s, windows, weights, bias.add(pixel * s.bias_step));
-            out.many(&sums, y.add(pixel * s.y_step));
+            out.many::<ROUND, _>(&sums, y.add(pixel * s.y_step));
             pixel += 8;
         }
         while pixel + 4 <= count {
             let windows = at.next::<4>(x.as_ptr());
             let sums = tile::<4, B>(s, windows, weights, bias.add(pixel * s.bias_step));
-            out.many(&sums, y.add(pixel * s.y_step));
+            out.many::<ROUND, _>(&sums, y.add(pixel * s.y_step));
             pixel += 4;
         }
         while pixel < count {
             let windows = at.next::<1>(x.as_ptr());
             let sums = alone::<B>(s, windows[0], weights, bias.add(pixel * s.bias_step));
-            out.one(&sums, y.add(pixel * s.y_step));
+            out.one::<ROUND>(&sums, y.add(pixel * s.y_step));
             pixel += 1;
         }
     }
 }
 
 /// What makes outputs of sums.
-struct Out<'a, const B: usize, const TIES: bool> {
+struct Out<'a, const B: usize> {
     requant: &'a [[Requant; 16]; B],
     factors: [Factors; B],
     narrow: Narrow,
@@ -88,20 +103,20 @@ struct Out<'a, const B: usize, const TIES: bool> {
     step: usize,
 }
 
-impl<const B: usize, const TIES: bool> Out<'_, B, TIES> {
+impl<const B: usize> Out<'_, B> {
     /// A multiple of four pixels.
     ///
     /// # Safety
     /// `y` is where the first pixel's live outputs go, and within the outputs with all others.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-    unsafe fn many<const P: usize>(&self, sums: &[[__m512i; B]; P], y: *mut i8) {
+    unsafe fn many<const ROUND: u8, const P: usize>(&self, sums: &[[__m512i; B]; P], y: *mut i8) {
         let at_once = 4 / B;
         for p in (0..P).step_by(at_once) {
             let mut values = [_mm512_setzero_si512(); 4];
             for (i, value) in values.iter_mut().enumerate() {
                 let (pixel, b) = (p + i / B, i % B);
-                *value = self.factors[b].apply::<TIES>(sums[pixel][b], &self.requant[b]);
+                *value = self.factors[b].apply::<ROUND>(sums[pixel][b], &self.requant[b]);
             }
             let bytes = self.narrow.four_in_order(values);
             // SAFETY: the caller's promise.
@@ -130,9 +145,9 @@ impl<const B: usize, const TIES: bool> Out<'_, B, TIES> {
     /// `y` is where its live outputs go.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-    unsafe fn one(&self, sums: &[__m512i; B], y: *mut i8) {
+    unsafe fn one<const ROUND: u8>(&self, sums: &[__m512i; B], y: *mut i8) {
         for b in 0..B {
-            let values = self.factors[b].apply::<TIES>(sums[b], &self.requant[b]);
+            let values = self.factors[b].apply::<ROUND>(sums[b], &self.requant[b]);
             // SAFETY: the caller's promise.
             unsafe { self.put(self.narrow.one(values), b, y) }
         }

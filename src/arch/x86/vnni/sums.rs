@@ -1,6 +1,6 @@
 //! Elementwise blocks: requantised stores and additions, sixteen elements at a time.
 
-use super::factors::{Factors, Narrow};
+use super::factors::{AWAY, Factors, Narrow, TWICE};
 use crate::arch::packed::{self, Linear};
 use crate::arch::{self, Isa, Scalar, Store, Sum};
 use crate::ir::Requant;
@@ -18,7 +18,11 @@ pub(in super::super) fn store(acc: &[i32], requant: &[Requant], store: Store, y:
         // SAFETY: sixteen i32 are one register, sixteen int8 a quarter of one.
         unsafe {
             let acc = _mm512_loadu_si512(acc.as_ptr().cast());
-            let value = Factors::new(requant).apply::<true>(acc, requant);
+            let factors = Factors::new(requant);
+            let value = match Factors::rounding(&[factors], store) {
+                TWICE => factors.apply::<TWICE>(acc, requant),
+                _ => factors.apply::<AWAY>(acc, requant),
+            };
             _mm_storeu_si128(y.as_mut_ptr().cast(), narrow.one(value));
         }
     }
@@ -34,6 +38,7 @@ pub(in super::super) fn add(y: &mut [i8], x: Option<&[i8]>, sum: &Sum) {
     let narrow = Narrow::new(sum.store);
     let last = [sum.requant; 16];
     let whole = Factors::new(&last);
+    let whole_rounding = Factors::rounding(&[whole], sum.store);
     let [zero, other_zero] = sum.zeros.map(i32::from);
     let [factor, other_factor] = sum.operands;
     let len = x.map_or(y.len(), |x| x.len().min(y.len()));
@@ -45,7 +50,11 @@ pub(in super::super) fn add(y: &mut [i8], x: Option<&[i8]>, sum: &Sum) {
             let held = _mm_loadu_si128(y.as_ptr().cast());
             let other = others.map_or(held, |(x, _)| _mm_loadu_si128(x[i].as_ptr().cast()));
             let acc = _mm512_add_epi32(raised(held, zero, factor), raised(other, other_zero, other_factor));
-            _mm_storeu_si128(y.as_mut_ptr().cast(), narrow.one(whole.apply::<true>(acc, &last)));
+            let value = match whole_rounding {
+                TWICE => whole.apply::<TWICE>(acc, &last),
+                _ => whole.apply::<AWAY>(acc, &last),
+            };
+            _mm_storeu_si128(y.as_mut_ptr().cast(), narrow.one(value));
         }
     }
     Scalar.add(rest, others.map(|(_, x)| x), sum);

@@ -4,8 +4,8 @@ use zipnet::ir::{Bias, Conv2d, Dense, DepthwiseConv2d, FourTaps, Fours, Packing,
 
 use crate::graph::IntStore;
 
-/// What fills up a block.
-const NOTHING: Requant = Requant::new(0, 0);
+/// What fills up a block: a factor of 0 with a shift like those of others.
+const NOTHING: Requant = Requant::new(0, -1);
 
 /// A convolution as [`Packing::Fours`].
 pub(super) fn conv2d(conv: &Conv2d, x: Shape, plain: &IntStore) -> Option<IntStore> {
