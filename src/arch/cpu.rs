@@ -3,6 +3,8 @@
 use super::Isa;
 #[cfg(dsp)]
 use super::armv7em::Armv7em;
+#[cfg(all(feature = "std", target_arch = "aarch64"))]
+use super::neon::Dot;
 #[cfg(not(dsp))]
 use super::scalar::Scalar;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
@@ -20,6 +22,8 @@ enum Kind {
     Armv7em(Armv7em),
     #[cfg(not(dsp))]
     Scalar(Scalar),
+    #[cfg(all(feature = "std", target_arch = "aarch64"))]
+    Dot(Dot),
     #[cfg(all(feature = "std", target_arch = "x86_64"))]
     Avx2(Avx2),
     #[cfg(all(feature = "std", target_arch = "x86_64"))]
@@ -30,7 +34,7 @@ impl Cpu {
     /// The fastest there is.
     #[inline(always)]
     pub fn fastest() -> Self {
-        #[cfg(all(feature = "std", target_arch = "x86_64"))]
+        #[cfg(all(feature = "std", any(target_arch = "x86_64", target_arch = "aarch64")))]
         if let Some(cpu) = Self::extensions().into_iter().flatten().next() {
             return cpu;
         }
@@ -39,9 +43,9 @@ impl Cpu {
 
     /// All there are, the fastest first.
     pub fn all() -> impl Iterator<Item = Self> {
-        #[cfg(all(feature = "std", target_arch = "x86_64"))]
+        #[cfg(all(feature = "std", any(target_arch = "x86_64", target_arch = "aarch64")))]
         let extensions = Self::extensions();
-        #[cfg(not(all(feature = "std", target_arch = "x86_64")))]
+        #[cfg(not(all(feature = "std", any(target_arch = "x86_64", target_arch = "aarch64"))))]
         let extensions = [None];
         extensions.into_iter().flatten().chain([Self::PORTABLE])
     }
@@ -52,13 +56,19 @@ impl Cpu {
         [Vnni::detect().map(|vnni| Self(Kind::Vnni(vnni))), Avx2::detect().map(|avx2| Self(Kind::Avx2(avx2)))]
     }
 
+    /// The same.
+    #[cfg(all(feature = "std", target_arch = "aarch64"))]
+    fn extensions() -> [Option<Self>; 1] {
+        [Dot::detect().map(|dot| Self(Kind::Dot(dot)))]
+    }
+
     /// What every CPU of the target has.
     #[cfg(dsp)]
     const PORTABLE: Self = Self(Kind::Armv7em(Armv7em));
     #[cfg(not(dsp))]
     const PORTABLE: Self = Self(Kind::Scalar(Scalar));
 
-    /// Its name: `scalar`, `armv7e-m`, `avx2`, `avx-512 vnni`.
+    /// Its name: `scalar`, `armv7e-m`, `avx2`, `avx-512 vnni`, `neon dot`.
     pub fn name(self) -> &'static str {
         struct Name(&'static str);
         impl Job for &mut Name {
@@ -79,6 +89,8 @@ impl Cpu {
             Kind::Armv7em(isa) => job.on(isa),
             #[cfg(not(dsp))]
             Kind::Scalar(isa) => job.on(isa),
+            #[cfg(all(feature = "std", target_arch = "aarch64"))]
+            Kind::Dot(isa) => job.on(isa),
             #[cfg(all(feature = "std", target_arch = "x86_64"))]
             Kind::Avx2(isa) => job.on(isa),
             #[cfg(all(feature = "std", target_arch = "x86_64"))]

@@ -16,6 +16,8 @@
 mod armv7em;
 mod cpu;
 pub(crate) mod fours;
+#[cfg(all(feature = "std", target_arch = "aarch64"))]
+mod neon;
 pub(crate) mod packed;
 #[cfg(any(not(dsp), test))]
 mod scalar;

@@ -4,13 +4,13 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use serde::Serialize;
+use zipnet::ir::Int;
 use zipnet::{Cpu, Runner};
 
 use super::{Effort, Spread, row};
 use crate::export::for_host;
 use crate::graph::{Net, show};
 use crate::{Error, Result};
-use zipnet::ir::Int;
 
 /// What was measured. Times are nanoseconds an inference.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -122,5 +122,34 @@ impl Alone {
             ));
         }
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::quantise::naive::every_operator;
+    use crate::quantise::quantise;
+    use crate::recipe::Quantise;
+
+    #[test]
+    fn every_layer_is_timed_on_every_instruction_set() {
+        let mut author = every_operator(1);
+        let samples: Vec<f32> = (0..20).flat_map(|_| author.sample()).collect();
+        let net = quantise(&author.net, &Quantise::default(), &samples, 1).expect("quantises").net;
+        for cpu in Cpu::all() {
+            let timing =
+                alone(&net, cpu, Effort { rounds: 3, round: Duration::from_millis(1) }).expect("times");
+            assert_eq!((timing.macs, timing.cpu.as_str()), (net.macs(), cpu.name()));
+            assert_eq!(timing.layers.len(), net.nodes.len());
+            assert_eq!(timing.layers.iter().map(|layer| layer.macs).sum::<u64>(), net.macs());
+            assert!(timing.layers.iter().all(|layer| layer.ns.min > 0.0), "{timing:?}");
+            let text = timing.text();
+            assert!(net.nodes.iter().all(|node| text.contains(&node.name)), "{text}");
+            assert!(text.lines().all(|line| line.len() <= 100), "{text}");
+        }
+        assert!(alone(&net, Cpu::fastest(), Effort { rounds: 0, ..Effort::default() }).is_err());
     }
 }
