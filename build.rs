@@ -12,7 +12,7 @@ fn main() {
     let target = env::var("TARGET").unwrap_or_default();
     let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
     let core = |name: &&str| flags.contains(&format!("target-cpu={name}"));
-    let chosen = CORES.iter().any(|name| core(&name)) || flags.contains("+dsp");
+    let chosen = CORES.iter().any(core) || flags.contains("+dsp");
     if target.starts_with("thumbv7em-") || (target.starts_with("thumbv8m.main-") && chosen) {
         println!("cargo::rustc-cfg=dsp");
     }

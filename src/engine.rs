@@ -8,7 +8,7 @@ use crate::ir::{
     Fault, Graph, Int, IntData, IntTensor, Node, Op, Operands, Packing, Scratch, Shape, Tensor, TensorId,
     Uses,
 };
-use crate::kernels::{self, Input, Output, Pair, fours, packed};
+use crate::kernels::{self, Bytes, Flow, Input, Output, Pair, fours, packed};
 use core::marker::PhantomData;
 use core::ops::Range;
 
@@ -362,17 +362,25 @@ impl<L: Linked> Step<'_, '_, L> {
             Packing::DspPatch => {
                 if linked[Packing::DspPatch.at()]
                     && let Op::Conv2d(conv) = op
-                    && let Some((x, y, scratch)) = self.apart_with_scratch(0)
+                    && let Some((flow, scratch)) = self.flow()
                 {
-                    packed::conv2d(isa, conv, data, x, y, scratch);
+                    packed::conv2d(isa, conv, data, flow, scratch);
                 }
             }
             Packing::DspRows => {
                 if linked[Packing::DspRows.at()]
                     && let Op::Conv2d(conv) = op
-                    && let Some((x, y, scratch)) = self.apart_with_scratch(0)
+                    && let Some((flow, scratch)) = self.flow()
                 {
-                    packed::rows_conv2d(isa, conv, data, x, y, scratch);
+                    packed::rows_conv2d(isa, conv, data, flow, scratch);
+                }
+            }
+            Packing::DspWinograd => {
+                if linked[Packing::DspWinograd.at()]
+                    && let Op::Conv2d(conv) = op
+                    && let Some((flow, scratch)) = self.flow()
+                {
+                    packed::winograd_conv2d(isa, conv, data, flow, scratch);
                 }
             }
             Packing::DspDense => {
@@ -385,17 +393,17 @@ impl<L: Linked> Step<'_, '_, L> {
             Packing::DspDepthwise => {
                 if linked[Packing::DspDepthwise.at()]
                     && let Op::DepthwiseConv2d(conv) = op
-                    && let Some((x, y, scratch)) = self.apart_with_scratch(0)
+                    && let Some((flow, scratch)) = self.flow()
                 {
-                    packed::depthwise_conv2d(isa, conv, data, x, y, scratch);
+                    packed::depthwise_conv2d(isa, conv, data, flow, scratch);
                 }
             }
             Packing::DspDepthwise3 => {
                 if linked[Packing::DspDepthwise3.at()]
                     && let Op::DepthwiseConv2d(conv) = op
-                    && let Some((x, y, scratch)) = self.apart_with_scratch(0)
+                    && let Some((flow, scratch)) = self.flow()
                 {
-                    packed::depthwise_conv2d_3x3(isa, conv, data, x, y, scratch);
+                    packed::depthwise_conv2d_3x3(isa, conv, data, flow, scratch);
                 }
             }
             Packing::Fours => {
@@ -450,6 +458,23 @@ impl<L: Linked> Step<'_, '_, L> {
             Output { shape: y.shape, zero: y.meta.zero, data: y_data },
             scratch,
         ))
+    }
+
+    /// Input 0 and the output, which may lie in the same bytes, and the scratch of the node.
+    fn flow(&mut self) -> Option<(Flow<'_>, &mut [i8])> {
+        let (x, x_place) = place(self.graph, *self.node.inputs.first()?)?;
+        let (y, y_place) = place(self.graph, self.node.output)?;
+        let tensors = ((x.shape, x.meta.zero), (y.shape, y.meta.zero));
+        if x_place != y_place {
+            let (x, y, scratch) = self.apart_with_scratch(0)?;
+            let bytes = Bytes::Apart(x.data, y.data);
+            return Some((Flow { x: tensors.0, y: tensors.1, bytes }, scratch));
+        }
+        let Scratch { offset, len } = self.node.data.scratch;
+        let from = if len == 0 { 0 } else { offset as usize };
+        let [both, scratch] =
+            self.arena.get_disjoint_mut([x_place, from..from.wrapping_add(len as usize)]).ok()?;
+        Some((Flow { x: tensors.0, y: tensors.1, bytes: Bytes::Same(both) }, scratch))
     }
 
     /// The output, filled with input `i`, and that input's zero point. Nothing moves where they are one place.

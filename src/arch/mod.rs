@@ -38,7 +38,7 @@ use crate::fixed::{narrow, requantise};
 use crate::ir::{Clamp, Requant};
 use core::ops::Range;
 use fours::{Lanes, Sixteens};
-use packed::{Eights, Linear, Quads, Taps};
+use packed::{Eights, Finish, Linear, Quads, Taps, Tiles};
 
 /// Output channels that [`Isa::dot`] computes at once.
 pub(crate) const QUAD: usize = 4;
@@ -169,16 +169,29 @@ pub(crate) trait Isa: Copy {
         }
     }
 
-    /// `acc[c] += sum over i < count of x[i * step + c]`: a row of taps of an average. At most [`LANES`] sums.
+    /// `acc[c] += x[c]`: one tap of an average. Both have one length, at most [`LANES`].
     #[inline(always)]
-    fn sum(self, acc: &mut [i32], x: &[i8], step: usize, count: usize) {
-        sum(acc, x, step, count);
+    fn sum(self, acc: &mut [i32], x: &[i8]) {
+        for (acc, &x) in acc.iter_mut().zip(x) {
+            *acc = acc.wrapping_add(i32::from(x));
+        }
     }
 
-    /// `acc[c] = max(acc[c], x[i * step + c])` for `i < count`: a row of taps of a maximum, as before.
+    /// `acc[c] += x[c] + x[step + c] + ...`: `count` taps of an average, so many elements apart. `acc` has at most
+    /// [`LANES`].
     #[inline(always)]
-    fn max(self, acc: &mut [i8], x: &[i8], step: usize, count: usize) {
-        max(acc, x, step, count);
+    fn sum_row(self, acc: &mut [i32], x: &[i8], step: usize, count: usize) {
+        for tap in 0..count {
+            self.sum(acc, run(x, tap * step, acc.len()));
+        }
+    }
+
+    /// `acc[c] = max(acc[c], x[c])`: one tap of a maximum. Both have one length, at most [`LANES`].
+    #[inline(always)]
+    fn max(self, acc: &mut [i8], x: &[i8]) {
+        for (acc, &x) in acc.iter_mut().zip(x) {
+            *acc = x.max(*acc);
+        }
     }
 
     /// `y[c] = requantise(acc[c])` for consecutive channels, as many as `y` and `requant` both have.
@@ -226,6 +239,22 @@ pub(crate) trait Isa: Copy {
     #[inline(never)]
     fn widen_lane(self, x: &[i8], to: &mut [i8], at: usize, lane: usize) {
         packed::widen_lane(x, to, at, lane);
+    }
+
+    /// Neighbouring pixels of `channels` elements each, as [`Isa::widen_lane`] puts them, pair by pair `pitch` bytes
+    /// apart.
+    #[inline(never)]
+    fn widen_pixels(self, x: &[i8], channels: usize, to: &mut [i8], pitch: usize) {
+        for (i, x) in x.chunks_exact(channels.max(1)).enumerate() {
+            self.widen_lane(x, to.get_mut(i / 2 * pitch..).unwrap_or_default(), 0, i % 2);
+        }
+    }
+
+    /// Copies the runs of each of `count` pairs of pixels together: `pairs` pairs of elements of each run, which lie
+    /// `step` bytes further on from one pair of pixels to the next.
+    #[inline(never)]
+    fn collect(self, runs: &[&[i8]], pairs: usize, step: usize, count: usize, to: &mut [i8]) {
+        packed::collect(runs, pairs, step, count, to);
     }
 
     /// Every element as int16.
@@ -276,6 +305,38 @@ pub(crate) trait Isa: Copy {
         packed::two_rows(taps, pairs, y, second);
     }
 
+    /// A row of an image as `x + 128`, in halves of words: `to[2 i * pitch + 4 * column]` is that of channels `4 i` and
+    /// `4 i + 2`, `pitch` further that of `4 i + 1` and `4 i + 3`. Channels are a multiple of four.
+    #[inline(never)]
+    fn widen_columns(self, x: &[i8], channels: usize, to: &mut [i8], pitch: usize) {
+        packed::widen_columns(x, channels, to, pitch);
+    }
+
+    /// The transform of a widened row to where it lies among those kept.
+    #[inline(never)]
+    fn transform_row(self, tiles: &Tiles, row: &[i8], to: &mut [i8]) {
+        packed::transform_row(tiles, row, to);
+    }
+
+    /// The transform of four units' filters, `[point][row][pair of channels][unit]` words.
+    #[inline(never)]
+    fn transform_filters(self, tiles: &Tiles, weights: &[i8], to: &mut [i8]) {
+        packed::transform_filters(tiles, weights, to);
+    }
+
+    /// Products of four units' filters and of as many transformed rows as they have, summed over rows and channels:
+    /// `[pair of tiles][point][unit][tile]` words.
+    #[inline(never)]
+    fn multiply_tiles(self, tiles: &Tiles, rows: &[i8], filters: &[i8], to: &mut [i8]) {
+        packed::multiply_tiles(tiles, rows, filters, to);
+    }
+
+    /// Outputs of four units, one column after another, from their products.
+    #[inline(never)]
+    fn finish_tiles(self, finish: &Finish<'_>, products: &[i8], y: &mut [i8]) {
+        packed::finish_tiles(finish, products, y);
+    }
+
     /// `y[i] = clamp(y[i])`.
     #[inline(never)]
     fn clamp(self, y: &mut [i8], clamp: Clamp) {
@@ -319,26 +380,6 @@ fn by_quads<I: Isa, const P: usize>(
         isa.dot(&mut acc, x, &w, 0);
         isa.finish(matrix, unit, units.end, &acc, y);
         unit += QUAD;
-    }
-}
-
-/// The portable [`Isa::sum`].
-#[inline(always)]
-fn sum(acc: &mut [i32], x: &[i8], step: usize, count: usize) {
-    for i in 0..count {
-        for (acc, &x) in acc.iter_mut().zip(x.get(i * step..).unwrap_or_default()) {
-            *acc = acc.wrapping_add(x.into());
-        }
-    }
-}
-
-/// The portable [`Isa::max`].
-#[inline(always)]
-fn max(acc: &mut [i8], x: &[i8], step: usize, count: usize) {
-    for i in 0..count {
-        for (acc, &x) in acc.iter_mut().zip(x.get(i * step..).unwrap_or_default()) {
-            *acc = x.max(*acc);
-        }
     }
 }
 

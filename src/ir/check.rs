@@ -246,6 +246,7 @@ const fn constants(op: &Op, numbers: &[i32], x: Shape) -> Result<(), Fault> {
     while i < numbers.len() {
         let (least, greatest) = match op {
             Op::Conv2d(_) | Op::DepthwiseConv2d(_) | Op::Dense(_) => (i32::MIN, i32::MAX),
+            Op::Add(Operands::Equal) => (i32::MIN, i32::MAX), // none, or those of a linear form
             Op::ResizeNearest { height, .. } => {
                 (0, if i < *height as usize { x.h as i32 - 1 } else { x.w as i32 - 1 })
             }
@@ -380,16 +381,15 @@ impl Graph<'_, Int> {
                 matches!(node.op, Op::Mean { .. }) && 0 <= factor.multiplier && factor.multiplier < 1 << 30;
             let mantissa = if divided { 1 << 30 } else { factor.multiplier };
             let packs = data.packing.packs_factors();
-            let legal =
-                if packs { factor.is_packed() } else { Requant::new(mantissa, factor.shift).is_legal() };
-            if !legal {
-                return Err(if packs { Fault::Packing } else { Fault::Requant });
+            if packs && !factor.is_packed() {
+                return Err(Fault::Packing);
+            }
+            if !packs && !Requant::new(mantissa, factor.shift).is_legal() {
+                return Err(Fault::Requant);
             }
             j += 1;
         }
-        if !packed {
-            check!(constants(&node.op, data.bias, x.shape));
-        }
+        check!(constants(&node.op, data.bias, x.shape));
         if data.clamp.low > data.clamp.high {
             return Err(Fault::Clamp);
         }

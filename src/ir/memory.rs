@@ -2,7 +2,7 @@
 //!
 //! Time is counted in steps: 0 when the caller fills the input, `i + 1` while node `i` runs.
 
-use super::{Fault, Graph, Int, Scratch, TensorId};
+use super::{Fault, Graph, Int, Node, Scratch, TensorId};
 
 /// The most tensors a graph of the integer phase may have.
 pub const MAX_TENSORS: usize = 1024;
@@ -109,6 +109,12 @@ impl Graph<'_, Int> {
         lives
     }
 
+    /// Whether a node may write its output to the very bytes of input `j`, where that has as many.
+    pub const fn in_place(&self, node: &Node<'_, Int>, j: usize) -> bool {
+        let x = self.tensor(node.inputs[j]).shape;
+        node.op.in_place(j) || (j == 0 && node.data.packing.in_place(&node.op, x))
+    }
+
     /// Whether tensor `y` may lie in the very bytes of `x`: the node that writes `y` works in place and is the last
     /// to need `x`.
     const fn shared(&self, x: usize, x_life: Life, y: usize, y_life: Life) -> bool {
@@ -120,7 +126,7 @@ impl Graph<'_, Int> {
         let node = &self.nodes[y_life.first - 1];
         let mut j = 0;
         while j < node.inputs.len() {
-            if node.inputs[j].at() == x && node.op.in_place(j) {
+            if node.inputs[j].at() == x && self.in_place(node, j) {
                 return true;
             }
             j += 1;

@@ -100,6 +100,11 @@ impl Window {
         self
     }
 
+    /// Whether each output sees the one element that lies where it does.
+    pub const fn is_point(&self) -> bool {
+        self.taps() == 1 && self.stride[0] == 1 && self.stride[1] == 1
+    }
+
     /// Number of taps.
     pub const fn taps(&self) -> usize {
         self.kernel[0] as usize * self.kernel[1] as usize

@@ -84,6 +84,45 @@ impl<'a> Output<'a> {
     }
 }
 
+/// Input and output of an operator that may work in place.
+pub(crate) struct Flow<'a> {
+    /// Shape and zero point of the input.
+    pub(crate) x: (Shape, i8),
+    /// Shape and zero point of the output.
+    pub(crate) y: (Shape, i8),
+    /// Their elements.
+    pub(crate) bytes: Bytes<'a>,
+}
+
+/// Where the elements of an input and an output lie.
+pub(crate) enum Bytes<'a> {
+    /// Apart.
+    Apart(&'a [i8], &'a mut [i8]),
+    /// Both in the same bytes.
+    Same(&'a mut [i8]),
+}
+
+impl Flow<'_> {
+    /// The input, as far as no output has been written over it.
+    #[inline(always)]
+    fn input(&self) -> Input<'_> {
+        let data = match &self.bytes {
+            Bytes::Apart(x, _) => x,
+            Bytes::Same(both) => &**both,
+        };
+        Input { shape: self.x.0, zero: self.x.1, data }
+    }
+
+    /// The output.
+    #[inline(always)]
+    fn output(&mut self) -> &mut [i8] {
+        match &mut self.bytes {
+            Bytes::Apart(_, y) => y,
+            Bytes::Same(both) => both,
+        }
+    }
+}
+
 /// One axis of a window that slides over an image.
 #[derive(Clone, Copy)]
 struct Axis {

@@ -9,24 +9,26 @@
 //! and zero point, so that the zero point drops out; the mean rounds to nearest, ties away from zero.
 //!
 //! Tricks:
-//! 1. Blocks of neighbouring channels, which lie side by side: a tap is a run, and a row of taps is such runs at even
-//!    distances.
+//! 1. Blocks of neighbouring channels, which lie side by side: a tap is a run.
 
 use super::{Axis, Input, Output};
-use crate::arch::{Isa, LANES};
+use crate::arch::{Isa, LANES, run};
 use crate::fixed::{mean, narrow};
 use crate::ir::{Clamp, Pool2d};
 
 /// Greatest element of each window of `x` into `y`.
 #[inline(never)]
 pub(crate) fn max_pool2d<I: Isa>(isa: I, pool: &Pool2d, clamp: Clamp, x: Input<'_>, y: Output<'_>) {
-    let x_step = usize::from(x.shape.c);
     windows(
         pool,
         x,
         y,
         [i8::MIN; LANES],
-        |best, x, count| isa.max(best, x, x_step, count),
+        |best, x, step, count| {
+            for tap in 0..count {
+                isa.max(best, run(x, tap * step, best.len()));
+            }
+        },
         |&best, _| i32::from(best),
         clamp,
     );
@@ -38,26 +40,25 @@ pub(crate) fn max_pool2d<I: Isa>(isa: I, pool: &Pool2d, clamp: Clamp, x: Input<'
 /// At most 2^24 taps.
 #[inline(never)]
 pub(crate) fn avg_pool2d<I: Isa>(isa: I, pool: &Pool2d, clamp: Clamp, x: Input<'_>, y: Output<'_>) {
-    let x_step = usize::from(x.shape.c);
     windows(
         pool,
         x,
         y,
         [0; LANES],
-        |sum, x, count| isa.sum(sum, x, x_step, count),
+        |sum, x, step, count| isa.sum_row(sum, x, step, count),
         |&sum, taps| mean(sum, taps),
         clamp,
     );
 }
 
-/// Each window in turn: `take` for every row of taps inside, with their number, then `give` with the number of them.
+/// Each window in turn: `take` for every row of taps inside, told from where, how far apart and how many, then `give` with the number of them.
 #[inline(always)]
 fn windows<T: Copy>(
     pool: &Pool2d,
     x: Input<'_>,
     mut y: Output<'_>,
     start: [T; LANES],
-    take: impl Fn(&mut [T], &[i8], usize),
+    take: impl Fn(&mut [T], &[i8], usize, usize),
     give: impl Fn(&T, u32) -> i32,
     clamp: Clamp,
 ) {
@@ -75,8 +76,8 @@ fn windows<T: Copy>(
                 let mut acc = start;
                 let acc = acc.get_mut(..live).unwrap_or_default();
                 for row in row_taps.at..row_taps.at + height {
-                    let at = x.at(row, column_taps.at) + c;
-                    take(acc, x.data.get(at..).unwrap_or_default(), width);
+                    let x = x.data.get(x.at(row, column_taps.at) + c..).unwrap_or_default();
+                    take(acc, x, channels, width);
                 }
                 for (y, acc) in y.next(live).iter_mut().zip(&*acc) {
                     *y = narrow(give(acc, (height * width) as u32), 0, clamp.low, clamp.high);

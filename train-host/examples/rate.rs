@@ -15,7 +15,14 @@ fn main() {
     let mut args = std::env::args().skip(1);
     let seconds: f64 = args.next().and_then(|s| s.parse().ok()).unwrap_or(2.0);
     let only = args.next();
-    let nets = [("digits", Shape::new(16, 16, 1), 10), ("shuffle-28", Shape::new(28, 28, 1), 10)];
+    let large = Shape::new(28, 28, 1);
+    let nets = [
+        ("digits", Shape::new(16, 16, 1), 10),
+        ("plain-28", large, 10),
+        ("residual-28", large, 10),
+        ("separable-28", large, 10),
+        ("shuffle-28", large, 10),
+    ];
     println!("{:<20} {:>8} {:>12} {:>10} {:>14}", "recipe", "threads", "images/s", "us/step", "images/CPU s");
     for (name, shape, classes) in nets {
         if only.as_ref().is_some_and(|only| only != name) {

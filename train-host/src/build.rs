@@ -88,7 +88,7 @@ fn sources(
 }
 
 /// Weights as `init` says, biases 0, batch norms that change nothing.
-fn fresh(op: Op, x: Shape, y: Shape, init: Init, rng: &mut Xoshiro256PlusPlus) -> FloatStore {
+pub(crate) fn fresh(op: Op, x: Shape, y: Shape, init: Init, rng: &mut Xoshiro256PlusPlus) -> FloatStore {
     if matches!(op, Op::BatchNorm) {
         let c = x.c as usize;
         return FloatStore {

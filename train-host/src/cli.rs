@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::compress::Unit;
+use crate::export::Target;
+
 /// Trains small neural nets, shrinks them to 8 bits, and writes them as const tables for microcontrollers.
 ///
 /// Without a command: trains the default recipe (the 1989 zip-code net) on the embedded digits, quantises it,
@@ -27,6 +30,15 @@ pub enum Command {
     /// Turn an int8 .tflite file into model.rs, with the same bytes out as TensorFlow Lite Micro.
     #[command(after_help = IMPORT_HELP)]
     Import(ImportArgs),
+    /// Make a trained net smaller: convolutions in groups, channel shuffles between them.
+    #[command(after_help = REBUILD_HELP)]
+    Rebuild(RebuildArgs),
+    /// Make a trained net smaller: take away the channels that count least.
+    #[command(after_help = PRUNE_HELP)]
+    Prune(PruneArgs),
+    /// Train nets of many numbers of groups, with and without channel shuffle, at equal cost; show the trade-off.
+    #[command(after_help = SWEEP_HELP)]
+    Sweep(SweepArgs),
     /// Run an exported int8 net over raw int8 tensors, back to back.
     #[command(
         after_help = "The input file holds N inputs of the net, each as many bytes as its input has elements \
@@ -67,6 +79,21 @@ pub struct TrainArgs {
     /// Threads; the result does not depend on it [default: all cores].
     #[arg(long)]
     pub threads: Option<usize>,
+    /// Where the table shall run.
+    #[command(flatten)]
+    pub place: PlaceArgs,
+}
+
+/// Where a table shall run.
+#[derive(Debug, Args)]
+pub struct PlaceArgs {
+    /// CPU whose order of weights the table has; it runs on any other too, with the same results.
+    #[arg(long, value_enum, default_value_t)]
+    pub target: Target,
+    /// Fail if the arena needs more bytes than this, and say what would have to shrink; what is left of them makes
+    /// layers faster on some CPUs [default: 15 % above the least].
+    #[arg(long, value_name = "BYTES")]
+    pub arena_limit: Option<usize>,
 }
 
 const IMPORT_HELP: &str = "Takes fully quantised int8 models of one input and one output; float or uint8 borders \
@@ -85,9 +112,9 @@ pub struct ImportArgs {
     /// Output folder [default: out/NAME, NAME being the file's without its extension].
     #[arg(long)]
     pub out: Option<PathBuf>,
-    /// Fail if the arena needs more bytes than this, and say what would have to shrink.
-    #[arg(long, value_name = "BYTES")]
-    pub arena_limit: Option<usize>,
+    /// Where the table shall run.
+    #[command(flatten)]
+    pub place: PlaceArgs,
     /// Raw int8 inputs, back to back, to keep as golden samples (at most 64) [default: 8 made up].
     #[arg(long, value_name = "FILE")]
     pub samples: Option<PathBuf>,
@@ -97,6 +124,135 @@ pub struct ImportArgs {
     /// Keep the file's graph as it is.
     #[arg(long)]
     pub no_clean: bool,
+}
+
+const REBUILD_HELP: &str = "Each convolution that can be split into G groups is: a 1x1 becomes a grouped 1x1, a wider \
+window a unit of grouped 1x1, channel shuffle, depthwise window, grouped 1x1 (or a grouped convolution of the same \
+window, with --unit grouped). A shuffle lets each group see all others where one grouped convolution follows another. \
+What cannot be split is left as it is; a table says why.\n\nThe new net then trains on with the old one as its \
+teacher: its loss is (1 - M) * cross-entropy + M * T^2 * KL(teacher at T, net at T), M being --imitate and T \
+--temperature. Old and new are compared in the terminal, report.json and report.html.\n\nMore groups save more and \
+lose more; --width wins some of it back.";
+
+const PRUNE_HELP: &str = "The same share goes from every layer inside the net: the channels whose weights, times what a \
+batch norm makes of them, have the least magnitude. Channels that an addition ties together go together; those in \
+groups stay, and a table says so. The net then trains on with the old one as its teacher, as `rebuild` does it.";
+
+/// Choices of `rebuild`.
+#[derive(Debug, Args)]
+pub struct RebuildArgs {
+    /// Output folder of a training.
+    pub dir: PathBuf,
+    /// Groups of each convolution; 1 leaves the net as it is.
+    #[arg(long)]
+    pub groups: u16,
+    /// No channel shuffle between grouped convolutions.
+    #[arg(long)]
+    pub no_shuffle: bool,
+    /// Factor of the channels of every layer inside the net.
+    #[arg(long, default_value_t = 1.0)]
+    pub width: f64,
+    /// What becomes of a convolution whose window is more than one pixel.
+    #[arg(long, value_enum, default_value_t)]
+    pub unit: Unit,
+    /// How to train on.
+    #[command(flatten)]
+    pub tune: TuneArgs,
+}
+
+/// Choices of `prune`.
+#[derive(Debug, Args)]
+pub struct PruneArgs {
+    /// Output folder of a training.
+    pub dir: PathBuf,
+    /// Share of each layer's channels that goes, from 0 to below 1.
+    #[arg(long, value_name = "SHARE")]
+    pub channels: f64,
+    /// How to train on.
+    #[command(flatten)]
+    pub tune: TuneArgs,
+}
+
+/// How a net that was made from another trains on.
+#[derive(Debug, Args)]
+pub struct TuneArgs {
+    /// Where the table shall run.
+    #[command(flatten)]
+    pub place: PlaceArgs,
+    /// Recipe whose training settings count [default: the shipped one that the net is named after].
+    #[arg(long)]
+    pub recipe: Option<String>,
+    /// Passes over the training images; 0 trains not at all [default: the recipe's].
+    #[arg(long)]
+    pub epochs: Option<u32>,
+    /// Greatest learning rate [default: the recipe's].
+    #[arg(long)]
+    pub rate: Option<f32>,
+    /// Divides the logits of both nets where one imitates the other.
+    #[arg(long, default_value_t = 4.0)]
+    pub temperature: f32,
+    /// Share of the imitation in the loss, 0 to 1; the rest is the labels'.
+    #[arg(long, default_value_t = 0.7)]
+    pub imitate: f32,
+    /// Seed of new weights, order, and augmentation [default: that of the old net].
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Output folder [default: DIR with what was done to it at the end].
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    /// Threads; the result does not depend on it [default: all cores].
+    #[arg(long)]
+    pub threads: Option<usize>,
+}
+
+const SWEEP_HELP: &str = "Each trial is a process of its own that writes one file, whole or not at all: a sweep may be \
+killed at any moment and called again, and goes on with what is left. The table is made of the files alone.\n\nThe \
+trials can be spread over machines that share the folder, by any scheduler; `sweep` then only collects:\n\n  \
+GNU parallel: train-host sweep --list | parallel -j2 train-host sweep --threads 1 --trial {}\n  \
+Slurm:        sbatch --array=1-81 --wrap 'train-host sweep --threads 1 --trial $(train-host sweep --list | sed -n \
+${SLURM_ARRAY_TASK_ID}p)'\n  \
+HyperQueue:   train-host sweep --list >ids; hq submit --each-line ids -- bash -c 'train-host sweep --threads 1 --trial \
+$HQ_ENTRY'";
+
+/// Choices of `sweep`.
+#[derive(Debug, Args)]
+pub struct SweepArgs {
+    /// Folder of the sweep; a folder that has one goes on with it.
+    #[arg(long, default_value = "out/sweep")]
+    pub out: PathBuf,
+    /// Data set of 28x28 grey pictures in 10 classes [default: fashion-mnist].
+    #[arg(long)]
+    pub data: Option<String>,
+    /// Passes over the training images [default: 6].
+    #[arg(long)]
+    pub epochs: Option<u32>,
+    /// Training images used, the first ones [default: all].
+    #[arg(long)]
+    pub samples: Option<usize>,
+    /// Numbers of groups [default: 1,2,3,4,8].
+    #[arg(long, value_delimiter = ',')]
+    pub groups: Vec<u16>,
+    /// Complexities: channels of the net of one group whose multiplications the others get [default: 40,20,10].
+    #[arg(long, value_delimiter = ',')]
+    pub channels: Vec<u16>,
+    /// How many seeds [default: 3].
+    #[arg(long)]
+    pub seeds: Option<u64>,
+    /// Trials at a time [default: one a core].
+    #[arg(long)]
+    pub jobs: Option<usize>,
+    /// Threads of each trial; the result does not depend on it [default: 1; with --trial, all cores].
+    #[arg(long)]
+    pub threads: Option<usize>,
+    /// Run this trial alone, unless it is over.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["list", "collect"])]
+    pub trial: Option<String>,
+    /// List the names of all trials.
+    #[arg(long, conflicts_with = "collect")]
+    pub list: bool,
+    /// Run nothing: make table and page of the trials that are over.
+    #[arg(long)]
+    pub collect: bool,
 }
 
 /// Choices of `run`.

@@ -5,6 +5,7 @@ pub mod build;
 pub mod clean;
 pub mod cli;
 pub mod commands;
+pub mod compress;
 pub mod data;
 mod error;
 pub mod eval;
@@ -16,6 +17,7 @@ pub mod plan;
 pub mod quantise;
 pub mod recipe;
 pub mod report;
+pub mod sweep;
 pub mod timing;
 pub mod train;
 

@@ -134,7 +134,7 @@ fn blocks(graph: &Graph<'_, Int>, sharing: Sharing) -> Vec<Block> {
     blocks.push(alone(graph.input));
     for (i, node) in graph.nodes.iter().enumerate() {
         let mut shared = node.inputs.iter().enumerate().filter(|&(j, &id)| {
-            node.op.in_place(j)
+            graph.in_place(node, j)
                 && graph.last(id) == i + 1
                 && graph.tensor(id).shape.len() == graph.tensor(node.output).shape.len()
         });

@@ -15,6 +15,9 @@ pub const SHIPPED: &[(&str, &str)] = &[
     ("digits", include_str!("../recipes/digits.toml")),
     ("digits-1989", include_str!("../recipes/digits-1989.toml")),
     ("digits-bn", include_str!("../recipes/digits-bn.toml")),
+    ("plain-28", include_str!("../recipes/plain-28.toml")),
+    ("residual-28", include_str!("../recipes/residual-28.toml")),
+    ("separable-28", include_str!("../recipes/separable-28.toml")),
     ("shuffle-28", include_str!("../recipes/shuffle-28.toml")),
 ];
 

@@ -9,15 +9,22 @@
 #![allow(unsafe_code)]
 
 mod add;
+mod clamp;
+mod collect;
 mod depthwise;
 mod eights;
 mod frame;
 mod join;
 mod quads;
+mod sum;
+mod tiles;
+mod two_rows;
 mod widen;
+mod winograd;
 
 use super::Isa;
-use super::packed::{Eights, Linear, Quads, Taps};
+use super::packed::{Eights, Finish, Linear, Quads, Taps, Tiles};
+use crate::ir::Clamp;
 
 /// The token; this module exists only where the CPU has the instructions.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,6 +37,21 @@ impl Isa for Armv7em {
     #[inline(always)]
     fn widen_lane(self, x: &[i8], to: &mut [i8], at: usize, lane: usize) {
         widen::lane(x, to, at, lane);
+    }
+
+    #[inline(always)]
+    fn sum_row(self, acc: &mut [i32], x: &[i8], step: usize, count: usize) {
+        sum::sum_row(acc, x, step, count);
+    }
+
+    #[inline(always)]
+    fn widen_pixels(self, x: &[i8], channels: usize, to: &mut [i8], pitch: usize) {
+        widen::pixels(x, channels, to, pitch);
+    }
+
+    #[inline(always)]
+    fn collect(self, runs: &[&[i8]], pairs: usize, step: usize, count: usize, to: &mut [i8]) {
+        collect::collect(runs, pairs, step, count, to);
     }
 
     #[inline(always)]
@@ -67,7 +89,37 @@ impl Isa for Armv7em {
 
     #[inline(always)]
     fn two_rows(self, taps: &Taps<'_>, pairs: [&[i8]; 2], y: &mut [i8], second: Option<&mut [i8]>) {
-        depthwise::two_rows(taps, pairs, y, second);
+        two_rows::two_rows(taps, pairs, y, second);
+    }
+
+    #[inline(always)]
+    fn widen_columns(self, x: &[i8], channels: usize, to: &mut [i8], pitch: usize) {
+        winograd::widen_columns(x, channels, to, pitch);
+    }
+
+    #[inline(always)]
+    fn transform_row(self, tiles: &Tiles, row: &[i8], to: &mut [i8]) {
+        winograd::transform_row(tiles, row, to);
+    }
+
+    #[inline(always)]
+    fn transform_filters(self, tiles: &Tiles, weights: &[i8], to: &mut [i8]) {
+        winograd::transform_filters(tiles, weights, to);
+    }
+
+    #[inline(always)]
+    fn multiply_tiles(self, tiles: &Tiles, rows: &[i8], filters: &[i8], to: &mut [i8]) {
+        tiles::multiply_tiles(tiles, rows, filters, to);
+    }
+
+    #[inline(always)]
+    fn finish_tiles(self, finish: &Finish<'_>, products: &[i8], y: &mut [i8]) {
+        tiles::finish_tiles(finish, products, y);
+    }
+
+    #[inline(always)]
+    fn clamp(self, y: &mut [i8], clamp: Clamp) {
+        clamp::clamp(y, clamp);
     }
 
     #[inline(always)]

@@ -27,6 +27,21 @@ pub(super) fn lane(x: &[i8], to: &mut [i8], at: usize, lane: usize) {
     }
 }
 
+/// See [`Isa::widen_pixels`](crate::arch::Isa::widen_pixels).
+#[inline(never)]
+pub(super) fn pixels(x: &[i8], channels: usize, to: &mut [i8], pitch: usize) {
+    let count = x.len().checked_div(channels).unwrap_or(0);
+    let there = to.len() >= count.saturating_sub(1) / 2 * pitch + 4 * channels;
+    if count > 0 && there && channels.is_multiple_of(8) {
+        // SAFETY: the pixels follow each other; either pixel of every pair has words for its channels.
+        unsafe { pixels_asm(x.as_ptr(), to.as_mut_ptr(), channels / 8, count, pitch) }
+        return;
+    }
+    for (i, x) in x.chunks_exact(channels.max(1)).enumerate() {
+        lane(x, to.get_mut(i / 2 * pitch..).unwrap_or_default(), 0, i % 2);
+    }
+}
+
 /// See [`Isa::widen`](crate::arch::Isa::widen).
 #[inline(never)]
 pub(super) fn run(x: &[i8], to: &mut [i8]) {
@@ -67,6 +82,48 @@ macro_rules! widen {
             "pop {{r4-r9, pc}}",
         )
     };
+}
+
+/// # Safety
+/// `8 * turns * pixels` bytes at `x` can be read, one each at least; `turns` times four words be written at `to + 4 * (i
+/// % 2) + pitch * (i / 2)` for each pixel `i`, 8 bytes apart.
+#[unsafe(naked)]
+unsafe extern "C" fn pixels_asm(x: *const i8, to: *mut i8, turns: usize, pixels: usize, pitch: usize) {
+    naked_asm!(
+        "push {{r4-r11, lr}}",
+        "ldr r11, [sp, #36]",
+        "sub r11, #4",
+        "mov r10, #4", // to the other pixel of the pair, or to the next pair
+        "1:",
+        "mov r12, r1",
+        "mov lr, r2",
+        "2:",
+        "ldr r5, [r0]",
+        "ldr r9, [r0, #4]",
+        "sxtb16 r4, r5",
+        "sxtb16 r5, r5, ror #8",
+        "sxtb16 r8, r9",
+        "sxtb16 r9, r9, ror #8",
+        "pkhbt r6, r4, r5, lsl #16",
+        "pkhtb r4, r5, r4, asr #16",
+        "pkhbt r7, r8, r9, lsl #16",
+        "pkhtb r8, r9, r8, asr #16",
+        "str r6, [r12]",
+        "str r4, [r12, #8]",
+        "str r7, [r12, #16]",
+        "str r8, [r12, #24]",
+        "add r0, #8",
+        "add r12, #32",
+        "subs lr, #1",
+        "bne 2b",
+        "add r1, r1, r10",
+        "mov r4, r10",
+        "mov r10, r11",
+        "mov r11, r4",
+        "subs r3, #1",
+        "bne 1b",
+        "pop {{r4-r11, pc}}",
+    )
 }
 
 /// # Safety

@@ -5,8 +5,14 @@
 //! [`crate::ir::Packing`].
 
 mod depthwise;
+mod winograd;
 
 pub(crate) use depthwise::{Taps, join_rows, taps, two_rows};
+#[cfg(dsp)]
+pub(crate) use winograd::finish_unit;
+pub(crate) use winograd::{
+    Finish, Tiles, finish_tiles, multiply_tiles, transform_filters, transform_row, widen_columns,
+};
 
 use crate::arch::run;
 use crate::ir::Requant;
@@ -70,6 +76,19 @@ pub(crate) fn widen_lane(x: &[i8], to: &mut [i8], at: usize, lane: usize) {
             *to = half(x);
         }
         at += if at & 2 == 0 { 2 } else { 6 };
+    }
+}
+
+/// See [`Isa::collect`](super::Isa::collect).
+pub(crate) fn collect(runs: &[&[i8]], pairs: usize, step: usize, count: usize, to: &mut [i8]) {
+    let mut to = to.as_chunks_mut::<8>().0.iter_mut();
+    for i in 0..count {
+        for x in runs {
+            let from = run(x, step * i, 8 * pairs).as_chunks::<8>().0;
+            for (from, to) in from.iter().zip(to.by_ref()) {
+                *to = *from;
+            }
+        }
     }
 }
 

@@ -10,7 +10,7 @@ mod vnni;
 
 use super::fours::{Lanes, Sixteens};
 use super::packed::Linear;
-use super::{Isa, LANES, Store, Sum};
+use super::{Isa, LANES, Scalar, Store, Sum};
 use crate::ir::Requant;
 
 /// The token of AVX2; made by [`Avx2::detect`] only.
@@ -63,14 +63,9 @@ impl Isa for Avx2 {
         unsafe { avx2::store(acc, requant, store, y) }
     }
 
-    fn sum(self, acc: &mut [i32], x: &[i8], step: usize, count: usize) {
+    fn sum_row(self, acc: &mut [i32], x: &[i8], step: usize, count: usize) {
         // SAFETY: the token proves the instructions.
-        unsafe { avx2::sum(acc, x, step, count) }
-    }
-
-    fn max(self, acc: &mut [i8], x: &[i8], step: usize, count: usize) {
-        // SAFETY: the token proves the instructions.
-        unsafe { avx2::max(acc, x, step, count) }
+        unsafe { avx2::sum_row(acc, x, step, count) }
     }
 
     fn add(self, y: &mut [i8], x: Option<&[i8]>, sum: &Sum) {
@@ -108,14 +103,9 @@ impl Isa for Vnni {
         unsafe { vnni::store(acc, requant, store, y) }
     }
 
-    fn sum(self, acc: &mut [i32], x: &[i8], step: usize, count: usize) {
+    fn sum_row(self, acc: &mut [i32], x: &[i8], step: usize, count: usize) {
         // SAFETY: the token proves the instructions.
-        unsafe { vnni::sum(acc, x, step, count) }
-    }
-
-    fn max(self, acc: &mut [i8], x: &[i8], step: usize, count: usize) {
-        // SAFETY: the token proves the instructions.
-        unsafe { vnni::max(acc, x, step, count) }
+        unsafe { vnni::sum_row(acc, x, step, count) }
     }
 
     fn add(self, y: &mut [i8], x: Option<&[i8]>, sum: &Sum) {
@@ -129,11 +119,11 @@ impl Isa for Vnni {
     }
 }
 
-/// [`Isa::sum`], to be compiled for an instruction set: where there are [`LANES`] sums they stay in registers.
+/// [`Isa::sum_row`], to be compiled for an instruction set: where there are [`LANES`] sums they stay in registers.
 #[inline(always)]
-fn sum(acc: &mut [i32], x: &[i8], step: usize, count: usize) {
+fn sum_row(acc: &mut [i32], x: &[i8], step: usize, count: usize) {
     let Ok(all) = <&mut [i32; LANES]>::try_from(&mut *acc) else {
-        return super::sum(acc, x, step, count);
+        return Scalar.sum_row(acc, x, step, count);
     };
     let mut sums = *all;
     for x in (0..count).filter_map(|i| x.get(i * step..).and_then(|x| x.first_chunk::<LANES>())) {

@@ -1,7 +1,7 @@
 //! Elements four by four, for dot-product instructions: an image lies with its border, so that every window is runs of
 //! it at fixed distances, and nothing is copied together.
 
-use crate::ir::{Conv2d, Dense, DepthwiseConv2d, Shape, Window};
+use crate::ir::{Conv2d, Dense, DepthwiseConv2d, Packed, Shape, Window};
 
 /// Bytes after a bordered image that may be read along with its last ones.
 const SLACK: usize = 64;
@@ -128,6 +128,17 @@ impl Fours {
     pub const fn weights(&self) -> usize {
         self.blocks() * self.runs[0] * self.runs[1] * self.quads() * 4 * Self::UNITS
     }
+
+    /// What a node has, with biases for so many pixels.
+    pub(super) const fn lengths(&self, pixels: usize) -> Packed {
+        let units = self.groups * self.blocks() * Self::UNITS;
+        Packed {
+            weights: self.groups * self.weights(),
+            bias: 2 * pixels * units,
+            requant: units,
+            scratch: self.image.scratch(),
+        }
+    }
 }
 
 /// How the channels of a depthwise convolution are computed: 64 lanes at once, four taps an instruction.
@@ -180,6 +191,17 @@ impl FourTaps {
     /// Four taps each.
     pub const fn quads(&self) -> usize {
         (self.kernel[0] * self.kernel[1]).div_ceil(4)
+    }
+
+    /// What a node has.
+    pub(super) const fn lengths(&self) -> Packed {
+        let lanes = self.blocks() * Self::LANES;
+        Packed {
+            weights: 4 * lanes * self.quads(),
+            bias: 2 * lanes,
+            requant: lanes,
+            scratch: self.image.scratch(),
+        }
     }
 
     /// The channel of a lane of a block; `None` for lanes that only fill it up. Lanes lie as interleaving bytes four by

@@ -1,5 +1,6 @@
 //! Rows of an image joined two by two, for depthwise convolution.
 
+use super::Packed;
 use crate::ir::{Bias, DepthwiseConv2d, Padding, Shape, Window};
 
 /// How the rows of a depthwise convolution are joined, and what that takes.
@@ -25,6 +26,9 @@ impl Joined {
     pub const MOST: usize = 8;
     /// Bytes that joined rows shall take, unless four channels take more.
     pub const ROOM: usize = 2048;
+
+    /// Bytes of a channel's record in [`Packing::DspDepthwise3`](super::Packing::DspDepthwise3).
+    pub const RECORD_OF_THREE: usize = 36;
 
     /// `None` where rows cannot be joined: several outputs or biases a channel, or a window of too many rows.
     pub const fn new(conv: &DepthwiseConv2d, x: Shape) -> Option<Self> {
@@ -70,16 +74,20 @@ impl Joined {
         ((self.window.kernel[0] as usize - 1) * self.window.dilation[0] as usize + parity) / 2 + 1
     }
 
-    /// Bytes of a channel's record in [`Packing::DspDepthwise`].
+    /// Bytes of a channel's record in [`Packing::DspDepthwise`](super::Packing::DspDepthwise).
     pub const fn record(&self) -> usize {
         let odd = if self.window.stride[0] % 2 == 1 { self.pairs(1) } else { 0 };
         12 + 4 * self.window.kernel[1] as usize * (self.pairs(0) + odd)
     }
 
-    /// Whether [`Packing::DspDepthwise3`] is for it.
+    /// Whether [`Packing::DspDepthwise3`](super::Packing::DspDepthwise3) is for it.
     pub const fn is_three(&self) -> bool {
         let Window { kernel: [h, w], stride: [sh, sw], dilation: [dh, dw], .. } = self.window;
         h == 3 && w == 3 && sh == 1 && sw == 1 && dh == 1 && dw == 1
+    }
+
+    pub(super) const fn lengths(&self, record: usize, x: Shape) -> Packed {
+        Packed { weights: record * x.c as usize, bias: 0, requant: 0, scratch: self.scratch() }
     }
 
     /// Bytes of scratch: the joined rows, and a pixel that stands for a row of the border.

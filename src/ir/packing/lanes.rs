@@ -15,23 +15,11 @@ pub struct Chunk {
 }
 
 impl Chunk {
-    /// Bytes that a chunk shall take, unless two pixels take more.
-    pub const ROOM: usize = 1024;
-
-    /// Windows of a group of a convolution into `y`.
-    pub const fn new(conv: &Conv2d, y: Shape) -> Self {
+    /// Windows of a group of a convolution, as many as fit so much scratch; none where not two do.
+    pub const fn new(conv: &Conv2d, scratch: usize) -> Self {
         let elements = conv.window.taps() * conv.span as usize;
         let pairs = elements.div_ceil(2);
-        let fit = Self::ROOM / (8 * pairs);
-        let most = (y.h as usize * y.w as usize).div_ceil(2);
-        let times = if fit == 0 {
-            1
-        } else if fit < most {
-            fit
-        } else {
-            most
-        };
-        Self { elements, pairs, pixels: 2 * times }
+        Self { elements, pairs, pixels: 2 * (scratch / (8 * pairs)) }
     }
 
     /// Bytes of scratch.
@@ -84,7 +72,7 @@ impl Lanes {
             elements: (width - 1) / 2 * 2 * ahead + 2 * pairs,
             left: window.padding.left as usize * c,
             ahead,
-            collected: pairs <= 4 && rows > 1 && conv.units > 16 && !matches!(conv.bias, Bias::Unit),
+            collected: pairs <= 8 && rows > 1 && conv.units >= 16 && !matches!(conv.bias, Bias::Unit),
             width,
         })
     }
@@ -94,9 +82,15 @@ impl Lanes {
         4 * self.elements * self.rows
     }
 
-    /// Bytes of scratch: the ring, and collected windows of a row of the output.
+    /// Bytes of two windows copied together.
+    pub const fn window(&self) -> usize {
+        8 * self.rows * self.pairs
+    }
+
+    /// Bytes of scratch: the ring; where a row of the output has an odd one out, the windows of two such; collected
+    /// windows of a row of the output.
     pub const fn scratch(&self) -> usize {
-        let windows = if self.collected { 8 * self.width.div_ceil(2) * self.rows * self.pairs } else { 0 };
-        self.ring() + windows
+        let collected = if self.collected { self.width / 2 } else { 0 };
+        self.ring() + (collected + self.width % 2) * self.window()
     }
 }

@@ -24,10 +24,12 @@
 mod fours;
 mod joined;
 mod lanes;
+mod winograd;
 
 pub use fours::{Bordered, FourTaps, Fours};
 pub use joined::Joined;
 pub use lanes::{Chunk, Lanes};
+pub use winograd::Winograd;
 
 use super::{Bias, Conv2d, Op, Operands, Requant, Shape};
 
@@ -41,12 +43,17 @@ pub enum Packing {
     Plain,
     /// Conv2d whose windows are copied together: `[group][quad of units][pair of elements][2 pairs of units]`, each a
     /// word. Biases are `[group][quad][256 b0 + b1, 256 b2 + b3, b1, b3]`, once or for each pixel; factors
-    /// `[group][quad][4]`. The last quad of a group is filled up with zeros.
+    /// `[group][quad][4]`. The last quad of a group is filled up with zeros. More scratch than is
+    /// needed copies more windows at a time. See [`Chunk`].
     DspPatch,
     /// Conv2d whose windows are read where rows lie widened: as [`Packing::DspPatch`], but each row of the kernel is
     /// filled up to whole pairs, `[quad][row][pair of elements][2]`. For one group, all channels, no dilation. See
     /// [`Lanes`].
     DspRows,
+    /// Conv2d with three columns of taps, by minimal filtering: for each four units, each four channels, each of those
+    /// units, each row the three taps of the channels, four bytes `weight + 128` each. Biases are such that elements are
+    /// `x + 128`, times -6. For sums within 28 bits. More scratch than is needed makes it faster. See [`Winograd`].
+    DspWinograd,
     /// Dense: `[eight units][pair of elements][4 pairs of units]`, each a word. Biases are `[eight][256 b0 + b1, ..,
     /// 256 b6 + b7, b1, b3, b5, b7]`, factors `[eight][8]`. The last eight are filled up with zeros.
     DspDense,
@@ -85,7 +92,7 @@ pub struct Packed {
 
 impl Packing {
     /// Number of variants.
-    pub const COUNT: usize = 9;
+    pub const COUNT: usize = 10;
 
     /// The variant's number.
     pub const fn at(self) -> usize {
@@ -99,64 +106,59 @@ impl Packing {
 
     /// What a packed `op` over `x` into `y` has; `None` where this is no packing for it, and for [`Packing::Plain`].
     pub const fn lengths(self, op: &Op, x: Shape, y: Shape) -> Option<Packed> {
-        match (self, op) {
-            (Packing::DspPatch, Op::Conv2d(conv)) => {
-                let chunk = Chunk::new(conv, y);
-                Some(quads(conv, y, chunk.pairs, chunk.scratch()))
+        match self {
+            Packing::Plain => None,
+            Packing::DspPatch => {
+                let Op::Conv2d(conv) = op else { return None };
+                let pairs = Chunk::new(conv, 0).pairs;
+                Some(quads(conv, y, pairs, 8 * pairs))
             }
-            (Packing::DspRows, Op::Conv2d(conv)) => match Lanes::new(conv, x) {
-                Some(lanes) => Some(quads(conv, y, lanes.pairs * lanes.rows, lanes.scratch())),
-                None => None,
-            },
-            (Packing::DspDense, Op::Dense(dense)) => {
-                let (eights, pairs) = ((dense.units as usize).div_ceil(8), x.len().div_ceil(2));
-                let units = 8 * eights;
+            Packing::DspRows => {
+                let Op::Conv2d(conv) = op else { return None };
+                let Some(lanes) = Lanes::new(conv, x) else { return None };
+                Some(quads(conv, y, lanes.pairs * lanes.rows, lanes.scratch()))
+            }
+            Packing::DspWinograd => {
+                let Op::Conv2d(conv) = op else { return None };
+                let Some(winograd) = Winograd::new(conv, x) else { return None };
+                Some(winograd.lengths())
+            }
+            Packing::DspDense => {
+                let Op::Dense(dense) = op else { return None };
+                let (units, pairs) = (8 * dense.units.div_ceil(8) as usize, x.len().div_ceil(2));
                 Some(Packed { weights: 2 * units * pairs, bias: units, requant: units, scratch: 4 * pairs })
             }
-            (Packing::DspDepthwise | Packing::DspDepthwise3, Op::DepthwiseConv2d(conv)) => {
+            Packing::DspDepthwise => {
+                let Op::DepthwiseConv2d(conv) = op else { return None };
                 let Some(joined) = Joined::new(conv, x) else { return None };
-                let three = matches!(self, Packing::DspDepthwise3);
-                if three && !joined.is_three() {
-                    return None;
-                }
-                let record = if three { 36 } else { joined.record() };
-                let weights = record * x.c as usize;
-                Some(Packed { weights, bias: 0, requant: 0, scratch: joined.scratch() })
+                Some(joined.lengths(joined.record(), x))
             }
-            (Packing::Fours, Op::Conv2d(conv)) => match Fours::conv2d(conv, x) {
-                Some(fours) => {
+            Packing::DspDepthwise3 => {
+                let Op::DepthwiseConv2d(conv) = op else { return None };
+                let Some(joined) = Joined::new(conv, x) else { return None };
+                if joined.is_three() { Some(joined.lengths(Joined::RECORD_OF_THREE, x)) } else { None }
+            }
+            Packing::Fours => {
+                let (fours, pixels) = if let Op::Dense(dense) = op {
+                    (Fours::dense(dense, x), 1)
+                } else {
+                    let Op::Conv2d(conv) = op else { return None };
+                    let Some(fours) = Fours::conv2d(conv, x) else { return None };
                     let once = !matches!(conv.bias, Bias::Unit);
-                    Some(fours_of(&fours, if once { 1 } else { y.h as usize * y.w as usize }))
-                }
-                None => None,
-            },
-            (Packing::Fours, Op::Dense(dense)) => Some(fours_of(&Fours::dense(dense, x), 1)),
-            (Packing::FoursDepthwise, Op::DepthwiseConv2d(conv)) => {
-                let Some(taps) = FourTaps::new(conv, x) else { return None };
-                let lanes = taps.blocks() * FourTaps::LANES;
-                Some(Packed {
-                    weights: 4 * lanes * taps.quads(),
-                    bias: 2 * lanes,
-                    requant: lanes,
-                    scratch: taps.image.scratch(),
-                })
+                    (fours, if once { 1 } else { y.h as usize * y.w as usize })
+                };
+                Some(fours.lengths(pixels))
             }
-            (Packing::DspAdd, Op::Add(Operands::Equal)) => {
+            Packing::FoursDepthwise => {
+                let Op::DepthwiseConv2d(conv) = op else { return None };
+                let Some(taps) = FourTaps::new(conv, x) else { return None };
+                Some(taps.lengths())
+            }
+            Packing::DspAdd => {
+                let Op::Add(Operands::Equal) = op else { return None };
                 Some(Packed { weights: 0, bias: 3, requant: 0, scratch: 0 })
             }
-            _ => None,
         }
-    }
-}
-
-/// Units by fours with biases for so many pixels.
-const fn fours_of(fours: &Fours, pixels: usize) -> Packed {
-    let units = fours.groups * fours.blocks() * Fours::UNITS;
-    Packed {
-        weights: fours.groups * fours.weights(),
-        bias: 2 * pixels * units,
-        requant: units,
-        scratch: fours.image.scratch(),
     }
 }
 
@@ -165,6 +167,30 @@ const fn quads(conv: &Conv2d, y: Shape, pairs: usize, scratch: usize) -> Packed 
     let quads = conv.groups as usize * (conv.units / conv.groups).div_ceil(4) as usize;
     let pixels = if matches!(conv.bias, Bias::Unit) { y.h as usize * y.w as usize } else { 1 };
     Packed { weights: 8 * quads * pairs, bias: 4 * quads * pixels, requant: 4 * quads, scratch }
+}
+
+impl Packing {
+    /// Whether a packed `op` may write its output to the very bytes of its input, an image of shape `x` and one of as
+    /// many bytes: it reads each row, or pixel, before it writes the one that lies there.
+    pub const fn in_place(self, op: &Op, x: Shape) -> bool {
+        let Ok(y) = op.output(&[x]) else { return false };
+        match self {
+            Packing::Plain | Packing::DspDense | Packing::DspAdd => false,
+            Packing::Fours | Packing::FoursDepthwise => false,
+            Packing::DspPatch => {
+                let Op::Conv2d(conv) = op else { return false };
+                x.same(y) && conv.groups == 1 && conv.span == x.c && conv.window.is_point()
+            }
+            Packing::DspRows | Packing::DspWinograd => {
+                let Op::Conv2d(conv) = op else { return false };
+                x.h == y.h && x.len() == y.len() && conv.window.stride[0] == 1
+            }
+            Packing::DspDepthwise | Packing::DspDepthwise3 => {
+                let Op::DepthwiseConv2d(conv) = op else { return false };
+                x.same(y) && conv.window.stride[0] == 1 && conv.window.stride[1] == 1
+            }
+        }
+    }
 }
 
 impl Requant {

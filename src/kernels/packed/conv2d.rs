@@ -8,7 +8,7 @@ use super::{activate, quads};
 use crate::arch::packed::Quads;
 use crate::arch::{Isa, run};
 use crate::ir::{Bias, Chunk, Conv2d, IntData};
-use crate::kernels::{Axis, Input, Output, Taps};
+use crate::kernels::{Axis, Flow, Input, Taps};
 
 /// Convolution of `x` into `y`, weights packed as [`DspPatch`](crate::ir::Packing::DspPatch).
 #[inline(never)]
@@ -16,33 +16,41 @@ pub(crate) fn conv2d<I: Isa>(
     isa: I,
     conv: &Conv2d,
     data: &IntData<'_>,
-    x: Input<'_>,
-    mut y: Output<'_>,
+    mut flow: Flow<'_>,
     scratch: &mut [i8],
 ) {
-    let [units, channels, span, groups] = [conv.units, x.shape.c, conv.span, conv.groups].map(usize::from);
-    let (rows, columns) = (Axis::rows(&conv.window, x.shape), Axis::columns(&conv.window, x.shape));
+    let ((x, _), (y, zero)) = (flow.x, flow.y);
+    let [units, channels, span, groups] = [conv.units, x.c, conv.span, conv.groups].map(usize::from);
+    let (rows, columns) = (Axis::rows(&conv.window, x), Axis::columns(&conv.window, x));
     let whole = groups == 1 && span == channels && columns.dilation == 1;
-    let window = Patches { x, rows, columns, span, whole };
-    let chunk = Chunk::new(conv, y.shape);
+    // Windows that are the pixels themselves.
+    let single = whole && conv.window.is_point();
+    let chunk = Chunk::new(conv, scratch.len());
+    if chunk.pixels == 0 {
+        return;
+    }
     let Some(patches) = scratch.get_mut(..chunk.scratch()) else { return };
     patches.fill(0); // an odd last element has a neighbour whose weight is 0
     let per_group = units.checked_div(groups).unwrap_or(0);
-    let (each, zero) = (per_group.div_ceil(4), y.zero);
+    let each = per_group.div_ceil(4);
     let all = 4 * groups * each;
     let bias_step = if conv.bias == Bias::Unit { all } else { 0 };
-    let (width, end) = (usize::from(y.shape.w), usize::from(y.shape.h) * usize::from(y.shape.w));
+    let (width, end) = (usize::from(y.w), usize::from(y.h) * usize::from(y.w));
     let patch = 8 * chunk.pairs;
     let (mut oy, mut ox, mut pixel) = (0, 0, 0);
     while pixel < end {
         let pixels = chunk.pixels.min(end - pixel);
-        let y = y.next(pixels * units);
         let bias = run(data.bias, pixel * bias_step, if bias_step == 0 { all } else { pixels * all });
         let (mut next, mut weights, mut first) = ((oy, ox), 0, 0);
         for group in 0..groups {
             next = (oy, ox);
             let channel = group * channels.checked_div(groups).unwrap_or(0);
-            for i in 0..pixels {
+            let window = Patches { x: flow.input(), rows, columns, span, whole };
+            let single = single.then(|| run(window.x.data, pixel * channels, pixels * channels));
+            if let Some(x) = single {
+                isa.widen_pixels(x, channels, patches, patch);
+            }
+            for i in 0..if single.is_some() { 0 } else { pixels } {
                 let to = patches.get_mut(i / 2 * patch..).unwrap_or_default();
                 window.gather(isa, (rows.taps(next.0), columns.taps(next.1)), channel, to, i % 2);
                 next.1 += 1;
@@ -62,11 +70,13 @@ pub(crate) fn conv2d<I: Isa>(
                 y_step: units,
                 zero,
             };
-            quads(isa, &of_group, &[patches], y.get_mut(group * per_group..).unwrap_or_default(), per_group);
+            let y = flow.output().get_mut(pixel * units + group * per_group..).unwrap_or_default();
+            quads(isa, &of_group, &[patches], y, per_group);
             (weights, first) = (weights + patch * each, first + 4 * each);
         }
         (oy, ox) = next;
-        activate(isa, y, data.clamp);
+        let y = flow.output().get_mut(pixel * units..).unwrap_or_default();
+        activate(isa, y.get_mut(..pixels * units).unwrap_or_default(), data.clamp);
         pixel += pixels;
     }
 }

@@ -8,7 +8,7 @@ use super::activate;
 use crate::arch::packed::Taps;
 use crate::arch::{Isa, run};
 use crate::ir::{DepthwiseConv2d, IntData, Joined};
-use crate::kernels::{Input, Output};
+use crate::kernels::{Flow, Input};
 
 /// Depthwise convolution of `x` into `y`, weights packed as [`DspDepthwise`](crate::ir::Packing::DspDepthwise).
 #[inline(never)]
@@ -16,12 +16,12 @@ pub(crate) fn depthwise_conv2d<I: Isa>(
     isa: I,
     conv: &DepthwiseConv2d,
     data: &IntData<'_>,
-    x: Input<'_>,
-    y: Output<'_>,
+    mut flow: Flow<'_>,
     scratch: &mut [i8],
 ) {
-    let Some(joined) = Joined::new(conv, x.shape) else { return };
-    let (zero, step) = (y.zero, usize::from(x.shape.c));
+    let ((x, x_zero), (_, zero)) = (flow.x, flow.y);
+    let Some(joined) = Joined::new(conv, x) else { return };
+    let step = usize::from(x.c);
     let [height, width] = joined.output.map(usize::from);
     let [stride_y, stride] = joined.window.stride.map(usize::from);
     let [_, dilation] = joined.window.dilation.map(usize::from);
@@ -30,7 +30,7 @@ pub(crate) fn depthwise_conv2d<I: Isa>(
     let mut c = 0;
     while c < step {
         let channels = joined.channels.min(step - c);
-        let Some(mut ring) = Ring::new(&joined, x, c, channels, scratch) else { return };
+        let Some(mut ring) = Ring::new(&joined, x_zero, c, channels, scratch) else { return };
         let mut taps = Taps {
             records: run(data.weights, c * record, channels * record),
             record,
@@ -48,18 +48,18 @@ pub(crate) fn depthwise_conv2d<I: Isa>(
             let top = oy * stride_y;
             let (from, parity) = (top / 2, top % 2);
             let pairs = joined.pairs(parity);
-            ring.fill(isa, from + pairs);
+            ring.fill(isa, flow.input(), from + pairs);
             let mut rows = [&[][..]; Joined::MOST];
             for (i, row) in rows.iter_mut().take(pairs).enumerate() {
                 *row = ring.row(from + i);
             }
             taps.first = if parity == 0 { 12 } else { 12 + 4 * columns * joined.pairs(0) };
-            let y = y.data.get_mut(oy * width * step + c..).unwrap_or_default();
+            let y = flow.output().get_mut(oy * width * step + c..).unwrap_or_default();
             isa.taps(&taps, rows.get(..pairs).unwrap_or_default(), y);
         }
         c += channels;
     }
-    activate(isa, y.data, data.clamp);
+    activate(isa, flow.output(), data.clamp);
 }
 
 /// The same of a 3x3 kernel at stride 1, packed as [`DspDepthwise3`](crate::ir::Packing::DspDepthwise3): two rows of
@@ -69,18 +69,18 @@ pub(crate) fn depthwise_conv2d_3x3<I: Isa>(
     isa: I,
     conv: &DepthwiseConv2d,
     data: &IntData<'_>,
-    x: Input<'_>,
-    y: Output<'_>,
+    mut flow: Flow<'_>,
     scratch: &mut [i8],
 ) {
-    let Some(joined) = Joined::new(conv, x.shape) else { return };
-    let (zero, step) = (y.zero, usize::from(x.shape.c));
+    let ((x, x_zero), (_, zero)) = (flow.x, flow.y);
+    let Some(joined) = Joined::new(conv, x) else { return };
+    let step = usize::from(x.c);
     let [height, width] = joined.output.map(usize::from);
-    let record = 36;
+    let record = Joined::RECORD_OF_THREE;
     let mut c = 0;
     while c < step {
         let channels = joined.channels.min(step - c);
-        let Some(mut ring) = Ring::new(&joined, x, c, channels, scratch) else { return };
+        let Some(mut ring) = Ring::new(&joined, x_zero, c, channels, scratch) else { return };
         let taps = Taps {
             records: run(data.weights, c * record, channels * record),
             record,
@@ -95,20 +95,19 @@ pub(crate) fn depthwise_conv2d_3x3<I: Isa>(
             zero,
         };
         for i in 0..height.div_ceil(2) {
-            ring.fill(isa, i + 2);
-            let rows = y.data.get_mut(2 * i * width * step..).unwrap_or_default();
+            ring.fill(isa, flow.input(), i + 2);
+            let rows = flow.output().get_mut(2 * i * width * step..).unwrap_or_default();
             let Some((upper, lower)) = rows.split_at_mut_checked(width * step) else { return };
             let upper = upper.get_mut(c..).unwrap_or_default();
             isa.two_rows(&taps, [ring.row(i), ring.row(i + 1)], upper, lower.get_mut(c..));
         }
         c += channels;
     }
-    activate(isa, y.data, data.clamp);
+    activate(isa, flow.output(), data.clamp);
 }
 
 /// Joined rows of some channels, the latest few.
 struct Ring<'a> {
-    x: Input<'a>,
     /// The first channel.
     from: usize,
     channels: usize,
@@ -127,23 +126,15 @@ struct Ring<'a> {
 }
 
 impl<'a> Ring<'a> {
-    fn new(
-        joined: &Joined,
-        x: Input<'a>,
-        from: usize,
-        channels: usize,
-        scratch: &'a mut [i8],
-    ) -> Option<Self> {
+    fn new(joined: &Joined, zero: i8, from: usize, channels: usize, scratch: &'a mut [i8]) -> Option<Self> {
         let pitch = 4 * joined.columns;
         let (rows, border) = scratch.split_at_mut_checked(joined.kept * pitch * channels)?;
         for word in rows.as_chunks_mut::<4>().0 {
-            let high = x.zero >> 7;
-            *word = [x.zero, high, x.zero, high];
+            *word = [zero, zero >> 7, zero, zero >> 7];
         }
         let border = border.get_mut(..channels)?;
-        border.fill(x.zero);
+        border.fill(zero);
         Some(Self {
-            x,
             from,
             channels,
             pitch,
@@ -171,14 +162,14 @@ impl<'a> Ring<'a> {
     }
 
     /// Makes all joined rows before `end`.
-    fn fill<I: Isa>(&mut self, isa: I, end: usize) {
+    fn fill<I: Isa>(&mut self, isa: I, x: Input<'_>, end: usize) {
         while self.next < end {
-            let step = usize::from(self.x.shape.c);
+            let step = usize::from(x.shape.c);
             let mut steps = [step; 2];
             let rows = [0, 1].map(|i| match (2 * self.next + i).checked_sub(self.top) {
                 Some(row) if row < self.height => {
                     let at = row * self.width * step;
-                    run(self.x.data, at + self.from, (self.width * step).saturating_sub(self.from))
+                    run(x.data, at + self.from, (self.width * step).saturating_sub(self.from))
                 }
                 _ => {
                     steps[i] = 0;

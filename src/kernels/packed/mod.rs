@@ -6,6 +6,7 @@ mod conv2d;
 mod dense;
 mod depthwise_conv2d;
 mod rows;
+mod winograd;
 
 pub(crate) use add::add;
 pub(crate) use conv2d::conv2d;
@@ -13,6 +14,7 @@ pub(crate) use dense::dense;
 pub(crate) use depthwise_conv2d::{depthwise_conv2d, depthwise_conv2d_3x3};
 
 pub(crate) use rows::rows_conv2d;
+pub(crate) use winograd::winograd_conv2d;
 
 use crate::arch::Isa;
 use crate::arch::packed::Quads;

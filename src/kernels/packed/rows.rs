@@ -11,7 +11,7 @@ use super::{activate, quads};
 use crate::arch::packed::Quads;
 use crate::arch::{Isa, run};
 use crate::ir::{Bias, Conv2d, IntData, Lanes};
-use crate::kernels::{Input, Output};
+use crate::kernels::{Flow, Input};
 
 /// Convolution of `x` into `y`, weights packed as [`DspRows`](crate::ir::Packing::DspRows).
 #[inline(never)]
@@ -19,58 +19,82 @@ pub(crate) fn rows_conv2d<I: Isa>(
     isa: I,
     conv: &Conv2d,
     data: &IntData<'_>,
-    x: Input<'_>,
-    y: Output<'_>,
+    mut flow: Flow<'_>,
     scratch: &mut [i8],
 ) {
-    let Some(lanes) = Lanes::new(conv, x.shape) else { return };
+    let ((x, x_zero), (y, zero)) = (flow.x, flow.y);
+    let Some(lanes) = Lanes::new(conv, x) else { return };
     let units = usize::from(conv.units);
     let count = units.div_ceil(4);
     let bias_step = if conv.bias == Bias::Unit { 4 * count } else { 0 };
-    let Some((ring, windows)) = scratch.split_at_mut_checked(lanes.ring()) else { return };
-    let mut ring = Ring::new(&lanes, usize::from(conv.window.padding.top), x, ring);
+    let Some((ring, scratch)) = scratch.split_at_mut_checked(lanes.ring()) else { return };
+    let odd = lanes.width % 2;
+    let Some((odd_ones, windows)) = scratch.split_at_mut_checked(odd * lanes.window()) else { return };
+    let mut ring = Ring::new(&lanes, usize::from(conv.window.padding.top), x_zero, ring);
     let row = units * lanes.width;
-    for oy in 0..usize::from(y.shape.h) {
+    for oy in 0..usize::from(y.h) {
         let top = oy * usize::from(conv.window.stride[0]);
-        ring.fill(isa, top + lanes.rows);
+        ring.fill(isa, flow.input(), top + lanes.rows);
         let mut rows = [&[][..]; Lanes::MOST];
         for (i, row) in rows.iter_mut().take(lanes.rows).enumerate() {
             *row = ring.row(top + i);
         }
         let rows = rows.get(..lanes.rows).unwrap_or_default();
-        let Some(y_row) = y.data.get_mut(oy * row..).and_then(|y| y.get_mut(..row)) else { return };
+        let Some(y_row) = flow.output().get_mut(oy * row..).and_then(|y| y.get_mut(..row)) else { return };
         let mut of_row = Quads {
             weights: data.weights,
             requant: data.requant,
             bias: data.bias.get(oy * lanes.width * bias_step..).unwrap_or_default(),
             bias_step,
             count,
-            pixels: lanes.width,
+            pixels: lanes.width - odd,
             pairs: lanes.pairs,
             x_step: 8 * lanes.ahead,
             y_step: units,
-            zero: y.zero,
+            zero,
         };
         if lanes.collected {
-            collect(&lanes, rows, windows);
+            isa.collect(rows, lanes.pairs, 8 * lanes.ahead, lanes.width / 2, windows);
             of_row.pairs = lanes.pairs * lanes.rows;
             of_row.x_step = 8 * of_row.pairs;
             quads(isa, &of_row, &[windows], y_row, units);
         } else {
             quads(isa, &of_row, rows, y_row, units);
         }
-        activate(isa, y_row, data.clamp);
+        if odd == 1 {
+            collect_first(&lanes, rows, 8 * lanes.ahead * (lanes.width / 2), odd_ones, oy % 2);
+            // The odd ones of two rows are a pair, a row apart.
+            let last = oy + 1 == usize::from(y.h);
+            let pixels = if oy % 2 == 1 { 2 } else { usize::from(last) };
+            let above = oy + 1 - pixels.max(1);
+            of_row = Quads {
+                bias: data
+                    .bias
+                    .get((above * lanes.width + lanes.width - 1) * bias_step..)
+                    .unwrap_or_default(),
+                bias_step: lanes.width * bias_step,
+                pixels,
+                pairs: lanes.pairs * lanes.rows,
+                y_step: row,
+                ..of_row
+            };
+            let y = flow.output().get_mut(above * row + row - units..).unwrap_or_default();
+            quads(isa, &of_row, &[odd_ones], y, units);
+        }
     }
+    activate(isa, flow.output(), data.clamp);
 }
 
-/// Copies the rows of each two windows together.
-fn collect(lanes: &Lanes, rows: &[&[i8]], windows: &mut [i8]) {
-    let mut to = windows.as_chunks_mut::<8>().0.iter_mut();
-    for i in 0..lanes.width.div_ceil(2) {
-        for row in rows {
-            let from = run(row, 8 * lanes.ahead * i, 8 * lanes.pairs).as_chunks::<8>().0;
-            for (from, to) in from.iter().zip(to.by_ref()) {
-                *to = *from;
+/// Copies lane 0 of a window together, to be pixel `lane` of a pair.
+fn collect_first(lanes: &Lanes, rows: &[&[i8]], from: usize, to: &mut [i8], lane: usize) {
+    let mut to = to.as_chunks_mut::<8>().0.iter_mut();
+    for row in rows {
+        for (from, to) in run(row, from, 8 * lanes.pairs).as_chunks::<8>().0.iter().zip(to.by_ref()) {
+            let ([a, b, c, d, ..], [ta, tb, tc, td, ua, ub, uc, ud]) = (*from, to);
+            if lane == 0 {
+                (*ta, *tb, *tc, *td) = (a, b, c, d);
+            } else {
+                (*ua, *ub, *uc, *ud) = (a, b, c, d);
             }
         }
     }
@@ -78,7 +102,8 @@ fn collect(lanes: &Lanes, rows: &[&[i8]], windows: &mut [i8]) {
 
 /// Widened rows, the latest few.
 struct Ring<'a> {
-    x: Input<'a>,
+    /// Zero point of the image.
+    zero: i8,
     rows: &'a mut [i8],
     /// Bytes of a row.
     pitch: usize,
@@ -92,10 +117,10 @@ struct Ring<'a> {
 }
 
 impl<'a> Ring<'a> {
-    fn new(lanes: &Lanes, top: usize, x: Input<'a>, rows: &'a mut [i8]) -> Self {
+    fn new(lanes: &Lanes, top: usize, zero: i8, rows: &'a mut [i8]) -> Self {
         let pitch = 4 * lanes.elements;
         let Lanes { rows: kept, elements, left, ahead, .. } = *lanes;
-        let mut ring = Self { x, rows, pitch, kept, elements, left, ahead, top, next: 0 };
+        let mut ring = Self { zero, rows, pitch, kept, elements, left, ahead, top, next: 0 };
         for row in 0..kept {
             ring.border(row);
         }
@@ -117,13 +142,13 @@ impl<'a> Ring<'a> {
     fn border(&mut self, row: usize) {
         let (at, pitch) = (self.at(row), self.pitch);
         let to = self.rows.get_mut(at..).and_then(|rows| rows.get_mut(..pitch)).unwrap_or_default();
-        let high = self.x.zero >> 7;
-        to.as_chunks_mut().0.fill([self.x.zero, high, self.x.zero, high]);
+        let [low, high] = [self.zero, self.zero >> 7];
+        to.as_chunks_mut().0.fill([low, high, low, high]);
     }
 
     /// Widens all rows before `end`.
-    fn fill<I: Isa>(&mut self, isa: I, end: usize) {
-        let Input { shape, data, .. } = self.x;
+    fn fill<I: Isa>(&mut self, isa: I, x: Input<'_>, end: usize) {
+        let Input { shape, data, .. } = x;
         let len = usize::from(shape.w) * usize::from(shape.c);
         while self.next < end {
             match self.next.checked_sub(self.top) {

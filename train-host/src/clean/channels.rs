@@ -50,41 +50,30 @@ pub(super) fn taps(
     weights: usize,
     unit: usize,
 ) -> impl Iterator<Item = (usize, usize)> {
-    let (first, step, count, read): (usize, usize, usize, Box<dyn Fn(usize) -> usize>) = match op {
-        Op::Conv2d(conv) => {
-            let (span, groups) = (usize::from(conv.span), usize::from(conv.groups));
-            let start = unit / (units / groups) * (channels / groups);
-            let each = weights / units;
-            (unit * each, 1, each, Box::new(move |i| (start + i % span) % channels))
-        }
-        Op::DepthwiseConv2d(conv) => {
-            let multiplier = usize::from(conv.multiplier);
-            (unit, units, weights / units, Box::new(move |_| unit / multiplier))
-        }
-        _ => {
-            let each = weights / units;
-            (unit * each, 1, each, Box::new(move |i| i % channels))
-        }
+    let each = weights / units;
+    // A depthwise unit's weights lie a row of units apart; another's side by side.
+    let (multiplier, span, start) = if let Op::DepthwiseConv2d(conv) = op {
+        (Some(usize::from(conv.multiplier)), 1, 0)
+    } else if let Op::Conv2d(conv) = op {
+        let groups = usize::from(conv.groups);
+        (None, usize::from(conv.span), unit / (units / groups) * (channels / groups))
+    } else {
+        (None, channels, 0)
     };
-    (0..count).map(move |i| (first + i * step, read(i)))
+    (0..each).map(move |i| match multiplier {
+        Some(multiplier) => (i * units + unit, unit / multiplier),
+        None => (unit * each + i, (start + i % span) % channels),
+    })
 }
 
 /// Whether a tap may lie on the border.
 pub(super) fn has_border(op: &Op) -> bool {
-    match op {
-        Op::Conv2d(conv) => conv.window.padding != Padding::NONE,
-        Op::DepthwiseConv2d(conv) => conv.window.padding != Padding::NONE,
-        _ => false,
-    }
+    super::window(op).is_some_and(|window| window.padding != Padding::NONE)
 }
 
 /// Whether an operator sums over its input channels, so that each of them can go by itself.
 fn absorbs(op: &Op) -> bool {
-    match op {
-        Op::Conv2d(conv) => conv.groups == 1,
-        Op::Dense(_) => true,
-        _ => false,
-    }
+    if let Op::Conv2d(conv) = op { conv.groups == 1 } else { matches!(op, Op::Dense(_)) }
 }
 
 /// Sets of tied channels.
@@ -139,8 +128,17 @@ fn keep(net: &Net<Int>, ranges: &[Vec<Range>]) -> Vec<Vec<bool>> {
     for node in &net.nodes {
         let (x, y) = (node.inputs[0], node.output);
         let (channels, made) = (usize::from(net.shape(x).c), usize::from(net.shape(y).c));
+        let mut block = || {
+            node.inputs.iter().for_each(|&id| ties.block(net, id));
+            ties.block(net, y);
+        };
         match &node.op {
-            op if absorbs(op) => {}
+            Op::Dense(_) => {}
+            Op::Conv2d(conv) => {
+                if conv.groups != 1 {
+                    block();
+                }
+            }
             Op::DepthwiseConv2d(conv) => {
                 let multiplier = usize::from(conv.multiplier);
                 (0..made).for_each(|c| ties.tie(ties.at(x, c / multiplier), ties.at(y, c)));
@@ -158,13 +156,16 @@ fn keep(net: &Net<Int>, ranges: &[Vec<Range>]) -> Vec<Vec<bool>> {
             | Op::ResizeNearest { .. } => {
                 (0..made).for_each(|c| ties.tie(ties.at(x, c), ties.at(y, c)));
             }
-            Op::Reshape { .. } if made.is_multiple_of(channels) && net.shape(y).len() == made => {
-                (0..made).for_each(|c| ties.tie(ties.at(x, c % channels), ties.at(y, c)));
+            Op::Reshape { .. } => {
+                if made.is_multiple_of(channels) && net.shape(y).len() == made {
+                    (0..made).for_each(|c| ties.tie(ties.at(x, c % channels), ties.at(y, c)));
+                } else {
+                    block();
+                }
             }
-            _ => {
-                node.inputs.iter().for_each(|&id| ties.block(net, id));
-                ties.block(net, y);
-            }
+            Op::Add(_) | Op::Sub(_) | Op::Mul(_) | Op::Concat { .. } | Op::ChannelShuffle { .. } => block(),
+            Op::Prelu { .. } | Op::Softmax | Op::Mean { .. } | Op::Pad(_) | Op::Slice(_) => block(),
+            Op::Transpose { .. } | Op::BatchNorm => block(),
         }
     }
     for node in net.nodes.iter().filter(|node| absorbs(&node.op)) {
@@ -224,44 +225,40 @@ fn apply(net: &mut Net<Int>, ranges: &[Vec<Range>], keep: &[Vec<bool>]) -> Resul
         let (channels, units) = (kept_in.len(), kept_out.len());
         let count = |kept: &[bool]| kept.iter().filter(|&&kept| kept).count() as u16; // not more than before
         let node = &mut net.nodes[i];
-        match node.op {
-            Op::Conv2d(_) | Op::Dense(_) if absorbs(&node.op) => {
-                let mut added = vec![0i64; units];
-                let each = node.store.weights.len() / units;
-                for (at, &w) in node.store.weights.iter().enumerate() {
-                    let channel = at % channels;
-                    if !kept_in[channel] {
-                        let value = ranges[x.at()][channel].constant().unwrap_or(0); // else weighed by 0
-                        added[at / each] += i64::from(w) * i64::from(value);
-                    }
-                }
-                for (at, bias) in node.store.bias.iter_mut().enumerate() {
-                    let sum = i64::from(*bias) + added[at % units];
-                    *bias = i32::try_from(sum)
-                        .map_err(|_| Error::new(format!("{}: a bias of {sum} exceeds i32", node.name)))?;
-                }
-                let mut at = 0..;
-                node.store.weights.retain(|_| {
-                    at.next().is_some_and(|at: usize| kept_out[at / each] && kept_in[at % channels])
-                });
-                retain(&mut node.store.bias, kept_out);
-                retain(&mut node.store.requant, kept_out);
-                match &mut node.op {
-                    Op::Conv2d(conv) => (conv.units, conv.span) = (count(kept_out), count(kept_in)),
-                    Op::Dense(dense) => dense.units = count(kept_out),
-                    _ => {}
+        if absorbs(&node.op) {
+            let mut added = vec![0i64; units];
+            let each = node.store.weights.len() / units;
+            for (at, &w) in node.store.weights.iter().enumerate() {
+                let channel = at % channels;
+                if !kept_in[channel] {
+                    let value = ranges[x.at()][channel].constant().unwrap_or(0); // else weighed by 0
+                    added[at / each] += i64::from(w) * i64::from(value);
                 }
             }
-            Op::DepthwiseConv2d(_) => {
-                retain(&mut node.store.weights, kept_out);
-                retain(&mut node.store.bias, kept_out);
-                retain(&mut node.store.requant, kept_out);
+            for (at, bias) in node.store.bias.iter_mut().enumerate() {
+                let sum = i64::from(*bias) + added[at % units];
+                *bias = i32::try_from(sum)
+                    .map_err(|_| Error::new(format!("{}: a bias of {sum} exceeds i32", node.name)))?;
             }
-            Op::Reshape { mut shape } if kept_out.contains(&false) => {
-                shape.c = count(kept_out);
-                node.op = Op::Reshape { shape };
+            let mut at = 0..;
+            node.store
+                .weights
+                .retain(|_| at.next().is_some_and(|at: usize| kept_out[at / each] && kept_in[at % channels]));
+            retain(&mut node.store.bias, kept_out);
+            retain(&mut node.store.requant, kept_out);
+            if let Op::Conv2d(conv) = &mut node.op {
+                (conv.units, conv.span) = (count(kept_out), count(kept_in));
+            } else if let Op::Dense(dense) = &mut node.op {
+                dense.units = count(kept_out);
             }
-            _ => {}
+        } else if let Op::DepthwiseConv2d(_) = node.op {
+            retain(&mut node.store.weights, kept_out);
+            retain(&mut node.store.bias, kept_out);
+            retain(&mut node.store.requant, kept_out);
+        } else if let Op::Reshape { shape } = &mut node.op
+            && kept_out.contains(&false)
+        {
+            shape.c = count(kept_out);
         }
     }
     for (tensor, kept) in net.tensors.iter_mut().zip(keep) {

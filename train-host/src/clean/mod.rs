@@ -1,8 +1,8 @@
 //! Makes an int8 net smaller without changing one byte of any output.
 //!
 //! Each pass takes nodes or channels away where it can prove that nothing changes: padding goes into the window of the
-//! convolution after it ([`pad`]), an activation into the clamp of the operator before it ([`clamp`]), channels that
-//! are constant or that nobody weighs into the biases after them ([`channels`], by the ranges of [`range`]).
+//! convolution after it (`pad`), an activation into the clamp of the operator before it (`clamp`), channels that
+//! are constant or that nobody weighs into the biases after them (`channels`, by what `range` proves).
 
 mod channels;
 mod clamp;
@@ -11,7 +11,7 @@ mod range;
 #[cfg(test)]
 mod tests;
 
-use zipnet::ir::{Int, TensorId};
+use zipnet::ir::{Int, Op, TensorId, Window};
 
 use crate::Result;
 use crate::graph::Net;
@@ -32,6 +32,17 @@ pub fn clean(net: &mut Net<Int>) -> Result<Vec<String>> {
         if notes.len() == before {
             return Ok(notes);
         }
+    }
+}
+
+/// The window of a convolution, whose border reads the zero point.
+const fn window(op: &Op) -> Option<Window> {
+    if let Op::Conv2d(conv) = op {
+        Some(conv.window)
+    } else if let Op::DepthwiseConv2d(conv) = op {
+        Some(conv.window)
+    } else {
+        None
     }
 }
 

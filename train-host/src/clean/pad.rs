@@ -47,11 +47,7 @@ fn windows(net: &Net<Int>, i: usize) -> Option<Vec<(usize, Window)>> {
     let x = net.shape(node.inputs[0]);
     net.readers(node.output)
         .map(|reader| {
-            let window = match &net.nodes[reader].op {
-                Op::Conv2d(conv) => conv.window,
-                Op::DepthwiseConv2d(conv) => conv.window,
-                _ => return None,
-            };
+            let window = super::window(&net.nodes[reader].op)?;
             let Padding { top, bottom, left, right } = window.padding;
             let wider = window.padding(Padding {
                 top: top.checked_add(pad.before[0])?,

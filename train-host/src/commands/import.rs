@@ -9,9 +9,8 @@ use serde::Serialize;
 use zipnet::argmax;
 
 use crate::cli::ImportArgs;
-use crate::export::{Folder, Origin, Sample, Source, Stored, table};
+use crate::export::{Folder, Origin, Sample, Source, Stored, pack, table};
 use crate::import::{Imported, import};
-use crate::plan::{check_limit, plan};
 use crate::report::Layer;
 use crate::{Error, Result};
 
@@ -51,10 +50,7 @@ pub(super) fn run(args: &ImportArgs) -> Result<()> {
 /// The net of a file, cleaned and planned.
 fn read(args: &ImportArgs, bytes: &[u8], name: &str, classes: Vec<String>) -> Result<Stored> {
     let Imported { mut net, input, notes } = import(bytes, name, !args.no_clean)?;
-    let arena = plan(&mut net)?;
-    if let Some(limit) = args.arena_limit {
-        check_limit(&net, arena, limit)?;
-    }
+    let arena = pack(&mut net, args.place.target, args.place.arena_limit)?;
     let outputs = net.output_shape().len();
     if !classes.is_empty() && classes.len() != outputs {
         return Err(Error::new(format!("{} labels for {outputs} outputs", classes.len())));

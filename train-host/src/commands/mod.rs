@@ -1,12 +1,14 @@
 //! One file a command: each reads, calls the library, and tells.
 
 mod bench;
+mod compress;
 mod data;
 mod eval;
 mod import;
 mod inspect;
 mod run;
 mod summary;
+mod sweep;
 mod train;
 
 use std::io::Write;
@@ -24,6 +26,9 @@ pub fn run(cli: Cli) -> Result<()> {
         None => train::run(&cli.train),
         Some(Command::Train(args)) => train::run(&args),
         Some(Command::Import(args)) => import::run(&args),
+        Some(Command::Rebuild(args)) => compress::rebuild(&args),
+        Some(Command::Prune(args)) => compress::prune(&args),
+        Some(Command::Sweep(args)) => sweep::run(&args),
         Some(Command::Run(args)) => run::run(&args),
         Some(Command::Eval(args)) => eval::run(&args),
         Some(Command::Bench(args)) => bench::run(&args),

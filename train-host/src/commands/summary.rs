@@ -36,10 +36,11 @@ pub(super) fn report(
         arena: arena(quantised),
         filters: filters(&trained.net),
         misses: misses(data, comparison),
+        before: None,
     }
 }
 
-fn score(evaluation: &Evaluation) -> Score {
+pub(super) fn score(evaluation: &Evaluation) -> Score {
     Score::new(evaluation.errors as u64, evaluation.samples as u64)
 }
 

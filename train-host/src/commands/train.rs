@@ -4,17 +4,17 @@ use std::path::PathBuf;
 
 use zipnet::ir::{Float, Shape};
 
-use crate::build::{Blueprint, build};
-use crate::cli::TrainArgs;
+use crate::build::build;
+use crate::cli::{PlaceArgs, TrainArgs};
 use crate::data::{Dataset, Split};
 use crate::eval::{Labelled, compare, quantise_input};
-use crate::export::{CHECKPOINT, Folder, Origin, Sample, Source, Stored, table, write_checkpoint};
+use crate::export::{CHECKPOINT, Folder, Origin, Sample, Source, Stored, pack, table, write_checkpoint};
 use crate::graph::Net;
 use crate::quantise::quantise;
 use crate::recipe::Recipe;
-use crate::report::Epoch;
 use crate::report::progress::ProgressBar;
-use crate::train::{Samples, Trained, train};
+use crate::report::{Before, Epoch};
+use crate::train::{Progress, Samples, Trained, train};
 use crate::{Error, Result};
 
 /// Test samples that go into `model.rs` with the outputs they must give.
@@ -26,7 +26,7 @@ pub(super) fn run(args: &TrainArgs) -> Result<()> {
     let data = Dataset::load(&recipe.data)?;
     let blueprint = build(&recipe, shape_of(&data)?, data.classes.len(), recipe.train.seed)?;
     let out = args.out.clone().unwrap_or_else(|| PathBuf::from("out").join(&recipe.name));
-    let mut folder = Folder::open(&out)?; // before the work, so that a folder that cannot be written costs none
+    let folder = Folder::open(&out)?; // before the work, so that a folder that cannot be written costs none
 
     eprintln!(
         "{}: {} parameters, {} multiplications; {:?}: {} training and {} test samples; threads: {threads}",
@@ -40,11 +40,29 @@ pub(super) fn run(args: &TrainArgs) -> Result<()> {
     let (inputs, test_inputs) = (data.normalised(&data.train), data.normalised(&data.test));
     let train_samples = Samples { inputs: &inputs, labels: &data.train.labels };
     let test_samples = Samples { inputs: &test_inputs, labels: &data.test.labels };
-    let trained = train_with_bar(&recipe, blueprint, train_samples, test_samples, threads)?;
+    let trained = with_progress("training", recipe.train.epochs, |on_progress| {
+        train(blueprint, &recipe.train, train_samples, Some(test_samples), threads, on_progress)
+    })?;
+    let text =
+        finish(folder, &recipe, &data, [&inputs, &test_inputs], &trained, None, (&args.place, threads))?;
+    super::print(&format!("{text}\nwritten to {}: model.rs, report.html and their kin\n", out.display()))
+}
 
-    let quantised = quantise(&trained.net, &recipe.quantise, &inputs, threads)?;
-    let labelled = Labelled { samples: &test_inputs, labels: &data.test.labels };
+/// Quantises a trained net, measures it, and fills its folder. `inputs` are the normalised samples to calibrate on and
+/// to test with; `before` is what the net was made from, if from another. Returns what there is to tell.
+pub(super) fn finish(
+    mut folder: Folder,
+    recipe: &Recipe,
+    data: &Dataset,
+    [inputs, test_inputs]: [&[f32]; 2],
+    trained: &Trained,
+    before: Option<Before>,
+    (place, threads): (&PlaceArgs, usize),
+) -> Result<String> {
+    let mut quantised = quantise(&trained.net, &recipe.quantise, inputs, threads)?;
+    let labelled = Labelled { samples: test_inputs, labels: &data.test.labels };
     let comparison = compare(&trained.net, &quantised, labelled, threads)?;
+    quantised.arena = pack(&mut quantised.net, place.target, place.arena_limit)?;
     let (low, high) = data.range;
     let origin = Origin {
         source: Source::Trained { data: recipe.data.clone(), seed: recipe.train.seed },
@@ -53,8 +71,9 @@ pub(super) fn run(args: &TrainArgs) -> Result<()> {
         classes: data.classes.clone(),
     };
     let stored = Stored { net: quantised.net.clone(), arena: quantised.arena, origin };
-    let golden = golden(&stored, &trained.net, &data.test, &test_inputs)?;
-    let report = super::summary::report(&recipe, &data, &trained, &quantised, &comparison);
+    let golden = golden(&stored, &trained.net, &data.test, test_inputs)?;
+    let mut report = super::summary::report(recipe, data, trained, &quantised, &comparison);
+    report.before = before;
 
     folder.write("model.rs", table(&stored, &golden).as_bytes())?;
     folder.write(Stored::FILE, stored.to_json().as_bytes())?;
@@ -62,22 +81,17 @@ pub(super) fn run(args: &TrainArgs) -> Result<()> {
     folder.write("report.json", report.json().as_bytes())?;
     folder.write("report.html", report.html()?.as_bytes())?;
     folder.commit()?;
-    super::print(&format!(
-        "{}\nwritten to {}: model.rs, report.html and their kin\n",
-        report.terminal(),
-        out.display()
-    ))
+    Ok(report.terminal())
 }
 
-fn train_with_bar(
-    recipe: &Recipe,
-    blueprint: Blueprint,
-    samples: Samples<'_>,
-    test: Samples<'_>,
-    threads: usize,
-) -> Result<Trained> {
-    let mut bar = ProgressBar::new("training", u64::from(recipe.train.epochs));
-    let trained = train(blueprint, &recipe.train, samples, Some(test), threads, &mut |progress| {
+/// Runs a training under a progress bar.
+pub(super) fn with_progress<T>(
+    what: &str,
+    epochs: u32,
+    work: impl FnOnce(&mut dyn FnMut(&Progress)) -> Result<T>,
+) -> Result<T> {
+    let mut bar = ProgressBar::new(what, u64::from(epochs));
+    let trained = work(&mut |progress| {
         let done = progress.step * u64::from(progress.epochs) / progress.steps.max(1);
         bar.epoch(&Epoch {
             epoch: done as u32,
@@ -105,7 +119,7 @@ fn recipe(args: &TrainArgs) -> Result<Recipe> {
 }
 
 /// The shape of a sample, as the net sees it.
-fn shape_of(data: &Dataset) -> Result<Shape> {
+pub(super) fn shape_of(data: &Dataset) -> Result<Shape> {
     let axis = |n: usize| {
         u16::try_from(n)
             .map_err(|_| Error::new(format!("{:?}: samples of {n} along an axis; 65535 at most", data.name)))

@@ -8,7 +8,7 @@ use zipnet::ir::{Bias, Conv2d, Dense, Shape, Window};
 
 use super::gather::{Gather, Group, Map, Quad, Run, Start, fours, wrapped};
 use super::lanes::Lanes;
-use super::taps::{Columns, Slide};
+use super::taps::{Patch, Slide};
 
 /// A convolution, or a dense layer as the convolution of a single pixel.
 #[derive(Clone, Debug)]
@@ -63,11 +63,9 @@ impl Conv {
         let taps = rows.kernel * columns.kernel;
         let quads = each.div_ceil(4);
         let map = Map {
-            rows: rows.forward(),
-            columns: Columns::group(&columns.forward(), 1, columns.stride),
-            row_taps: columns.kernel,
-            source: [x.w.into(), channels],
-            dest: [y.w.into(), y.c.into()],
+            patches: Patch::forward(&rows, &columns),
+            source: channels,
+            dest: y.c.into(),
             groups: runs
                 .iter()
                 .enumerate()

@@ -9,21 +9,17 @@
 use super::gather::Start;
 use super::lanes::Lanes;
 use super::simd::{Kernel, Simd};
-use super::taps::{Axis, Columns};
+use super::taps::Patch;
 
 /// What a depthwise sum reads and writes, without the numbers.
 #[derive(Clone, Debug)]
 pub(crate) struct DepthMap {
-    /// Taps of each destination row.
-    pub(crate) rows: Axis,
-    /// Taps of the destination columns.
-    pub(crate) columns: Vec<Columns>,
-    /// Taps along a row.
-    pub(crate) row_taps: usize,
-    /// Columns and channels of the source.
-    pub(crate) source: [usize; 2],
-    /// Columns and channels of the destination.
-    pub(crate) dest: [usize; 2],
+    /// Destination pixels and their taps.
+    pub(crate) patches: Vec<Patch>,
+    /// Channels of the source.
+    pub(crate) source: usize,
+    /// Channels of the destination.
+    pub(crate) dest: usize,
     /// Source channels of a destination channel.
     pub(crate) inner: usize,
     /// Destination channels of a source channel.
@@ -52,85 +48,89 @@ impl Kernel for Depthwise<'_> {
     #[inline(always)]
     fn run<S: Simd>(mut self, s: S) {
         let map = self.map;
-        let channels = map.dest[1];
-        for y in 0..map.rows.len() {
-            for columns in &map.columns {
-                let mut d = 0;
-                while d < channels {
-                    match (channels - d >= 4, columns.count) {
-                        (true, 3) => self.tile::<S, 4, 3>(s, y, columns, 0, d),
-                        (true, count) => {
-                            for n in 0..count {
-                                self.tile::<S, 4, 1>(s, y, columns, n, d);
-                            }
-                        }
-                        (false, count) => {
-                            for n in 0..count {
-                                self.tile::<S, 1, 1>(s, y, columns, n, d);
-                            }
-                        }
+        // Only where channels are one to one does a block of them lie side by side in the source.
+        let fours = if map.inner == 1 && map.outer == 1 { map.dest / 4 * 4 } else { 0 };
+        for patch in &map.patches {
+            let mut n = 0;
+            while n < patch.count {
+                let wide = match patch.count - n {
+                    1 => 1,
+                    4 if S::ACCUMULATORS >= 16 => 4,
+                    _ => 2,
+                };
+                for d in (0..fours).step_by(4) {
+                    match wide {
+                        1 => self.tile::<S, 4, 1>(s, patch, n, d),
+                        2 => self.tile::<S, 4, 2>(s, patch, n, d),
+                        _ => self.tile::<S, 4, 4>(s, patch, n, d),
                     }
-                    d += if channels - d >= 4 { 4 } else { 1 };
                 }
+                for d in fours..map.dest {
+                    for n in n..n + wide {
+                        self.tile::<S, 1, 1>(s, patch, n, d);
+                    }
+                }
+                n += wide;
             }
         }
     }
 }
 
 impl Depthwise<'_> {
-    /// `C` channels from `d` on, in `P` columns from the `n`-th on.
+    /// `C` channels from `d` on, of `P` pixels from the `n`-th on.
     #[inline(always)]
-    fn tile<S: Simd, const C: usize, const P: usize>(
-        &mut self,
-        s: S,
-        y: usize,
-        columns: &Columns,
-        n: usize,
-        d: usize,
-    ) {
+    fn tile<S: Simd, const C: usize, const P: usize>(&mut self, s: S, patch: &Patch, n: usize, d: usize) {
         let map = self.map;
-        let [source_width, source_channels] = map.source;
-        let [dest_width, dest_channels] = map.dest;
-        let all = dest_channels * map.inner;
-        let pixel = y * dest_width + columns.first + n * columns.step;
-        let mut from = [0; C];
+        let step = patch.shift * map.source;
+        let dest_step = patch.step * map.dest;
+        let at = (patch.first + n * patch.step) * map.dest + d;
+        let dest = &mut self.dest[at..at + (P - 1) * dest_step + C];
+        let low = s.splat(if self.relu { 0.0 } else { f32::NEG_INFINITY });
+        let all = map.dest * map.inner;
         for part in 0..S::PARTS {
-            let mut sum = [[s.zero(); C]; P];
-            for p in 0..P {
-                let at = (pixel + p * columns.step) * dest_channels + d;
-                for c in 0..C {
-                    sum[p][c] = match self.start {
-                        Start::Zero => s.zero(),
-                        Start::Channel(bias) => s.splat(bias[d + c]),
-                        Start::Unit(bias) => s.splat(bias[at + c]),
-                        Start::Held => s.load(&self.dest[at + c], part),
-                    };
+            let mut sum = [[s.zero(); P]; C];
+            match self.start {
+                Start::Zero => {}
+                Start::Channel(bias) => {
+                    let bias = &bias[d..d + C];
+                    for c in 0..C {
+                        sum[c] = [s.splat(bias[c]); P];
+                    }
                 }
-            }
-            for i in 0..map.inner {
-                for c in 0..C {
-                    from[c] = if map.outer == 1 { (d + c) * map.inner + i } else { (d + c) / map.outer };
+                Start::Unit(bias) => {
+                    let bias = &bias[at..at + dest.len()];
+                    for c in 0..C {
+                        for p in 0..P {
+                            sum[c][p] = s.splat(bias[p * dest_step + c]);
+                        }
+                    }
                 }
-                for row in &map.rows[y] {
-                    for column in &columns.taps {
-                        let tap = row.tap * map.row_taps + column.tap;
-                        let weights = &self.weights[tap * all..][..all];
-                        let pixel = row.source * source_width + column.source + n * columns.shift;
-                        for c in 0..C {
-                            let w = s.splat(weights[(d + c) * map.inner + i]);
-                            for p in 0..P {
-                                let at = (pixel + p * columns.shift) * source_channels + from[c];
-                                sum[p][c] = s.fma(w, s.load(&self.source[at], part), sum[p][c]);
-                            }
+                Start::Held => {
+                    for c in 0..C {
+                        for p in 0..P {
+                            sum[c][p] = s.load(&dest[p * dest_step + c], part);
                         }
                     }
                 }
             }
-            for p in 0..P {
-                let at = (pixel + p * columns.step) * dest_channels + d;
-                for c in 0..C {
-                    let y = if self.relu { s.max(sum[p][c], s.zero()) } else { sum[p][c] };
-                    s.store(y, &mut self.dest[at + c], part);
+            for i in 0..map.inner {
+                let first = d * map.inner + i;
+                let channel = if map.outer == 1 { first } else { d / map.outer };
+                for tap in &patch.taps {
+                    let weights = &self.weights[tap.tap * all + first..][..C];
+                    let from = (tap.source + n * patch.shift) * map.source + channel;
+                    let source = &self.source[from..from + (P - 1) * step + C];
+                    for c in 0..C {
+                        let w = s.splat(weights[c]);
+                        for p in 0..P {
+                            sum[c][p] = s.fma(w, s.load(&source[p * step + c], part), sum[c][p]);
+                        }
+                    }
+                }
+            }
+            for c in 0..C {
+                for p in 0..P {
+                    s.store(s.max(sum[c][p], low), &mut dest[p * dest_step + c], part);
                 }
             }
         }

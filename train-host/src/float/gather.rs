@@ -7,8 +7,8 @@
 //! pixel), and run with the windows turned round it is the gradient of its input.
 //!
 //! How it is fast:
-//! 1. A block of destination elements is held in registers while the sum runs: up to 12 channels of one pixel, or
-//!    4 channels of 3 pixels. One load of a source element feeds all its products, weights come as broadcasts.
+//! 1. A block of destination elements is held in registers while the sum runs: 4 to 12 channels of 1 to 6 pixels. One
+//!    load of a source element feeds all its products, weights come as broadcasts.
 //! 2. Weights lie in quads, four destination channels side by side, so a block reads them in order.
 //! 3. Border taps are not in the map, so none is multiplied.
 //!
@@ -17,7 +17,7 @@
 
 use super::lanes::Lanes;
 use super::simd::{Kernel, Simd};
-use super::taps::{Axis, Columns};
+use super::taps::Patch;
 
 /// Weights of four destination channels.
 pub(crate) type Quad = [f32; 4];
@@ -25,16 +25,12 @@ pub(crate) type Quad = [f32; 4];
 /// What a gather reads and writes, without the numbers.
 #[derive(Clone, Debug)]
 pub(crate) struct Map {
-    /// Taps of each destination row.
-    pub(crate) rows: Axis,
-    /// Taps of the destination columns.
-    pub(crate) columns: Vec<Columns>,
-    /// Taps along a row: the tap of a pair is `row tap * row_taps + column tap`.
-    pub(crate) row_taps: usize,
-    /// Columns and channels of the source.
-    pub(crate) source: [usize; 2],
-    /// Columns and channels of the destination.
-    pub(crate) dest: [usize; 2],
+    /// Destination pixels and their taps.
+    pub(crate) patches: Vec<Patch>,
+    /// Channels of the source.
+    pub(crate) source: usize,
+    /// Channels of the destination.
+    pub(crate) dest: usize,
     /// Who sums what.
     pub(crate) groups: Vec<Group>,
     /// Step in the quads of weights from one quad of destination channels to the next.
@@ -120,9 +116,9 @@ impl Kernel for Gather<'_> {
     #[inline(always)]
     fn run<S: Simd>(mut self, s: S) {
         let map = self.map;
-        for group in &map.groups {
-            let quads = group.dest.len() / 4;
-            for y in 0..map.rows.len() {
+        for patch in &map.patches {
+            for group in &map.groups {
+                let quads = group.dest.len() / 4;
                 let mut quad = 0;
                 while quad < quads {
                     let wide = match quads - quad {
@@ -130,22 +126,17 @@ impl Kernel for Gather<'_> {
                         2 | 4 => 2,
                         _ => 3,
                     };
-                    for columns in &map.columns {
-                        match (wide, columns.count) {
-                            (1, 1) => self.tile::<S, 1, 1>(s, group, y, columns, 0, quad),
-                            (1, 2) => self.tile::<S, 1, 2>(s, group, y, columns, 0, quad),
-                            (1, _) => self.tile::<S, 1, 3>(s, group, y, columns, 0, quad),
-                            (2, count) => {
-                                for n in 0..count {
-                                    self.tile::<S, 2, 1>(s, group, y, columns, n, quad);
-                                }
-                            }
-                            (_, count) => {
-                                for n in 0..count {
-                                    self.tile::<S, 3, 1>(s, group, y, columns, n, quad);
-                                }
-                            }
-                        }
+                    let mut block = Block { patch, group, quad, n: 0 };
+                    if wide == 1 {
+                        self.blocks::<S, 4, 4>(s, &mut block);
+                        self.blocks::<S, 4, 2>(s, &mut block);
+                        self.blocks::<S, 4, 1>(s, &mut block);
+                    } else if wide == 2 {
+                        self.blocks::<S, 8, 2>(s, &mut block);
+                        self.blocks::<S, 8, 1>(s, &mut block);
+                    } else {
+                        self.blocks::<S, 12, 2>(s, &mut block);
+                        self.blocks::<S, 12, 1>(s, &mut block);
                     }
                     quad += wide;
                 }
@@ -154,75 +145,94 @@ impl Kernel for Gather<'_> {
     }
 }
 
+/// Some destination channels of some pixels.
+struct Block<'a> {
+    patch: &'a Patch,
+    group: &'a Group,
+    /// The first quad of channels.
+    quad: usize,
+    /// Pixels that are done.
+    n: usize,
+}
+
 impl Gather<'_> {
-    /// `Q` quads of destination channels from `quad` on, in `P` columns from the `n`-th on.
+    /// As many blocks of `C` channels and `P` pixels as there are pixels left for, unless a block would not fit the
+    /// registers.
     #[inline(always)]
-    fn tile<S: Simd, const Q: usize, const P: usize>(
-        &mut self,
-        s: S,
-        group: &Group,
-        y: usize,
-        columns: &Columns,
-        n: usize,
-        quad: usize,
-    ) {
+    fn blocks<S: Simd, const C: usize, const P: usize>(&mut self, s: S, block: &mut Block<'_>) {
+        if P * C > S::ACCUMULATORS {
+            return;
+        }
+        while block.n + P <= block.patch.count {
+            self.tile::<S, C, P>(s, block);
+            block.n += P;
+        }
+    }
+
+    /// `C` destination channels of `P` pixels.
+    #[inline(always)]
+    fn tile<S: Simd, const C: usize, const P: usize>(&mut self, s: S, block: &Block<'_>) {
+        let Block { patch, group, quad, n } = *block;
         let map = self.map;
-        let [source_width, source_channels] = map.source;
-        let [dest_width, dest_channels] = map.dest;
-        let channels = &group.dest[quad * 4..][..Q * 4];
-        let pixel = y * dest_width + columns.first + n * columns.step;
-        let step = columns.shift * source_channels;
+        let channels = &group.dest[quad * 4..][..C];
+        let step = patch.shift * map.source;
+        let dest_step = patch.step * map.dest;
+        let first = (patch.first + n * patch.step) * map.dest;
+        let dest = &mut self.dest[first..first + (P - 1) * dest_step + map.dest];
+        let weights = &self.weights[group.base + quad * map.quad_step..];
+        let low = s.splat(if self.relu { 0.0 } else { f32::NEG_INFINITY });
         for part in 0..S::PARTS {
-            let mut sum = [[[s.zero(); 4]; Q]; P];
-            for p in 0..P {
-                let at = (pixel + p * columns.step) * dest_channels;
-                for q in 0..Q {
-                    for j in 0..4 {
-                        let channel = channels[q * 4 + j];
-                        sum[p][q][j] = match self.start {
-                            Start::Zero => s.zero(),
-                            Start::Channel(bias) => s.splat(bias[channel]),
-                            Start::Unit(bias) => s.splat(bias[at + channel]),
-                            Start::Held => s.load(&self.dest[at + channel], part),
-                        };
+            let mut sum = [[s.zero(); P]; C];
+            match self.start {
+                Start::Zero => {}
+                Start::Channel(bias) => {
+                    for c in 0..C {
+                        sum[c] = [s.splat(bias[channels[c]]); P];
                     }
                 }
-            }
-            for row in &map.rows[y] {
-                for column in &columns.taps {
-                    let tap = row.tap * map.row_taps + column.tap;
-                    let base = group.base + quad * map.quad_step + tap * map.tap_step;
-                    let pixel = row.source * source_width + column.source + n * columns.shift;
-                    for run in &group.runs {
-                        let mut at = base + run.first * map.channel_step;
-                        let from = pixel * source_channels + run.channel;
-                        let source = &self.source[from..from + (P - 1) * step + run.len];
-                        for k in 0..run.len {
-                            let mut x = [s.zero(); P];
-                            for p in 0..P {
-                                x[p] = s.load(&source[k + p * step], part);
-                            }
-                            for q in 0..Q {
-                                let weights = &self.weights[at + q * map.quad_step];
-                                for j in 0..4 {
-                                    let w = s.splat(weights[j]);
-                                    for p in 0..P {
-                                        sum[p][q][j] = s.fma(w, x[p], sum[p][q][j]);
-                                    }
-                                }
-                            }
-                            at += map.channel_step;
+                Start::Unit(bias) => {
+                    let bias = &bias[first..first + dest.len()];
+                    for c in 0..C {
+                        for p in 0..P {
+                            sum[c][p] = s.splat(bias[p * dest_step + channels[c]]);
+                        }
+                    }
+                }
+                Start::Held => {
+                    for c in 0..C {
+                        for p in 0..P {
+                            sum[c][p] = s.load(&dest[p * dest_step + channels[c]], part);
                         }
                     }
                 }
             }
-            for p in 0..P {
-                let at = (pixel + p * columns.step) * dest_channels;
-                for q in 0..Q {
-                    for j in 0..4 {
-                        let y = if self.relu { s.max(sum[p][q][j], s.zero()) } else { sum[p][q][j] };
-                        s.store(y, &mut self.dest[at + channels[q * 4 + j]], part);
+            for tap in &patch.taps {
+                for run in &group.runs {
+                    let from = (tap.source + n * patch.shift) * map.source + run.channel;
+                    let source = &self.source[from..from + (P - 1) * step + run.len];
+                    let mut at = tap.tap * map.tap_step + run.first * map.channel_step;
+                    for k in 0..run.len {
+                        let mut x = [s.zero(); P];
+                        for p in 0..P {
+                            x[p] = s.load(&source[k + p * step], part);
+                        }
+                        let mut quads = [&[0.0; 4]; 3];
+                        for q in 0..C / 4 {
+                            quads[q] = &weights[at + q * map.quad_step];
+                        }
+                        for c in 0..C {
+                            let w = s.splat(quads[c / 4][c % 4]);
+                            for p in 0..P {
+                                sum[c][p] = s.fma(w, x[p], sum[c][p]);
+                            }
+                        }
+                        at += map.channel_step;
                     }
+                }
+            }
+            for c in 0..C {
+                for p in 0..P {
+                    s.store(s.max(sum[c][p], low), &mut dest[p * dest_step + channels[c]], part);
                 }
             }
         }

@@ -7,9 +7,9 @@ use super::lanes::Lanes;
 pub(crate) fn shuffle(groups: usize, channels: usize, source: &[Lanes], dest: &mut [Lanes]) {
     let each = channels / groups;
     for (x, y) in source.chunks_exact(channels).zip(dest.chunks_exact_mut(channels)) {
-        for (i, y) in y.chunks_exact_mut(groups).enumerate() {
-            for (g, y) in y.iter_mut().enumerate() {
-                *y = x[g * each + i];
+        for g in 0..groups {
+            for i in 0..each {
+                y[i * groups + g] = x[g * each + i];
             }
         }
     }

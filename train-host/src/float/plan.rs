@@ -12,7 +12,7 @@ use super::moves;
 use super::pointwise::{Affine, Apply, Function, Softmax, Sum};
 use super::pool::{AvgPool, MaxPool, PoolMap};
 use super::simd::Isa;
-use super::taps::{Columns, Slide};
+use super::taps::{Patch, Slide};
 use crate::graph::{FloatStore, Net, NetNode};
 
 /// A net made ready to run.
@@ -73,6 +73,8 @@ pub(crate) enum Work {
     Add {
         /// Whether a relu follows.
         relu: bool,
+        /// The node of the batch norm that the second is still to go through, where there is one.
+        norm: Option<usize>,
     },
     /// Channels one after another; the channels of each input.
     Concat(Vec<usize>),
@@ -93,6 +95,8 @@ pub(crate) enum Work {
         channels: usize,
         /// Whether a relu follows.
         relu: bool,
+        /// Whether it is left to the addition that alone reads it.
+        left: bool,
     },
     /// Copies a tensor into the middle of a larger one, whose border stays.
     Frame(Frame),
@@ -199,7 +203,7 @@ impl Plan {
                 }
                 Op::MaxPool2d(pool) => (Work::MaxPool(PoolMap::new(pool, x, y)), inputs),
                 Op::AvgPool2d(pool) => (Work::AvgPool(PoolMap::new(pool, x, y)), inputs),
-                Op::Add(Operands::Equal) => (Work::Add { relu: alone }, inputs),
+                Op::Add(Operands::Equal) => (Work::Add { relu: alone, norm: None }, inputs),
                 Op::Concat { axis: Axis::Channels } => {
                     (Work::Concat(node.inputs.iter().map(|&id| net.shape(id).c.into()).collect()), inputs)
                 }
@@ -231,7 +235,7 @@ impl Plan {
                 Op::Pad(_) | Op::Slice(_) | Op::Transpose { .. } | Op::ResizeNearest { .. } => {
                     no_float_form(node)
                 }
-                Op::BatchNorm => (Work::BatchNorm { channels: x.c.into(), relu: alone }, inputs),
+                Op::BatchNorm => (Work::BatchNorm { channels: x.c.into(), relu: alone, left: false }, inputs),
             };
             let output = plan.slot(y.len(), 0.0);
             plan.slot_of[node.output.at()] = output;
@@ -316,7 +320,7 @@ impl Work {
         match self {
             Work::Conv(conv) => conv.relu,
             Work::Depthwise(conv) => conv.relu,
-            Work::BatchNorm { relu, .. } | Work::Add { relu } => *relu,
+            Work::BatchNorm { relu, .. } | Work::Add { relu, .. } => *relu,
             Work::MaxPool(_) | Work::AvgPool(_) | Work::Concat(_) | Work::Shuffle { .. } => false,
             Work::Apply(_) | Work::Softmax(_) | Work::Frame(_) | Work::Dropout { .. } => false,
         }
@@ -374,11 +378,9 @@ impl Depth {
     fn new(conv: &DepthwiseConv2d, x: Shape, y: Shape, relu: bool) -> Self {
         let (rows, columns) = (Slide::rows(&conv.window, x.h, y.h), Slide::columns(&conv.window, x.w, y.w));
         let map = DepthMap {
-            rows: rows.forward(),
-            columns: Columns::group(&columns.forward(), 1, columns.stride),
-            row_taps: columns.kernel,
-            source: [x.w.into(), x.c.into()],
-            dest: [y.w.into(), y.c.into()],
+            patches: Patch::forward(&rows, &columns),
+            source: x.c.into(),
+            dest: y.c.into(),
             inner: 1,
             outer: conv.multiplier.into(),
         };
@@ -396,9 +398,12 @@ impl Depth {
 
 impl PoolMap {
     fn new(pool: &Pool2d, x: Shape, y: Shape) -> Self {
+        let (rows, columns) = (Slide::rows(&pool.window, x.h, y.h), Slide::columns(&pool.window, x.w, y.w));
         Self {
-            rows: Slide::rows(&pool.window, x.h, y.h).forward(),
-            columns: Slide::columns(&pool.window, x.w, y.w).forward(),
+            rows: rows.forward(),
+            columns: columns.forward(),
+            rows_back: rows.backward(),
+            columns_back: columns.backward(),
             width: x.w.into(),
             channels: x.c.into(),
         }
@@ -422,7 +427,10 @@ impl Step {
             }
             Work::MaxPool(map) => isa.run(MaxPool(map, x(0), y)),
             Work::AvgPool(map) => isa.run(AvgPool(map, x(0), y)),
-            Work::Add { relu } => isa.run(Sum { a: x(0), b: x(1), relu: *relu, dest: y }),
+            Work::Add { relu, norm } => {
+                let norm = norm.map(|node| (&numbers[node].scale[..], &numbers[node].shift[..]));
+                isa.run(Sum { a: x(0), b: x(1), norm, relu: *relu, dest: y });
+            }
             Work::Concat(parts) => {
                 let all = parts.iter().sum();
                 let mut first = 0;
@@ -434,6 +442,7 @@ impl Step {
             Work::Shuffle { groups, channels } => moves::shuffle(*groups, *channels, x(0), y),
             Work::Apply(function) => isa.run(Apply(*function, x(0), y)),
             Work::Softmax(channels) => isa.run(Softmax { channels: *channels, source: x(0), dest: y }),
+            Work::BatchNorm { left: true, .. } => {}
             Work::BatchNorm { relu, .. } => {
                 let Numbers { scale, shift, .. } = &numbers[self.node];
                 isa.run(Affine { scale, shift, relu: *relu, source: x(0), dest: y });

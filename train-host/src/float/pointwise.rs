@@ -59,6 +59,8 @@ pub(crate) struct Sum<'a> {
     pub(crate) a: &'a [Lanes],
     /// The other.
     pub(crate) b: &'a [Lanes],
+    /// Scale and shift of each channel of b, before it is added.
+    pub(crate) norm: Option<(&'a [f32], &'a [f32])>,
     /// Whether a relu follows.
     pub(crate) relu: bool,
     /// Their sum.
@@ -71,10 +73,26 @@ impl Kernel for Sum<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let low = if self.relu { 0.0 } else { f32::NEG_INFINITY };
-        for ((a, b), y) in self.a.iter().zip(self.b).zip(self.dest) {
-            for part in 0..S::PARTS {
-                let sum = s.add(s.load(a, part), s.load(b, part));
-                s.store(s.max(sum, s.splat(low)), y, part);
+        let Some((scale, shift)) = self.norm else {
+            let len = self.dest.len();
+            let (a, b) = (&self.a[..len], &self.b[..len]);
+            for i in 0..len {
+                for part in 0..S::PARTS {
+                    let sum = s.add(s.load(&a[i], part), s.load(&b[i], part));
+                    s.store(s.max(sum, s.splat(low)), &mut self.dest[i], part);
+                }
+            }
+            return;
+        };
+        let channels = scale.len();
+        let shift = &shift[..channels];
+        let pixels = self.a.chunks_exact(channels).zip(self.b.chunks_exact(channels));
+        for ((a, b), y) in pixels.zip(self.dest.chunks_exact_mut(channels)) {
+            for c in 0..channels {
+                for part in 0..S::PARTS {
+                    let b = s.fma(s.load(&b[c], part), s.splat(scale[c]), s.splat(shift[c]));
+                    s.store(s.max(s.add(s.load(&a[c], part), b), s.splat(low)), &mut y[c], part);
+                }
             }
         }
     }
@@ -101,11 +119,12 @@ impl Kernel for Affine<'_> {
     fn run<S: Simd>(self, s: S) {
         let channels = self.scale.len();
         let low = if self.relu { 0.0 } else { f32::NEG_INFINITY };
+        let (scale, shift) = (self.scale, &self.shift[..channels]);
         for (x, y) in self.source.chunks_exact(channels).zip(self.dest.chunks_exact_mut(channels)) {
-            for (((x, y), &scale), &shift) in x.iter().zip(y).zip(self.scale).zip(self.shift) {
+            for c in 0..channels {
                 for part in 0..S::PARTS {
-                    let z = s.fma(s.load(x, part), s.splat(scale), s.splat(shift));
-                    s.store(s.max(z, s.splat(low)), y, part);
+                    let z = s.fma(s.load(&x[c], part), s.splat(scale[c]), s.splat(shift[c]));
+                    s.store(s.max(z, s.splat(low)), &mut y[c], part);
                 }
             }
         }

@@ -122,8 +122,9 @@ pub(crate) struct Columns {
 }
 
 impl Columns {
-    /// The most columns that a kernel's block spans.
-    pub(crate) const MOST: usize = 3;
+    /// The most columns of a list: so many that what is worked out for all of them costs little, so few that their
+    /// elements stay near.
+    pub(crate) const MOST: usize = 4;
 
     /// Groups the destinations of an axis. `step` and `shift` as in the fields: of a window run forward, 1 and its
     /// stride; run backward, its stride and 1 (exactly so when the dilation is 1; else blocks are single columns
@@ -150,6 +151,54 @@ impl Columns {
                 done[first + n * step] = true;
             }
             all.push(Self { first, step, count, taps: axis[first].clone(), shift });
+        }
+        all
+    }
+}
+
+/// A [`Columns`] of one row of the destination, with taps and pixels of the whole window.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Patch {
+    /// The first pixel of the destination.
+    pub(crate) first: usize,
+    /// From one pixel to the next.
+    pub(crate) step: usize,
+    /// Number of pixels; from 1 to [`Columns::MOST`].
+    pub(crate) count: usize,
+    /// Taps of the first pixel, each with a pixel of the source.
+    pub(crate) taps: Vec<Tap>,
+    /// Added to the sources from one pixel to the next.
+    pub(crate) shift: usize,
+}
+
+impl Patch {
+    /// The outputs of a window, and the inputs that they read.
+    pub(crate) fn forward(rows: &Slide, columns: &Slide) -> Vec<Self> {
+        let across = Columns::group(&columns.forward(), 1, columns.stride);
+        Self::all(&rows.forward(), &across, columns.kernel, columns.input, columns.output)
+    }
+
+    /// The inputs of a window, and the outputs that read them.
+    pub(crate) fn backward(rows: &Slide, columns: &Slide) -> Vec<Self> {
+        let across = Columns::group(&columns.backward(), columns.stride, 1);
+        Self::all(&rows.backward(), &across, columns.kernel, columns.output, columns.input)
+    }
+
+    /// Every row with every list of columns; `source` and `dest` are columns.
+    fn all(rows: &[Vec<Tap>], across: &[Columns], row_taps: usize, source: usize, dest: usize) -> Vec<Self> {
+        let pair =
+            |r: &Tap, c: &Tap| Tap { tap: r.tap * row_taps + c.tap, source: r.source * source + c.source };
+        let mut all = Vec::new();
+        for (y, row) in rows.iter().enumerate() {
+            for Columns { first, step, count, taps, shift } in across {
+                all.push(Self {
+                    first: y * dest + first,
+                    step: *step,
+                    count: *count,
+                    taps: row.iter().flat_map(|r| taps.iter().map(move |c| pair(r, c))).collect(),
+                    shift: *shift,
+                });
+            }
         }
         all
     }

@@ -46,11 +46,17 @@ impl Team {
 
     /// Calls `f` with every item, on as many threads as there are; returns when all are done.
     pub(crate) fn each<T: Send>(&self, items: &mut [T], f: &(impl Fn(&mut T) + Sync)) {
+        self.share(items, false, f);
+    }
+
+    /// As [`Team::each`]; with `back`, every thread goes through its items the other way round. To and fro by turns, a
+    /// thread begins with what it saw last, which still lies in its cache.
+    pub(crate) fn share<T: Send>(&self, items: &mut [T], back: bool, f: &(impl Fn(&mut T) + Sync)) {
         let Some(pool) = self.pool.as_ref().filter(|_| items.len() > 1) else {
-            return items.iter_mut().for_each(f);
+            return in_order(items, back, f);
         };
         self.busy.store(true, Ordering::Release);
-        pool.install(|| halves(items, f));
+        pool.install(|| halves(items, self.threads, back, f));
         self.busy.store(false, Ordering::Release);
         for _ in 1..self.threads {
             let busy = Arc::clone(&self.busy);
@@ -59,15 +65,23 @@ impl Team {
     }
 }
 
-/// The first half here, the second wherever a thread is free: the same halves tend to fall to the same threads.
-fn halves<T: Send>(items: &mut [T], f: &(impl Fn(&mut T) + Sync)) {
-    match items {
-        [] => {}
-        [item] => f(item),
-        _ => {
-            let (left, right) = items.split_at_mut(items.len() / 2);
-            rayon_core::join(|| halves(left, f), || halves(right, f));
-        }
+/// Calls `f` with every item.
+fn in_order<T>(items: &mut [T], back: bool, f: &impl Fn(&mut T)) {
+    if back { items.iter_mut().rev().for_each(f) } else { items.iter_mut().for_each(f) }
+}
+
+/// The first half here, the second wherever a thread is free, until there is a part for each of `parts`: the same
+/// parts tend to fall to the same threads.
+fn halves<T: Send>(items: &mut [T], parts: usize, back: bool, f: &(impl Fn(&mut T) + Sync)) {
+    if items.len() < 2 {
+        return in_order(items, back, f);
+    }
+    let (left, right) = items.split_at_mut(items.len() / 2);
+    let rest = parts / 2;
+    if back && parts < 2 {
+        rayon_core::join(|| halves(right, rest, back, f), || halves(left, rest, back, f));
+    } else {
+        rayon_core::join(|| halves(left, rest, back, f), || halves(right, rest, back, f));
     }
 }
 
@@ -90,7 +104,7 @@ mod tests {
             for count in [0, 1, 2, 7] {
                 let mut items = vec![0; count];
                 team.each(&mut items, &|item| *item += 1);
-                team.enter(|| team.each(&mut items, &|item| *item += 1));
+                team.enter(|| team.share(&mut items, true, &|item| *item += 1));
                 assert_eq!(items, vec![2; count]);
             }
         }

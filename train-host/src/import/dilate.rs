@@ -11,18 +11,19 @@ use super::model::{Element, Kind, Model, Operator, Padding};
 const SPREAD: &str = "SPACE_TO_BATCH_ND";
 const COLLECT: &str = "BATCH_TO_SPACE_ND";
 
-/// Rewrites every such trio whose border is one that a convolution's options can say; others stay as they are.
+/// Rewrites every such trio whose border is one that a convolution's options can say; others stay as they are. The
+/// convolution stands where the last of the three did; the first two stay, read by nobody, so that operators keep their
+/// numbers.
 pub(super) fn dilate(model: &mut Model) {
-    while let Some((first, conv, last, operator)) = (0..model.operators.len()).find_map(|i| trio(model, i)) {
-        model.operators[last] = operator;
-        // The later index first, so that the earlier stays true.
-        model.operators.remove(conv);
-        model.operators.remove(first);
+    for first in 0..model.operators.len() {
+        if let Some((last, operator)) = trio(model, first) {
+            model.operators[last] = operator;
+        }
     }
 }
 
-/// The trio that begins with operator `first`, and the operator that takes its place.
-fn trio(model: &Model, first: usize) -> Option<(usize, usize, usize, Operator)> {
+/// The last of the trio that begins with operator `first`, and the operator that takes its place.
+fn trio(model: &Model, first: usize) -> Option<(usize, Operator)> {
     let spread = named(model, first, SPREAD)?;
     let conv = only_reader(model, *spread.outputs.first()?)?;
     let convolution = &model.operators[conv];
@@ -79,7 +80,7 @@ fn trio(model: &Model, first: usize) -> Option<(usize, usize, usize, Operator)> 
     };
     let mut inputs = convolution.inputs.clone();
     *inputs.first_mut()? = Some(input);
-    Some((first, conv, last, Operator { kind, version: convolution.version, inputs, outputs: vec![output] }))
+    Some((last, Operator { kind, version: convolution.version, inputs, outputs: vec![output] }))
 }
 
 fn named<'a>(model: &'a Model, i: usize, name: &str) -> Option<&'a Operator> {

@@ -1,7 +1,7 @@
 //! Nets that were trained elsewhere.
 //!
 //! A file becomes a [`model::Model`]: plain data that has been verified and still speaks the words of its format.
-//! [`lower`] makes a net of the engine's operators of it, [`clean`](crate::clean) makes that smaller. No output byte
+//! [`lower()`] makes a net of the engine's operators of it, [`clean`](crate::clean) makes that smaller. No output byte
 //! ever differs from what TensorFlow Lite Micro's reference kernels make of the file.
 
 mod dilate;

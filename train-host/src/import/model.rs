@@ -238,3 +238,29 @@ impl Kind {
         }
     }
 }
+
+/// What a message shows at most of a name, in characters, of a shape, in extents, and of a list, in tensors.
+const SHOWN: (usize, usize, usize) = (80, 8, 8);
+
+/// A name from a file, fit for a line of text: quoted, escaped, and cut where it is absurdly long.
+pub(crate) fn quoted(name: &str) -> String {
+    let shown: String = name.chars().take(SHOWN.0).collect();
+    format!("{:?}", if shown.len() < name.len() { shown + "..." } else { shown })
+}
+
+/// `1x49x10x1`; `scalar` for none; cut where it is absurdly long.
+pub(crate) fn extents(shape: &[impl ToString]) -> String {
+    let shown: Vec<String> = shape.iter().take(SHOWN.1).map(ToString::to_string).collect();
+    match shape.len() {
+        0 => "scalar".to_owned(),
+        rank if rank > shown.len() => shown.join("x") + "x...",
+        _ => shown.join("x"),
+    }
+}
+
+/// Descriptions one after another; the last ones are counted where there are very many.
+pub(crate) fn listed(all: impl ExactSizeIterator<Item = String>) -> String {
+    let more = all.len().saturating_sub(SHOWN.2);
+    let shown: Vec<String> = all.take(SHOWN.2).collect();
+    if more == 0 { shown.join(", ") } else { format!("{} and {more} more", shown.join(", ")) }
+}

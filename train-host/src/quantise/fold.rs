@@ -2,7 +2,7 @@
 
 use zipnet::ir::{Bias, DepthwiseConv2d, Float, FloatData, Op, Real, Shape, Tensor, TensorId, Window};
 
-use super::{activation, origin, separate};
+use super::{activation, origin, separate, shuffle};
 use crate::graph::{FloatStore, Net, NetNode};
 use crate::{Error, Result};
 
@@ -14,7 +14,8 @@ use crate::{Error, Result};
 /// 3. The input's origin is 0: what it was is added, times the sum of the weights, to the biases that follow.
 /// 4. A relu that follows a max pool, a reshape or a channel shuffle goes before it, where an operator's clamp can
 ///    do its work.
-/// 5. No operator that keeps its inputs' quantisation reads one whose scale is fixed beside another of another
+/// 5. A channel shuffle is done by the order of the channels of the operator before it, where that may have any.
+/// 6. No operator that keeps its inputs' quantisation reads one whose scale is fixed beside another of another
 ///    scale: a 1x1 depthwise convolution that changes nothing stands between.
 ///
 /// Values differ from the original's by the rounding of weights and biases to f32 alone.
@@ -22,6 +23,19 @@ use crate::{Error, Result};
 /// # Errors
 /// Where the net is not legal, or a tensor other than the input and its reshapes has an origin.
 pub fn fold(net: &Net<Float>) -> Result<Net<Float>> {
+    let mut net = prepare(net)?;
+    shuffle::absorb(&mut net);
+    finish(net)
+}
+
+/// [`fold`] with every channel shuffle left.
+#[cfg(test)]
+pub(super) fn fold_but_shuffles(net: &Net<Float>) -> Result<Net<Float>> {
+    finish(prepare(net)?)
+}
+
+/// Steps 1 to 4 of [`fold`].
+fn prepare(net: &Net<Float>) -> Result<Net<Float>> {
     net.check(0)?;
     let mut net = net.clone();
     give_bias(&mut net);
@@ -30,6 +44,11 @@ pub fn fold(net: &Net<Float>) -> Result<Net<Float>> {
     }
     origin::shift_input(&mut net)?;
     activation::hoist(&mut net);
+    Ok(net)
+}
+
+/// Step 6 of [`fold`], and tensors renumbered.
+fn finish(mut net: Net<Float>) -> Result<Net<Float>> {
     separate::separate(&mut net)?;
     drop_unused(&mut net);
     net.check(0)?;

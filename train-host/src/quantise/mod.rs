@@ -17,6 +17,7 @@ mod node;
 mod origin;
 mod scales;
 mod separate;
+mod shuffle;
 pub mod tables;
 #[cfg(test)]
 mod tests;
@@ -83,9 +84,18 @@ pub fn quantise(net: &Net<Float>, spec: &Quantise, samples: &[f32], threads: usi
 fn quantise_with(
     net: &Net<Float>,
     spec: &Quantise,
+    replay: impl FnMut(&Net<Float>, &mut Observe<'_>) -> Result<()>,
+) -> Result<Quantised> {
+    quantise_folded(net, fold::fold(net)?, spec, replay)
+}
+
+/// As [`quantise_with`], `folded` being what [`fold`](fold::fold) made of `net`.
+fn quantise_folded(
+    net: &Net<Float>,
+    folded: Net<Float>,
+    spec: &Quantise,
     mut replay: impl FnMut(&Net<Float>, &mut Observe<'_>) -> Result<()>,
 ) -> Result<Quantised> {
-    let folded = fold::fold(net)?;
     let steps = activation::fuse(&folded);
     let calibration = calibrate(&folded, spec.calibrate, |observe| replay(&folded, observe))?;
     let origin = net.tensors[net.input.at()].meta.origin;

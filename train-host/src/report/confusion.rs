@@ -6,7 +6,7 @@ use super::Report;
 use super::number::{counted, fixed, thousands};
 
 /// Beyond so many classes a matrix is no longer readable, and the pairs most often confused are listed alone.
-const MATRIX: usize = 40;
+pub(super) const MATRIX: usize = 40;
 
 /// Pairs in the list: beside a matrix, and instead of one.
 const PAIRS: (usize, usize) = (5, 40);
@@ -36,13 +36,13 @@ pub(super) fn section(report: &Report) -> Option<Markup> {
                     "."
                 }
             }
-            @if whole { (matrix(report)) } @else { (list(report, &pairs)) }
+            @if whole { (matrix(report, counts)) } @else { (list(report, &pairs)) }
         }
     })
 }
 
-fn matrix(report: &Report) -> Markup {
-    let counts = &report.confusion;
+/// Counts as a table, the classes named as in the report.
+pub(super) fn matrix(report: &Report, counts: &[Vec<u32>]) -> Markup {
     let columns = counts.iter().map(Vec::len).max().unwrap_or(0);
     let worst = confused(counts, 1).first().map_or(1, |(.., count)| *count);
     let column = |c: usize| counts.iter().map(|row| u64::from(row.get(c).copied().unwrap_or(0))).sum::<u64>();

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Layer, Report, Score};
+use super::{Before, Change, Layer, Report, Score};
 
 /// The file, key by key. Readers depend on these names; more may follow, none may go.
 #[derive(Serialize)]
@@ -21,6 +21,42 @@ struct Json<'a> {
     train_seconds: f64,
     layers: &'a [Layer],
     classes: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<JsonBefore<'a>>,
+}
+
+/// The net that this one was made from.
+#[derive(Serialize)]
+struct JsonBefore<'a> {
+    model: &'a str,
+    float: Score,
+    int8: Score,
+    lost_to_rewriting_pp: f64,
+    lost_in_all_pp: f64,
+    params: usize,
+    macs: u64,
+    weight_bytes: usize,
+    arena_bytes: usize,
+    layers: &'a [Layer],
+    changes: &'a [Change],
+}
+
+impl<'a> JsonBefore<'a> {
+    fn new(before: &'a Before, report: &Report) -> Self {
+        Self {
+            model: &before.model,
+            float: before.float,
+            int8: before.int8,
+            lost_to_rewriting_pp: before.lost_to_rewriting_pp(report),
+            lost_in_all_pp: before.lost_in_all_pp(report),
+            params: before.params,
+            macs: before.macs,
+            weight_bytes: before.weight_bytes,
+            arena_bytes: before.arena_bytes,
+            layers: &before.layers,
+            changes: &before.changes,
+        }
+    }
 }
 
 impl Report {
@@ -41,6 +77,7 @@ impl Report {
             train_seconds: self.train_seconds,
             layers: &self.layers,
             classes: &self.classes,
+            before: self.before.as_ref().map(|before| JsonBefore::new(before, self)),
         };
         let mut text =
             serde_json::to_string_pretty(&json).expect("strings, numbers and lists of them serialise");

@@ -5,6 +5,7 @@
 
 mod arena;
 mod axis;
+mod before;
 mod confusion;
 mod curve;
 mod filters;
@@ -19,9 +20,12 @@ mod picture;
 mod plot;
 pub mod progress;
 mod sparkline;
+pub mod sweep;
 mod terminal;
 
 use serde::Serialize;
+
+pub use crate::compress::Change;
 
 /// All that is told of a run.
 ///
@@ -64,6 +68,33 @@ pub struct Report {
     pub filters: Option<Filters>,
     /// Every test sample that one of the nets got wrong; the page alone shows them, the first ones of many.
     pub misses: Vec<Miss>,
+    /// The net that this one was made from, where it was made from another.
+    pub before: Option<Before>,
+}
+
+/// The net that another was made from, on the same test samples.
+#[derive(Clone, Debug, Default)]
+pub struct Before {
+    /// Its name.
+    pub model: String,
+    /// Its float form.
+    pub float: Score,
+    /// Its int8 form.
+    pub int8: Score,
+    /// As [`Report::params`].
+    pub params: usize,
+    /// As [`Report::macs`].
+    pub macs: u64,
+    /// As [`Report::weight_bytes`].
+    pub weight_bytes: usize,
+    /// As [`Report::arena_bytes`].
+    pub arena_bytes: usize,
+    /// As [`Report::layers`].
+    pub layers: Vec<Layer>,
+    /// As [`Report::confusion`]; the page alone shows it.
+    pub confusion: Vec<Vec<u32>>,
+    /// What became of each of its operators with weights.
+    pub changes: Vec<Change>,
 }
 
 /// How a net did on the test samples.

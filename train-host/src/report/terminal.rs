@@ -11,6 +11,10 @@ impl Report {
     /// a newline; there are no colours.
     pub fn terminal(&self) -> String {
         let mut text = String::new();
+        if let Some(before) = &self.before {
+            text.push_str(&before.terminal(self));
+            text.push('\n');
+        }
         if !self.layers.is_empty() {
             text.push_str(&self.layer_table());
             text.push('\n');
@@ -53,7 +57,7 @@ impl Report {
 }
 
 /// Rows as lines, each column as wide as its widest cell, those named `right` flush right.
-fn columns(rows: &[Vec<String>], right: &[bool]) -> String {
+pub(super) fn columns(rows: &[Vec<String>], right: &[bool]) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..right.len()).map(width).collect();
     let mut text = String::new();

@@ -10,7 +10,7 @@ use crate::float::moves;
 use crate::float::plan::{Depth, Numbers, Plan, Step, Work};
 use crate::float::pointwise::Function;
 use crate::float::simd::Isa;
-use crate::float::taps::Columns;
+use crate::float::taps::Patch;
 
 use super::dropout::DropOut;
 use super::pullback::{Accumulate, AvgPoolBack, Derive, MaxPoolBack, Part, SoftmaxBack, Unshuffle};
@@ -156,11 +156,9 @@ fn conv_map(conv: &Conv) -> Map {
     let (channels, each) = (usize::from(conv.x.c), conv.each());
     let quads = conv.span.div_ceil(4);
     Map {
-        rows: rows.backward(),
-        columns: Columns::group(&columns.backward(), columns.stride, 1),
-        row_taps: columns.kernel,
-        source: [conv.y.w.into(), conv.y.c.into()],
-        dest: [conv.x.w.into(), channels],
+        patches: Patch::backward(rows, columns),
+        source: conv.y.c.into(),
+        dest: channels,
         groups: (0..conv.groups)
             .map(|g| Group {
                 base: g * each * taps * quads,
@@ -176,11 +174,9 @@ fn conv_map(conv: &Conv) -> Map {
 
 fn depth_map(conv: &Depth) -> DepthMap {
     DepthMap {
-        rows: conv.rows.backward(),
-        columns: Columns::group(&conv.columns.backward(), conv.columns.stride, 1),
-        row_taps: conv.columns.kernel,
-        source: [conv.y.w.into(), conv.y.c.into()],
-        dest: [conv.x.w.into(), conv.x.c.into()],
+        patches: Patch::backward(&conv.rows, &conv.columns),
+        source: conv.y.c.into(),
+        dest: conv.x.c.into(),
         inner: conv.multiplier,
         outer: 1,
     }
@@ -266,8 +262,9 @@ impl Step {
                 }
             }
             Work::AvgPool(map) => {
-                if let Some(dest) = self.summed(back, &mut view) {
-                    isa.run(AvgPoolBack { map, g: &g, dest });
+                if back.inputs[0] != Input::Unwanted {
+                    let add = back.inputs[0] == Input::Add;
+                    isa.run(AvgPoolBack { map, g: &g, add, dest: view.gradient(self.inputs[0]) });
                 }
             }
             Work::Softmax(channels) => {

@@ -249,17 +249,18 @@ impl Kernel for InputGradient<'_> {
         let channels = self.factors.len();
         let mask = Lanes::mask(self.count);
         for (x, g) in self.x.chunks_exact(channels).zip(self.g.chunks_exact_mut(channels)) {
-            for (c, ((x, g), f)) in x.iter().zip(g).zip(self.factors).enumerate() {
+            for c in 0..channels {
+                let f = &self.factors[c];
                 for part in 0..S::PARTS {
-                    let x = s.load(x, part);
-                    let mut own = s.load(g, part);
+                    let x = s.load(&x[c], part);
+                    let mut own = s.load(&g[c], part);
                     if let Some(gate) = &self.gate {
                         own = gate.pass(s, c, x, own);
                     }
                     let off = s.sub(x, s.splat(f.mean));
                     let rest = s.fma(s.splat(f.deviation), off, s.splat(f.constant));
                     let own = s.fma(s.splat(f.gradient), own, rest);
-                    s.store(s.mul(own, s.load(&mask, part)), g, part);
+                    s.store(s.mul(own, s.load(&mask, part)), &mut g[c], part);
                 }
             }
         }

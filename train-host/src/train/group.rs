@@ -3,6 +3,7 @@
 use super::augment::Augmenter;
 use super::backward::{Input, Learns, View};
 use super::batch_norm::{Gate, InputGradient, Measure, Moments, Sums};
+use super::distil::Blended;
 use super::dropout::{DropOut, keys};
 use super::loss::{Score, Tally};
 use super::model::Model;
@@ -35,6 +36,8 @@ pub(crate) struct Group {
     augmenter: Option<Augmenter>,
     /// The samples, back to back.
     samples: Vec<f32>,
+    /// What the teacher makes of them, where there is one.
+    asked: Vec<Vec<Lanes>>,
 }
 
 impl Group {
@@ -55,6 +58,7 @@ impl Group {
             input: model.plan.input,
             augmenter: None,
             samples: vec![0.0; LANES * model.input_len()],
+            asked: model.teacher.as_ref().map(|teacher| teacher.memory()).unwrap_or_default(),
         }
     }
 
@@ -77,6 +81,13 @@ impl Group {
             }
         }
         put(&self.samples, into);
+    }
+
+    /// Asks the teacher, if there is one, about the samples as they were taken.
+    pub(crate) fn ask(&mut self, model: &Model) {
+        if let Some(teacher) = &model.teacher {
+            teacher.ask(model.isa, &self.samples, &mut self.asked);
+        }
     }
 
     /// Steps of a turn forward, then the moments that the next needs.
@@ -115,6 +126,19 @@ impl Group {
         });
     }
 
+    /// Blends the imitation of the teacher, if there is one, into the loss and its gradient.
+    pub(crate) fn imitate(&mut self, model: &Model, batch: usize) {
+        if let Some(teacher) = &model.teacher {
+            let on = Blended {
+                batch,
+                count: self.count,
+                outputs: &self.values[model.outputs],
+                gradient: &mut self.gradients[model.backward.buffers[model.outputs]],
+            };
+            self.tally.loss = teacher.blend(model.isa, &self.asked, self.tally.loss, on);
+        }
+    }
+
     /// All steps as the net will be used, and the loss.
     pub(crate) fn infer(&mut self, model: &Model) {
         for what in &model.plan.steps {
@@ -139,7 +163,7 @@ impl Group {
         }
         for at in (begin..end).rev().filter(|&at| backs[at].live) {
             let (what, back) = (&model.plan.steps[at], &backs[at]);
-            if let Work::BatchNorm { channels, relu } = what.work {
+            if let Work::BatchNorm { channels, relu, .. } = what.work {
                 let Numbers { scale, shift, .. } = &model.numbers[what.node];
                 model.isa.run(Sums {
                     norms: &model.norms[what.node],

@@ -9,6 +9,7 @@
 pub mod augment;
 mod backward;
 mod batch_norm;
+mod distil;
 mod draw;
 mod dropout;
 mod feed;
@@ -29,6 +30,8 @@ use serde::Serialize;
 use zipnet::ir::Float;
 
 use self::augment::Augmenter;
+pub use self::distil::Distillation;
+use self::distil::Teacher;
 use self::draw::Purpose;
 use self::feed::shuffle;
 use self::group::Group;
@@ -118,6 +121,38 @@ pub fn train(
     threads: usize,
     on_progress: &mut dyn FnMut(&Progress),
 ) -> Result<Trained> {
+    train_from(blueprint, spec, None, train, test, threads, on_progress)
+}
+
+/// [`train`], with another net to learn from besides the labels.
+///
+/// # Errors
+/// Those of [`train`]; where the two nets do not fit, or the loss is not cross-entropy.
+pub fn distil(
+    blueprint: Blueprint,
+    spec: &recipe::Train,
+    distillation: Distillation<'_>,
+    train: Samples<'_>,
+    test: Option<Samples<'_>>,
+    threads: usize,
+    on_progress: &mut dyn FnMut(&Progress),
+) -> Result<Trained> {
+    distillation.check(&blueprint.net)?;
+    if spec.loss != recipe::Loss::CrossEntropy {
+        return Err(Error::new("distillation imitates logits: train.loss must be \"cross_entropy\""));
+    }
+    train_from(blueprint, spec, Some(distillation), train, test, threads, on_progress)
+}
+
+fn train_from(
+    blueprint: Blueprint,
+    spec: &recipe::Train,
+    distillation: Option<Distillation<'_>>,
+    train: Samples<'_>,
+    test: Option<Samples<'_>>,
+    threads: usize,
+    on_progress: &mut dyn FnMut(&Progress),
+) -> Result<Trained> {
     let aim = Aim {
         loss: spec.loss,
         smoothing: spec.label_smoothing,
@@ -129,7 +164,8 @@ pub fn train(
         [] => None,
         list => Some(Augmenter::new(list, shape.h.into(), shape.w.into(), shape.c.into())?),
     };
-    let model = Model::new(blueprint.net, &blueprint.dropout, aim, Isa::best())?;
+    let mut model = Model::new(blueprint.net, &blueprint.dropout, aim, Isa::best())?;
+    model.teacher = distillation.map(Teacher::new);
     let (input, classes) = (model.input_len(), model.classes());
     let count = train.check("training", input, classes)?;
     if let Some(test) = test {

@@ -13,6 +13,7 @@ use zipnet::ir::{Float, TensorId};
 
 use super::backward::{Backward, Learns, pack_rows, unit_quads};
 use super::batch_norm::{Factors, Moments, Norm};
+use super::distil::Teacher;
 use super::group::Group;
 use super::job::{self, Job, Part, Share};
 use super::loss::Tally;
@@ -55,6 +56,8 @@ pub(crate) struct Model {
     pub(crate) factors: Vec<Vec<Factors>>,
     /// Share of a batch's statistics in the running ones.
     momentum: f32,
+    /// The net it imitates, if any.
+    pub(crate) teacher: Option<Teacher>,
 }
 
 /// What a model minimises, and how it draws.
@@ -121,6 +124,7 @@ impl Model {
             smoothing: aim.smoothing,
             momentum: aim.momentum,
             seed: aim.seed,
+            teacher: None,
             plan,
             net,
         })
@@ -161,16 +165,20 @@ impl Model {
         let last = self.turns.len() - 2;
         for turn in 0..=last {
             let model = &*self;
-            team.each(groups, &|group| {
+            let run = |group: &mut Group| {
                 if turn == 0 {
                     fill(group);
+                    group.ask(model);
                 }
                 group.forward(model, turn, step);
                 if turn == last {
                     group.score(model, batch);
+                    group.imitate(model, batch);
                     group.backward(model, turn, step);
                 }
-            });
+            };
+            // To and fro, so that a turn begins with what the one before has just written.
+            team.share(groups, turn % 2 == 1, &run);
             if turn < last {
                 self.meet_forward(turn + 1, groups);
             }
@@ -178,7 +186,8 @@ impl Model {
         for turn in (0..last).rev() {
             self.meet_backward(turn + 1, groups);
             let model = &*self;
-            team.each(groups, &|group| group.backward(model, turn, step));
+            let run = |group: &mut Group| group.backward(model, turn, step);
+            team.share(groups, turn % 2 == 1, &run);
         }
         let mut tally = Tally::default();
         groups.iter().for_each(|group| tally.add(group.tally));

@@ -136,6 +136,8 @@ pub(crate) struct AvgPoolBack<'a> {
     pub(crate) map: &'a PoolMap,
     /// Gradient of the output.
     pub(crate) g: &'a [Lanes],
+    /// Whether to add to what the gradient of the input holds.
+    pub(crate) add: bool,
     /// Gradient of the input.
     pub(crate) dest: &'a mut [Lanes],
 }
@@ -145,19 +147,23 @@ impl Kernel for AvgPoolBack<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Self { map, g, dest } = self;
+        let Self { map, g, add, dest } = self;
         let n = map.channels;
-        let mut pixels = g.chunks_exact(n);
-        for row in &map.rows {
-            for (column, g) in map.columns.iter().zip(&mut pixels) {
-                let share = 1.0 / (row.len() * column.len()) as f32;
+        let mut pixels = dest.chunks_exact_mut(n);
+        for row in &map.rows_back {
+            for (column, dest) in map.columns_back.iter().zip(&mut pixels) {
+                if !add {
+                    dest.fill(Lanes::ZERO);
+                }
                 for r in row {
                     for t in column {
-                        let dest = &mut dest[(r.source * map.width + t.source) * n..][..n];
-                        for (g, dest) in g.iter().zip(dest) {
+                        let window = map.rows[r.source].len() * map.columns[t.source].len();
+                        let share = s.splat(1.0 / window as f32);
+                        let g = &g[(r.source * map.columns.len() + t.source) * n..][..n];
+                        for c in 0..n {
                             for part in 0..S::PARTS {
-                                let own = s.fma(s.load(g, part), s.splat(share), s.load(dest, part));
-                                s.store(own, dest, part);
+                                let sum = s.fma(s.load(&g[c], part), share, s.load(&dest[c], part));
+                                s.store(sum, &mut dest[c], part);
                             }
                         }
                     }

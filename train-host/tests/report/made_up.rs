@@ -171,6 +171,7 @@ pub(crate) fn digits() -> Report {
         ],
         filters: Some(Filters { count: 12, height: 5, width: 5, channels: 1, values }),
         misses,
+        before: None,
     }
 }
 
@@ -259,6 +260,7 @@ pub(crate) fn objects() -> Report {
         ],
         filters: Some(Filters { count: 16, height: 3, width: 3, channels: 3, values }),
         misses,
+        before: None,
     }
 }
 
@@ -306,5 +308,6 @@ pub(crate) fn machine() -> Report {
         arena: vec![tensor("input", 16, 40, 0, 0), tensor("h", 0, 16, 0, 1), tensor("out", 16, 2, 1, 1)],
         filters: Some(Filters { count: 16, height: 1, width: 1, channels: 40, values }),
         misses,
+        before: None,
     }
 }

@@ -3,6 +3,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
+use train_host::import::import;
 use train_host::import::tflite::read;
 
 use crate::author::{Buffer, File, INT8, Tensor};
@@ -78,6 +79,20 @@ fn a_shape_that_lies_costs_nothing() {
     file.tensors[1].shape = vec![1 << 15, 1 << 15];
     file.tensors[3].shape = vec![1 << 15, 1 << 15];
     within(8, "shapes of 2^30", &file.bytes(), false);
+}
+
+#[test]
+fn an_activation_that_fits_no_microcontroller_is_refused() {
+    let net = |shape: &[i32]| {
+        let mut file = File::operator(19, 1, 1, 0, &[]);
+        file.tensors = ["input", "output"].map(|name| Tensor::activation(name, shape)).to_vec();
+        import(&file.bytes(), "large", true)
+    };
+    assert!(net(&[1, 1024, 1024, 4]).is_ok());
+    let due =
+        r#"tensor "input" of shape 1x1024x1025x4: more than 4194304 bytes; shrink the input of the model"#;
+    assert_eq!(net(&[1, 1024, 1025, 4]).unwrap_err().to_string(), due);
+    assert!(net(&[1, 65_535, 65_535, 1]).is_err());
 }
 
 #[test]

@@ -1,6 +1,59 @@
-//! What `import::model` promises of a model that was read, checked the slow and plain way.
+//! What import promises of any bytes: a model that is as `import::model` says, checked the slow and plain way, and a net
+//! that gives the same bytes cleaned up or not, or else one line of error.
 
+use train_host::Result;
+use train_host::graph::Net;
+use train_host::import::import;
 use train_host::import::model::{Element, Kind, Model, Tensor};
+use train_host::import::tflite::read;
+use train_host::plan::plan;
+use zipnet::ir::Int;
+
+/// How far bytes came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// Refused by the reader.
+    Refused,
+    /// A model that is no net here.
+    Model,
+    /// A net.
+    Net,
+}
+
+/// Does with bytes what `train-host import` does, short of writing. Panics where a promise is broken.
+pub(crate) fn keep(bytes: &[u8]) -> Kept {
+    match read(bytes) {
+        Ok(model) => holds(&model),
+        Err(error) => {
+            is_one_line(&error.to_string());
+            return Kept::Refused;
+        }
+    }
+    let (plain, cleaned) = match (net(bytes, false), net(bytes, true)) {
+        (Ok(plain), Ok(cleaned)) => (plain, cleaned),
+        (Err(plain), Err(cleaned)) => {
+            is_one_line(&plain.to_string());
+            assert_eq!(plain.to_string(), cleaned.to_string());
+            return Kept::Model;
+        }
+        (plain, cleaned) => panic!("as it is: {:?}; cleaned up: {:?}", plain.err(), cleaned.err()),
+    };
+    // Legal nets may be larger than there is time to run.
+    let elements: usize = plain.tensors.iter().map(|t| t.shape.len()).sum();
+    if plain.macs() < 1_000_000 && elements < 1 << 18 {
+        let size = plain.input_shape().len();
+        let mut inputs = [vec![i8::MIN; size], vec![i8::MAX; size]].concat();
+        inputs.extend((0..size).map(|i| (i * 37 + 11) as u8 as i8));
+        assert_eq!(plain.run(&inputs).expect("runs"), cleaned.run(&inputs).expect("runs"));
+    }
+    Kept::Net
+}
+
+fn net(bytes: &[u8], cleaning: bool) -> Result<Net<Int>> {
+    let mut net = import(bytes, "fuzzed", cleaning)?.net;
+    plan(&mut net)?;
+    Ok(net)
+}
 
 /// Panics where a model breaks a promise.
 pub(crate) fn holds(model: &Model) {
@@ -129,5 +182,6 @@ fn kind_holds(model: &Model, index: usize) {
 pub(crate) fn is_one_line(text: &str) {
     assert!(!text.is_empty());
     assert!(!text.chars().any(char::is_control), "{text:?}");
-    assert!(text.len() < 1000, "{} bytes of error", text.len());
+    // Sixteen tensors with names, types and shapes, all as long as they are shown, and the words between.
+    assert!(text.len() < 6000, "{} bytes of error", text.len());
 }

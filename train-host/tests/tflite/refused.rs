@@ -297,3 +297,17 @@ fn floats_are_not_held_to_scales() {
     file.tensors[0] = Tensor { scales: vec![f32::NAN], element: FLOAT32, ..file.tensors[0].clone() };
     assert_eq!(read(&file.bytes()).expect("legal").tensors[0].quantisation, None);
 }
+
+#[test]
+fn errors_stay_a_line_with_many_long_names() {
+    // A net has one input, so this is a model whose lowering names them all.
+    let mut file = File::operator(2, 300, 1, 10, &[]);
+    for tensor in &mut file.tensors {
+        tensor.name = "\u{1b}\n".repeat(5000);
+        tensor.shape = vec![1; 300];
+    }
+    assert_eq!(promise::keep(&file.bytes()), promise::Kept::Model);
+    file.inputs.truncate(1);
+    file.operators[0].inputs = vec![0; 300];
+    assert_eq!(promise::keep(&file.bytes()), promise::Kept::Model);
+}

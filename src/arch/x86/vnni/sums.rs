@@ -2,7 +2,7 @@
 
 use super::factors::{AWAY, Factors, Narrow, TWICE};
 use crate::arch::packed::{self, Linear};
-use crate::arch::{self, Isa, Scalar, Store, Sum};
+use crate::arch::{Isa, Scalar, Store, Sum};
 use crate::ir::Requant;
 use core::arch::x86_64::*;
 
@@ -115,14 +115,8 @@ pub(in super::super) fn add_linear(y: &mut [i8], x: Option<&[i8]>, linear: &Line
     packed::add_linear(rest, others.map(|(_, x)| x), linear);
 }
 
-/// See [`Isa::sum`].
+/// See [`Isa::sum_row`].
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-pub(in super::super) fn sum(acc: &mut [i32], x: &[i8], step: usize, count: usize) {
-    super::super::sum(acc, x, step, count);
-}
-
-/// See [`Isa::max`]: the portable body, compiled for this instruction set.
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-pub(in super::super) fn max(acc: &mut [i8], x: &[i8], step: usize, count: usize) {
-    arch::max(acc, x, step, count);
+pub(in super::super) fn sum_row(acc: &mut [i32], x: &[i8], step: usize, count: usize) {
+    super::super::sum_row(acc, x, step, count);
 }

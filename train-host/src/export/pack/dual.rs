@@ -1,25 +1,34 @@
 //! Packings of two units in a halfword.
 
-use zipnet::ir::{Bias, Conv2d, Dense, Lanes, Packing, Requant, Shape};
+use zipnet::ir::{Bias, Chunk, Conv2d, Dense, Lanes, Packing, Requant, Scratch, Shape};
 
 use crate::graph::IntStore;
 
-/// A convolution as [`Packing::DspRows`] where that is for it, else as [`Packing::DspPatch`].
-pub(super) fn quads(conv: &Conv2d, x: Shape, plain: &IntStore) -> Option<IntStore> {
+/// A convolution as [`Packing::DspRows`], if there is room for its scratch.
+pub(super) fn rows(conv: &Conv2d, x: Shape, plain: &IntStore, room: usize) -> Option<IntStore> {
+    let lanes = Lanes::new(conv, x).filter(|lanes| lanes.scratch() <= room)?;
+    quads(conv, plain, plain.weights.len() / usize::from(conv.units) / lanes.rows, Packing::DspRows)
+}
+
+/// A convolution into `y` as [`Packing::DspPatch`], with as many windows at a time as there is room for.
+pub(super) fn patches(conv: &Conv2d, y: Shape, plain: &IntStore, room: usize) -> Option<IntStore> {
+    let most = Chunk::new(conv, 0).pairs * 8 * (y.len() / usize::from(conv.units)).div_ceil(2);
+    let len = Chunk::new(conv, room.min(most)).scratch() as u32;
+    let store = quads(conv, plain, plain.weights.len() / usize::from(conv.units), Packing::DspPatch)?;
+    Some(IntStore { scratch: Scratch { offset: 0, len }, ..store })
+}
+
+/// A convolution in quads of units, its weights in runs of `run`.
+fn quads(conv: &Conv2d, plain: &IntStore, run: usize, packing: Packing) -> Option<IntStore> {
     let units = usize::from(conv.units);
-    let k = plain.weights.len() / units;
     fits(units, plain)?;
     let groups = groups(usize::from(conv.groups), units, 4);
     let biases: Vec<&[i32]> = match conv.bias {
         Bias::Unit => plain.bias.chunks(units).collect(),
         Bias::Channel | Bias::None => vec![&plain.bias],
     };
-    let (run, packing) = match Lanes::new(conv, x) {
-        Some(lanes) => (k / lanes.rows, Packing::DspRows),
-        None => (k, Packing::DspPatch),
-    };
     Some(IntStore {
-        weights: weights(&groups, &plain.weights, k, run),
+        weights: weights(&groups, &plain.weights, plain.weights.len() / units, run),
         bias: biases.iter().flat_map(|bias| bias_of(&groups, bias)).collect(),
         requant: requant(&groups, &plain.requant)?,
         packing,
@@ -57,8 +66,14 @@ fn groups(groups: usize, units: usize, size: usize) -> Vec<Together> {
 /// Whether the sums of all units can be told apart: weights from -127, and each accumulator, bias included, within
 /// 24 bits for every input.
 fn fits(units: usize, plain: &IntStore) -> Option<()> {
+    let within = |(low, high): (i64, i64)| low >= -(1 << 23) && high < 1 << 23;
+    (!plain.weights.contains(&-128) && bounds(units, plain).all(within)).then_some(())
+}
+
+/// The least and the greatest accumulator of each unit over all inputs, bias included.
+pub(super) fn bounds(units: usize, plain: &IntStore) -> impl Iterator<Item = (i64, i64)> {
     let k = plain.weights.len() / units;
-    for (unit, weights) in plain.weights.chunks(k).enumerate() {
+    plain.weights.chunks(k).enumerate().map(move |(unit, weights)| {
         let (mut least, mut greatest) = (0i64, 0i64);
         for &w in weights {
             let (a, b) = (i64::from(w) * -128, i64::from(w) * 127);
@@ -67,11 +82,8 @@ fn fits(units: usize, plain: &IntStore) -> Option<()> {
         }
         let biases = plain.bias.iter().skip(unit).step_by(units).map(|&b| i64::from(b));
         let (low, high) = biases.fold((i64::MAX, i64::MIN), |(l, h), b| (l.min(b), h.max(b)));
-        if weights.contains(&-128) || low + least < -(1 << 23) || high + greatest >= 1 << 23 {
-            return None;
-        }
-    }
-    Some(())
+        (low + least, high + greatest)
+    })
 }
 
 /// `[bunch][run][pair of elements][pair of units]` words, `256 a + b` for either element; `k` weights a unit, in runs of

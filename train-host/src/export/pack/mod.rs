@@ -6,13 +6,14 @@ mod add;
 mod depthwise;
 mod dual;
 mod fours;
+mod winograd;
 
 use clap::ValueEnum;
-use zipnet::ir::{Int, Op, Operands, Packing, Scratch};
+use zipnet::ir::{Conv2d, Int, Op, Operands, Packing, Scratch, TensorId};
 
 use crate::Result;
 use crate::graph::{IntStore, Net};
-use crate::plan::plan;
+use crate::plan::{check_limit, plan};
 
 /// The CPU that a table is made for. Every table gives the same bytes on every CPU.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
@@ -26,32 +27,74 @@ pub enum Target {
     CortexM4,
 }
 
+/// Scratch beyond which copying more windows at a time gains nothing.
+const CHUNK: usize = 1024;
+
+/// Percent by which the arena may exceed the least that packed kernels need, where no limit is given.
+const MORE: usize = 15;
+
+/// Arrangements that are tried before the one of least scratch is taken.
+const TRIES: usize = 24;
+
 /// Packs every node of a net for `target` that can be packed, and places its tensors anew. Gives the bytes of arena.
 ///
+/// Where a faster kernel needs more scratch it gets it as long as the arena keeps within `limit`; without one, within 15 %
+/// more than the least that packed kernels need.
+///
 /// # Errors
-/// As [`plan`].
-pub fn pack(net: &mut Net<Int>, target: Target) -> Result<usize> {
+/// As [`check_limit`] where the arena cannot be held within `limit`; else as [`plan`].
+pub fn pack(net: &mut Net<Int>, target: Target, limit: Option<usize>) -> Result<usize> {
+    let (least, smallest) = within(net, target, &vec![0; net.nodes.len()])?;
+    let most = limit.unwrap_or(smallest + smallest * MORE / 100);
+    check_limit(&least, smallest, most)?;
+    // Tensors and scratch need not lie without gaps. Of the nodes that take about as many bytes as there are, the one
+    // with most scratch aims lower, for it has most to give.
+    let mut aims = vec![most; net.nodes.len()];
+    for _ in 0..TRIES {
+        let (packed, arena) = within(net, target, &aims)?;
+        if arena <= most {
+            *net = packed;
+            return Ok(arena);
+        }
+        let full = |i: &usize| 10 * (bytes(&packed, *i)) > 9 * most;
+        let most_scratch = |i: &usize| packed.nodes[*i].store.scratch.len;
+        let Some(i) = (0..aims.len()).filter(full).max_by_key(most_scratch) else { break };
+        aims[i] = bytes(&packed, i) - (arena - most).clamp(1, bytes(&packed, i));
+    }
+    *net = least;
+    Ok(smallest)
+}
+
+/// The bytes alive while a node runs, its scratch among them.
+fn bytes(net: &Net<Int>, i: usize) -> usize {
+    let store = &net.nodes[i].store;
+    alive(net, i)(store.packing) + store.scratch.len as usize
+}
+
+/// Packed so that the bytes alive while each node runs keep within its aim if they can, by the fastest kernel for which they
+/// do; placed.
+fn within(plain: &Net<Int>, target: Target, aims: &[usize]) -> Result<(Net<Int>, usize)> {
+    let mut net = plain.clone();
     if target == Target::CortexM4 {
-        for i in 0..net.nodes.len() {
-            if net.nodes[i].store.packing == Packing::Plain
-                && let Some(store) = packed(net, i)
-            {
+        for (i, &aim) in aims.iter().enumerate() {
+            if let Some(store) = packed(plain, i, aim) {
                 net.nodes[i].store = store;
             }
         }
     }
-    plan(net)
+    let arena = plan(&mut net)?;
+    Ok((net, arena))
 }
 
 /// The net as hosts run it fastest. Such a packing lives in memory only: no table holds it.
 ///
 /// # Errors
-/// As [`plan`].
+/// As [`plan()`].
 pub fn for_host(net: &Net<Int>) -> Result<Net<Int>> {
     let mut net = net.clone();
     for i in 0..net.nodes.len() {
         if net.nodes[i].store.packing == Packing::Plain
-            && let Some(store) = by_fours(&net, i).and_then(|store| with_scratch(&net, i, store))
+            && let Some(store) = by_fours(&net, i)
         {
             net.nodes[i].store = store;
         }
@@ -60,23 +103,22 @@ pub fn for_host(net: &Net<Int>) -> Result<Net<Int>> {
     Ok(net)
 }
 
-/// A node's numbers packed for dot-product instructions.
+/// A node's numbers packed for dot-product instructions, with the scratch they ask for.
 fn by_fours(net: &Net<Int>, i: usize) -> Option<IntStore> {
     let node = &net.nodes[i];
-    let x = net.shape(node.inputs[0]);
-    match &node.op {
-        Op::Conv2d(conv) => fours::conv2d(conv, x, &node.store),
-        Op::DepthwiseConv2d(conv) => fours::depthwise(conv, x, &node.store),
-        Op::Dense(dense) => Some(fours::dense(dense, x, &node.store)),
-        Op::Add(Operands::Equal) => add::linear(zeros(net, i), &node.store, 256),
-        _ => None,
-    }
-}
-
-/// A node's packed numbers with the scratch they ask for.
-fn with_scratch(net: &Net<Int>, i: usize, store: IntStore) -> Option<IntStore> {
-    let node = &net.nodes[i];
-    let lengths = store.packing.lengths(&node.op, net.shape(node.inputs[0]), net.shape(node.output))?;
+    let (x, y) = (net.shape(node.inputs[0]), net.shape(node.output));
+    let store = if let Op::Conv2d(conv) = &node.op {
+        fours::conv2d(conv, x, &node.store)?
+    } else if let Op::DepthwiseConv2d(conv) = &node.op {
+        fours::depthwise(conv, x, &node.store)?
+    } else if let Op::Dense(dense) = &node.op {
+        fours::dense(dense, x, &node.store)
+    } else if let Op::Add(Operands::Equal) = &node.op {
+        add::linear(zeros(net, i), &node.store, 256)?
+    } else {
+        return None;
+    };
+    let lengths = store.packing.lengths(&node.op, x, y)?;
     Some(IntStore { scratch: Scratch { offset: 0, len: lengths.scratch as u32 }, ..store })
 }
 
@@ -87,15 +129,61 @@ fn zeros(net: &Net<Int>, i: usize) -> [i8; 3] {
 }
 
 /// A node's numbers packed for the DSP instructions.
-fn packed(net: &Net<Int>, i: usize) -> Option<IntStore> {
+fn packed(net: &Net<Int>, i: usize, aim: usize) -> Option<IntStore> {
     let node = &net.nodes[i];
-    let x = net.shape(node.inputs[0]);
-    let store = match &node.op {
-        Op::Conv2d(conv) => dual::quads(conv, x, &node.store)?,
-        Op::DepthwiseConv2d(conv) => depthwise::records(conv, x, &node.store)?,
-        Op::Dense(dense) => dual::eights(dense, &node.store)?,
-        Op::Add(Operands::Equal) => add::linear(zeros(net, i), &node.store, 1)?,
-        _ => return None,
+    if node.store.packing != Packing::Plain {
+        return None;
+    }
+    let (x, y) = (net.shape(node.inputs[0]), net.shape(node.output));
+    let mut store = if let Op::Conv2d(conv) = &node.op {
+        convolution(net, i, conv, aim)?
+    } else if let Op::DepthwiseConv2d(conv) = &node.op {
+        depthwise::records(conv, x, &node.store)?
+    } else if let Op::Dense(dense) = &node.op {
+        dual::eights(dense, &node.store)?
+    } else if let Op::Add(Operands::Equal) = &node.op {
+        add::linear(zeros(net, i), &node.store, 1)?
+    } else {
+        return None;
     };
-    with_scratch(net, i, store)
+    let lengths = store.packing.lengths(&node.op, x, y)?;
+    let len = store.scratch.len.max(lengths.scratch as u32);
+    store.scratch = Scratch { offset: 0, len };
+    Some(store)
+}
+
+/// A convolution by the fastest kernel for which the bytes alive keep within `aim`; else by the one of least scratch.
+fn convolution(net: &Net<Int>, i: usize, conv: &Conv2d, aim: usize) -> Option<IntStore> {
+    let node = &net.nodes[i];
+    let (x, y, plain) = (net.shape(node.inputs[0]), net.shape(node.output), &node.store);
+    let alive = alive(net, i);
+    let room = |packing| aim.saturating_sub(alive(packing));
+    let least = || {
+        let rows = dual::rows(conv, x, plain, usize::MAX);
+        let patches = dual::patches(conv, y, plain, room(Packing::DspPatch).min(CHUNK));
+        let bytes = |store: &IntStore| {
+            let lengths = store.packing.lengths(&node.op, x, y);
+            alive(store.packing) + lengths.map_or(0, |lengths| lengths.scratch)
+        };
+        rows.into_iter().chain(patches).min_by_key(bytes)
+    };
+    winograd::filters(conv, x, plain, room(Packing::DspWinograd))
+        .or_else(|| dual::rows(conv, x, plain, room(Packing::DspRows)))
+        .or_else(least)
+}
+
+/// The bytes of tensors that are alive while a node runs, its own among them, told its packing; where it may work in
+/// place they count once.
+fn alive(net: &Net<Int>, i: usize) -> impl Fn(Packing) -> usize {
+    let node = &net.nodes[i];
+    let (x, y) = (net.shape(node.inputs[0]), net.shape(node.output));
+    let (all, dies) = net.with(|graph| {
+        let ids = (0..net.tensors.len()).map(|id| TensorId(id as u16));
+        let lives =
+            |id: &TensorId| graph.first(*id).is_some_and(|first| first <= i + 1) && graph.last(*id) > i;
+        let all: usize = ids.filter(lives).map(|id| net.shape(id).len()).sum();
+        (all, graph.last(node.inputs[0]) == i + 1)
+    });
+    let (op, same) = (node.op, dies && x.len() == y.len());
+    move |packing| all - if same && packing.in_place(&op, x) { y.len() } else { 0 }
 }

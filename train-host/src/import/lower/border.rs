@@ -3,8 +3,8 @@
 
 use zipnet::ir::IntTensor;
 
-use super::super::model::{Element, Kind, Model, Operator};
-use super::{element, extents, scale_of};
+use super::super::model::{Element, Kind, Model, Operator, extents, listed, quoted};
+use super::{element, scale_of};
 use crate::quantise::factors::Scale;
 use crate::{Error, Result};
 
@@ -38,7 +38,7 @@ impl Border {
                 element(self.element)
             ),
         };
-        format!("{:?} {}: {what}; scale {scale:e}, zero point {zero}", self.name, extents(&self.shape))
+        format!("{} {}: {what}; scale {scale:e}, zero point {zero}", quoted(&self.name), extents(&self.shape))
     }
 }
 
@@ -84,10 +84,10 @@ pub(super) fn shifted(model: &Model, tensor: usize) -> Result<Scale> {
         (Element::UInt8, Some(q)) => match (&q.scales[..], &q.zeros[..]) {
             (&[scale], &[zero]) => {
                 let zero = i8::try_from(zero - 128)
-                    .map_err(|_| Error::new(format!("tensor {:?}: a zero point of {zero}", t.name)))?;
+                    .map_err(|_| Error::new(format!("tensor {}: a zero point of {zero}", quoted(&t.name))))?;
                 Ok(Scale { scale, zero })
             }
-            _ => Err(Error::new(format!("tensor {:?}: uint8 needs one scale", t.name))),
+            _ => Err(Error::new(format!("tensor {}: uint8 needs one scale", quoted(&t.name)))),
         },
         _ => scale_of(model, tensor),
     }
@@ -99,20 +99,19 @@ fn border(model: &Model, tensor: usize, int8: Scale) -> Border {
 }
 
 fn several(model: &Model, tensors: &[usize], what: &str) -> Error {
-    let names: Vec<String> = tensors.iter().map(|&t| format!("{:?}", model.tensors[t].name)).collect();
     Error::new(format!(
         "the model has {} {what} ({}); zipnet's nets have one: export a model of one, or split it",
         tensors.len(),
-        names.join(", ")
+        listed(tensors.iter().map(|&t| quoted(&model.tensors[t].name)))
     ))
 }
 
 fn float(model: &Model, tensor: usize) -> Error {
     let t = &model.tensors[tensor];
     Error::new(format!(
-        "tensor {:?} of shape {} is float, and nothing quantises it: the model needs calibration, which import does not \
+        "tensor {} of shape {} is float, and nothing quantises it: the model needs calibration, which import does not \
          do; convert it with full integer quantisation (a representative data set, int8 inputs and outputs)",
-        t.name,
+        quoted(&t.name),
         extents(&t.shape)
     ))
 }

@@ -2,8 +2,8 @@
 
 use zipnet::ir::{Axis, Op, Pad, Shape, Slice};
 
-use super::super::model::{Kind, Operator};
-use super::{Lowering, Place, extents};
+use super::super::model::{Kind, Operator, extents};
+use super::{Lowering, Place};
 use crate::graph::IntStore;
 use crate::{Error, Result};
 

@@ -18,13 +18,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use zipnet::ir::{Int, IntTensor, MAX_TENSORS, Op, Shape, TensorId};
 
 pub use self::border::Border;
-use super::model::{Activation, Element, Kind, Model, Operator};
+use super::model::{Activation, Element, Kind, Model, Operator, extents, listed, quoted};
 use crate::graph::{IntStore, Net, show};
 use crate::quantise::factors::{self, Scale};
 use crate::{Error, Result};
-
-/// The most elements a tensor may have: no microcontroller has that much memory.
-const LARGEST: usize = 1 << 24;
 
 /// A model as a net.
 #[derive(Clone, Debug)]
@@ -72,11 +69,15 @@ pub fn lower(model: &Model, name: &str) -> Result<Lowered> {
     Ok(Lowered { net: lowering.net, input, output })
 }
 
+/// The most elements of one activation, 4 MiB: more than a microcontroller has for it, and as much as samples can be
+/// made and written for. A file claims a shape for nothing.
+const MOST_ELEMENTS: usize = 1 << 22;
+
 /// The extents of a tensor, aligned to the right.
 fn shape_of(model: &Model, tensor: usize) -> Result<Shape> {
     let tensor = &model.tensors[tensor];
     let refuse = |why: &str| {
-        Error::new(format!("tensor {:?} of shape {}: {why}", tensor.name, extents(&tensor.shape)))
+        Error::new(format!("tensor {} of shape {}: {why}", quoted(&tensor.name), extents(&tensor.shape)))
     };
     let (outer, inner) = tensor.shape.split_at(tensor.shape.len().saturating_sub(3));
     if outer.iter().any(|&n| n != 1) {
@@ -84,17 +85,14 @@ fn shape_of(model: &Model, tensor: usize) -> Result<Shape> {
             "a batch or more than three extents above 1 cannot be run; export the model for a batch of 1",
         ));
     }
+    if inner.iter().product::<usize>() > MOST_ELEMENTS {
+        return Err(refuse(&format!("more than {MOST_ELEMENTS} bytes; shrink the input of the model")));
+    }
     let axis = |back: usize| {
         let extent = inner.len().checked_sub(back).map_or(1, |at| inner[at]);
         u16::try_from(extent).map_err(|_| refuse("more than 65535 along an axis"))
     };
     Ok(Shape::new(axis(3)?, axis(2)?, axis(1)?))
-}
-
-/// `1x49x10x1`; `scalar` for none.
-fn extents(shape: &[usize]) -> String {
-    let extents: Vec<String> = shape.iter().map(usize::to_string).collect();
-    if extents.is_empty() { "scalar".to_owned() } else { extents.join("x") }
 }
 
 /// The inputs of an operator through which values flow; the others only say how.
@@ -185,21 +183,18 @@ impl Lowering<'_> {
     /// Says which operator an error is about.
     fn locate(&self, error: Error) -> Error {
         let operator = &self.model.operators[self.at];
-        let list = |tensors: &mut dyn Iterator<Item = usize>| {
-            let tensors: Vec<String> = tensors
-                .map(|t| {
-                    let tensor = &self.model.tensors[t];
-                    format!("{:?} {} {}", tensor.name, element(tensor.element), extents(&tensor.shape))
-                })
-                .collect();
-            tensors.join(", ")
+        let list = |tensors: Vec<usize>| {
+            listed(tensors.into_iter().map(|t| {
+                let tensor = &self.model.tensors[t];
+                format!("{} {} {}", quoted(&tensor.name), element(tensor.element), extents(&tensor.shape))
+            }))
         };
         Error::new(format!(
             "operator {} ({}; reads {}; writes {}): {error}",
             self.at,
             operator.kind.name(),
-            list(&mut operator.inputs.iter().flatten().copied()),
-            list(&mut operator.outputs.iter().copied()),
+            list(operator.inputs.iter().flatten().copied().collect()),
+            list(operator.outputs.clone()),
         ))
     }
 
@@ -265,7 +260,7 @@ impl Lowering<'_> {
     /// An error about a tensor.
     fn about(&self, tensor: usize, what: &str) -> Error {
         let t = &self.model.tensors[tensor];
-        Error::new(format!("tensor {:?} of shape {} {what}", t.name, extents(&t.shape)))
+        Error::new(format!("tensor {} of shape {} {what}", quoted(&t.name), extents(&t.shape)))
     }
 
     /// Appends a node that makes a tensor of the file.
@@ -294,26 +289,20 @@ impl Lowering<'_> {
 
     /// Appends a node under a name of its own.
     fn node(&mut self, op: Op, inputs: &[TensorId], meta: IntTensor, store: IntStore) -> Result<TensorId> {
-        let name = format!("{}_{}", op.name(), self.at);
-        let taken = |name: &str| self.net.nodes.iter().any(|node| node.name == name);
-        let name = if taken(&name) {
-            (b'b'..=b'z')
-                .map(|c| format!("{name}{}", char::from(c)))
-                .find(|name| !taken(name))
-                .ok_or_else(|| Error::new("becomes more nodes than there are letters"))?
-        } else {
-            name
-        };
+        let first = format!("{}_{}", op.name(), self.at);
+        let free = |name: &String| self.net.nodes.iter().all(|node| node.name != *name);
+        let mut names = std::iter::once(first.clone()).chain((2..).map(|n| format!("{first}_{n}")));
+        let Some(name) = names.find(free) else { return Err(Error::new("has no name left")) };
         if self.net.tensors.len() == MAX_TENSORS {
             return Err(Error::new(format!(
                 "makes more than {MAX_TENSORS} tensors, the most that a net may have"
             )));
         }
         let id = self.net.push(&name, op, inputs, meta, store)?;
-        if self.net.shape(id).len() > LARGEST {
-            return Err(Error::new(format!("makes {} bytes; {LARGEST} at most", self.net.shape(id).len())));
+        match self.net.shape(id).len() {
+            0..=MOST_ELEMENTS => Ok(id),
+            bytes => Err(Error::new(format!("makes {bytes} bytes; {MOST_ELEMENTS} at most"))),
         }
-        Ok(id)
     }
 }
 
@@ -321,7 +310,7 @@ impl Lowering<'_> {
 fn scale_of(model: &Model, tensor: usize) -> Result<Scale> {
     let t = &model.tensors[tensor];
     let refuse =
-        |what: &str| Error::new(format!("tensor {:?} of shape {} {what}", t.name, extents(&t.shape)));
+        |what: &str| Error::new(format!("tensor {} of shape {} {what}", quoted(&t.name), extents(&t.shape)));
     match t.element {
         Element::Int8 => {}
         Element::Float32 | Element::Float16 => {

@@ -92,12 +92,11 @@ impl Lowering<'_> {
         };
         let units: usize = units.iter().product();
         let units = u16::try_from(units).map_err(|_| Error::new("more than 65535 units"))?;
-        let x = self.shape(input)?;
-        let rows = x.len() / each.max(1);
-        if each == 0 || rows * each != x.len() {
+        let elements = self.count(input);
+        let rows = elements / each.max(1);
+        if each == 0 || rows * each != elements {
             return Err(Error::new(format!(
-                "weights over {each} elements do not fit an input of {}",
-                show(x)
+                "weights over {each} elements do not fit an input of {elements}"
             )));
         }
         let store = self.store(operator, &weights, (units, Order::UnitFirst), activation)?;

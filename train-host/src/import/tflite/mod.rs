@@ -13,7 +13,7 @@ mod tensor;
 
 use std::fmt::Display;
 
-use super::model::Model;
+use super::model::{Model, quoted};
 use crate::{Error, Result};
 use table::{File, Table};
 
@@ -89,12 +89,4 @@ fn at(place: impl Display) -> impl FnOnce(Error) -> Error {
 /// `tensor 7 "name"`.
 fn named(what: &str, index: usize, name: &str) -> String {
     if name.is_empty() { format!("{what} {index}") } else { format!("{what} {index} {}", quoted(name)) }
-}
-
-/// A name from a file, fit for one line: escaped, and shortened where it is absurdly long.
-fn quoted(name: &str) -> String {
-    const LONGEST: usize = 80;
-    let shown: String = name.chars().take(LONGEST).collect();
-    let more = if shown.len() < name.len() { "..." } else { "" };
-    format!("\"{}{more}\"", shown.escape_debug())
 }

@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
+use super::at;
 use super::options::kind;
 use super::schema::{self, operator, operator_code};
 use super::table::Table;
-use super::{at, quoted};
-use crate::import::model::{Kind, Operator};
+use crate::import::model::{Kind, Operator, quoted};
 use crate::{Error, Result};
 
 /// An operator that the model uses, by name.

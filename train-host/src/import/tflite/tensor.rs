@@ -3,7 +3,7 @@
 use super::schema::{self, quantization};
 use super::table::{File, Table};
 use super::{at, named};
-use crate::import::model::{Element, Quantisation, Tensor};
+use crate::import::model::{Element, Quantisation, Tensor, extents};
 use crate::{Error, Result};
 
 /// Bytes of constants that may be copied out of a file, as a multiple of its size: tensors may share a buffer.
@@ -151,12 +151,6 @@ fn elements(shape: &[usize], bits: Option<u32>) -> Result<u64> {
     let product = shape.iter().try_fold(1u64, |n, &extent| n.checked_mul(extent as u64).filter(fits));
     product
         .ok_or_else(|| Error::new(format!("shape {} has more elements than 32 bits count", extents(shape))))
-}
-
-/// A shape for a person: `1x49x10`, shortened where it is absurdly long.
-fn extents(shape: &[impl ToString]) -> String {
-    let shown: Vec<String> = shape.iter().take(8).map(ToString::to_string).collect();
-    format!("{}{}", shown.join("x"), if shape.len() > 8 { "x..." } else { "" })
 }
 
 /// What the integers mean; `None` where the table has no scale, as converters write it for tensors of other types.

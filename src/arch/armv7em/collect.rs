@@ -1,0 +1,52 @@
+//! Short runs copied together.
+
+use core::arch::naked_asm;
+
+/// See [`Isa::collect`](crate::arch::Isa::collect).
+#[inline(always)]
+pub(super) fn collect(runs: &[&[i8]], pairs: usize, step: usize, count: usize, to: &mut [i8]) {
+    let Some(last) = count.checked_sub(1) else { return };
+    let there = runs.iter().all(|run| run.len() >= last * step + 8 * pairs)
+        && to.len() >= 8 * pairs * runs.len() * count;
+    if !there || pairs == 0 || runs.is_empty() {
+        return;
+    }
+    // SAFETY: the runs are as long as the function reads, `to` as long as it writes; slices are an address and a length,
+    // eight bytes.
+    unsafe { asm(runs.as_ptr(), runs.len(), to.as_mut_ptr(), &[8 * pairs, step, count]) }
+}
+
+/// # Safety
+/// `words`: bytes of a run, bytes to the next pair of pixels, pairs of pixels, one each at least. The `runs` slices and
+/// `to` are as long as follows.
+#[unsafe(naked)]
+unsafe extern "C" fn asm(runs: *const &[i8], count: usize, to: *mut i8, words: &[usize; 3]) {
+    naked_asm!(
+        "push {{r4-r11, lr}}",
+        "ldm r3, {{r5, r6, r7}}",
+        "mov r8, #0", // place of the pair of pixels
+        "1:",
+        "mov r9, r0",
+        "mov r10, r1",
+        "2:",
+        "ldr r3, [r9]",
+        "add r9, #8",
+        "add r3, r3, r8",
+        "add r11, r3, r5",
+        "3:",
+        "ldr r4, [r3]",
+        "ldr r12, [r3, #4]",
+        "add r3, #8",
+        "str r4, [r2]",
+        "str r12, [r2, #4]",
+        "add r2, #8",
+        "cmp r3, r11",
+        "bne 3b",
+        "subs r10, #1",
+        "bne 2b",
+        "add r8, r8, r6",
+        "subs r7, #1",
+        "bne 1b",
+        "pop {{r4-r11, pc}}",
+    )
+}
