@@ -29,7 +29,7 @@ mod x86;
 pub use cpu::Cpu;
 pub(crate) use cpu::Job;
 
-#[cfg(any(not(dsp), test))]
+#[cfg(any(test, all(feature = "std", target_arch = "x86_64")))]
 pub(crate) use scalar::Scalar;
 #[cfg(test)]
 pub(crate) use twin::Twin;

@@ -6,6 +6,7 @@
 //! a shift to the right that rounds ties upwards, and ties away from zero are that once a negative number is lowered by 1.
 
 #![allow(unsafe_code)]
+#![allow(clippy::needless_range_loop)] // an index names a register: such loops are unrolled
 
 use super::Isa;
 use super::fours::{Lanes, Sixteens};

@@ -4,6 +4,7 @@
 //! [`super::fours`] or in the trait itself, to which it is bit-equal.
 
 #![allow(unsafe_code)]
+#![allow(clippy::needless_range_loop)] // an index names a register: such loops are unrolled
 
 mod avx2;
 mod vnni;
