@@ -223,7 +223,7 @@ pub struct SweepArgs {
     /// Data set of 28x28 grey pictures in 10 classes [default: fashion-mnist].
     #[arg(long)]
     pub data: Option<String>,
-    /// Passes over the training images [default: 6].
+    /// Passes over the training images [default: 4].
     #[arg(long)]
     pub epochs: Option<u32>,
     /// Training images used, the first ones [default: all].

@@ -39,15 +39,18 @@ fn mean(values: &[f64]) -> (f64, Option<f64>) {
     (mean, (values.len() > 1).then(|| (square / (count - 1.0) / count).sqrt()))
 }
 
+/// One of the things that a net costs.
+type Cost = fn(&Point) -> f64;
+
 /// What a net may cost.
-const COSTS: [(&str, fn(&Point) -> f64); 3] = [
+const COSTS: [(&str, Cost); 3] = [
     ("MACs", |point| point.macs as f64),
     ("weight bytes", |point| point.weight_bytes as f64),
     ("arena bytes", |point| point.arena_bytes as f64),
 ];
 
 /// Whether no other point is at least as accurate at no greater cost, and better in one of the two.
-fn on_front(points: &[Point], at: usize, cost: fn(&Point) -> f64) -> bool {
+fn on_front(points: &[Point], at: usize, cost: Cost) -> bool {
     let of = |point: &Point| (mean(&point.int8).0, cost(point));
     let (own, paid) = of(&points[at]);
     !points.iter().any(|other| {
@@ -113,7 +116,7 @@ fn groups(points: &[Point]) -> Vec<u16> {
     groups
 }
 
-fn draw(area: &Area<'_>, points: &[Point], cost: fn(&Point) -> f64) -> Drawn {
+fn draw(area: &Area<'_>, points: &[Point], cost: Cost) -> Drawn {
     let costs: Vec<f64> = points.iter().map(cost).collect();
     let ends = |point: &Point| {
         let (mean, error) = mean(&point.int8);

@@ -44,7 +44,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             data: "fashion-mnist".to_owned(),
-            epochs: 6,
+            epochs: 4,
             samples: None,
             groups: vec![1, 2, 3, 4, 8],
             channels: vec![40, 20, 10],
@@ -247,7 +247,7 @@ mod tests {
         assert_eq!(sweep.outcome(&trial).expect("is not over"), None);
         let outcome = Outcome { trial, ..Outcome::default() };
         sweep.keep(&outcome).expect("can be written");
-        assert_eq!(sweep.outcomes().expect("can be read"), [outcome.clone()]);
+        assert_eq!(sweep.outcomes().expect("can be read"), [outcome]);
         let other = sweep.trial("c40-g3-shuffle-s1").expect("is one");
         fs::copy(sweep.path(&trial), sweep.path(&other)).expect("can be copied");
         assert!(sweep.outcomes().expect_err("of another").to_string().contains("another trial"));

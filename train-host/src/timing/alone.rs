@@ -70,14 +70,17 @@ pub fn alone(net: &Net<Int>, cpu: Cpu, effort: Effort) -> Result<Alone> {
         let samples = ((effort.round.as_nanos() as f64 / round(3)?) as usize).max(1);
         let times = (0..effort.rounds).map(|_| round(samples)).collect::<Result<Vec<f64>>>()?;
 
-        let mut layers = vec![vec![0.0; effort.rounds]; packed.nodes.len()];
-        let mut arena = vec![0; runner.arena_len()];
-        for i in 0..effort.rounds {
-            for _ in 0..samples.div_ceil(4) {
+        let mut layers: Vec<Vec<f64>> = vec![Vec::new(); packed.nodes.len()];
+        let count = samples.div_ceil(4);
+        for _ in 0..effort.rounds {
+            layers.iter_mut().for_each(|times| times.push(0.0));
+            for _ in 0..count {
                 let mut last = Instant::now();
                 let see = |node: usize, _: &[i8]| {
                     let now = Instant::now();
-                    layers[node][i] += (now - last).as_nanos() as f64 / samples.div_ceil(4) as f64;
+                    if let Some(time) = layers[node].last_mut() {
+                        *time += (now - last).as_nanos() as f64 / count as f64;
+                    }
                     last = now;
                 };
                 runner.observe(&mut arena, black_box(&input), see).map_err(Error::new)?;
