@@ -3,6 +3,7 @@
 //! | who | what is timed | throughput counts |
 //! |---|---|---|
 //! | `int8-scalar` | one sample through the engine's portable kernels | its work |
+//! | `int8-avx2`, `int8-avx-512-vnni` | one sample through its kernels for that CPU, weights packed for it | its work |
 //! | `f32x16` | sixteen samples through the trainer's engine, one in each lane | the work of sixteen |
 //! | `tract-f32` | one sample through tract, with `--features peers` | its work |
 //!
@@ -16,7 +17,7 @@ use std::time::Duration;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use train_host::float::{Executor, LANES};
 use zipnet::Runner;
-use zipnet_benches::nets::{Case, INT8, operators};
+use zipnet_benches::nets::{Case, engines, operators};
 
 fn kernels(c: &mut Criterion) {
     let cases = operators().expect("every operator has an int8 form");
@@ -33,13 +34,15 @@ fn kernels(c: &mut Criterion) {
 fn int8(c: &mut Criterion, case: &Case) {
     let mut group = c.benchmark_group(&case.name);
     group.throughput(Throughput::Elements(case.work()));
-    case.int8.with(|graph| {
-        let runner = Runner::new(graph).expect("a legal graph");
-        let mut arena = vec![0; runner.arena_len()];
-        let mut output = vec![0; case.int8.output_shape().len()];
-        let input = case.codes(1);
-        group.bench_function(INT8, |b| b.iter(|| runner.run(&mut arena, black_box(input), &mut output)));
-    });
+    for (name, cpu, net) in engines(case).expect("a legal net") {
+        net.with(|graph| {
+            let runner = Runner::new(graph).expect("a legal graph").on(cpu);
+            let mut arena = vec![0; runner.arena_len()];
+            let mut output = vec![0; net.output_shape().len()];
+            let input = case.codes(1);
+            group.bench_function(name, |b| b.iter(|| runner.run(&mut arena, black_box(input), &mut output)));
+        });
+    }
 }
 
 fn float(c: &mut Criterion, case: &Case) {

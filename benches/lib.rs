@@ -6,5 +6,6 @@
 //! `peers`, f32 by tract (`tract`). Everything runs on one thread.
 
 pub mod nets;
+pub mod tiny;
 #[cfg(feature = "peers")]
 pub mod tract;

@@ -1,8 +1,9 @@
-//! Whole nets, int8 against f32: `recipe/who`.
+//! Whole nets, int8 against f32: `recipe/who`, and those of MLPerf Tiny as `ad`, `kws`, `ic`.
 //!
 //! | who | what is timed | throughput counts |
 //! |---|---|---|
 //! | `int8-scalar` | one sample through the engine's portable kernels | 1 |
+//! | `int8-avx2`, `int8-avx-512-vnni` | one sample through its kernels for that CPU, weights packed for it | 1 |
 //! | `f32-single` | a call of the trainer's engine with one sample: its other lanes run empty, so it takes what sixteen take | 1 |
 //! | `f32-batch16` | a call of it with sixteen | 16 |
 //! | `tract-f32` | one sample through tract, with `--features peers` | 1 |
@@ -16,7 +17,7 @@ use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use train_host::float::{Executor, LANES};
 use zipnet::Runner;
-use zipnet_benches::nets::{Case, INT8, models};
+use zipnet_benches::nets::{Case, engines, models};
 
 fn all(c: &mut Criterion) {
     let cases = models().expect("every shipped net has an int8 form");
@@ -34,13 +35,15 @@ fn all(c: &mut Criterion) {
 
 fn int8(group: &mut BenchmarkGroup<'_, WallTime>, case: &Case) {
     group.throughput(Throughput::Elements(1));
-    case.int8.with(|graph| {
-        let runner = Runner::new(graph).expect("a legal graph");
-        let mut arena = vec![0; runner.arena_len()];
-        let mut output = vec![0; case.int8.output_shape().len()];
-        let input = case.codes(1);
-        group.bench_function(INT8, |b| b.iter(|| runner.run(&mut arena, black_box(input), &mut output)));
-    });
+    for (name, cpu, net) in engines(case).expect("a legal net") {
+        net.with(|graph| {
+            let runner = Runner::new(graph).expect("a legal graph").on(cpu);
+            let mut arena = vec![0; runner.arena_len()];
+            let mut output = vec![0; net.output_shape().len()];
+            let input = case.codes(1);
+            group.bench_function(name, |b| b.iter(|| runner.run(&mut arena, black_box(input), &mut output)));
+        });
+    }
 }
 
 fn float(group: &mut BenchmarkGroup<'_, WallTime>, case: &Case, who: &str, count: usize) {

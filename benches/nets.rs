@@ -5,19 +5,33 @@ use rand_xoshiro::rand_core::{Rng, SeedableRng};
 use train_host::build::build;
 use train_host::data::Dataset;
 use train_host::eval::quantise_input;
+use train_host::export::for_host;
 use train_host::float::{Executor, LANES};
 use train_host::graph::{FloatStore, Net, show};
 use train_host::quantise::{Quantised, quantise};
 use train_host::recipe::{Quantise, Recipe, SHIPPED};
 use train_host::{Error, Result};
-use zipnet::Runner;
 use zipnet::ir::{
     Axis, Bias, Conv2d, Dense, DepthwiseConv2d, Float, Int, Op, Operands, Padding, Pool2d, Real, Shape,
     TensorId, Window,
 };
+use zipnet::{Cpu, Runner};
 
-/// What results of the engine are called: nets are packed for the portable kernels.
-pub const INT8: &str = "int8-scalar";
+/// The engines to time: what results are called, the instruction set, and the net as it is run there. The portable
+/// kernels get it in plain order, the others as this host packs it.
+///
+/// # Errors
+/// When the net cannot be planned.
+pub fn engines(case: &Case) -> Result<Vec<(String, Cpu, Net<Int>)>> {
+    let all = Cpu::all().map(|cpu| {
+        let plain = cpu.name() == "scalar";
+        let net = if plain { case.int8.clone() } else { for_host(&case.int8)? };
+        Ok((format!("int8-{}", cpu.name().replace(' ', "-")), cpu, net))
+    });
+    all.collect()
+}
+
+use crate::tiny;
 
 /// Seeds weights and noise.
 const SEED: u64 = 1989;
@@ -211,7 +225,7 @@ fn describe(op: Op, x: Shape, y: Shape) -> String {
 }
 
 /// The net of every shipped recipe over images of a known shape, with fresh weights, on which speed does not depend;
-/// calibrated on the digits where they have that shape, on noise where not.
+/// calibrated on the digits where they have that shape, on noise where not. Then those of MLPerf Tiny.
 ///
 /// # Errors
 /// When a net cannot be quantised.
@@ -229,10 +243,14 @@ pub fn models() -> Result<Vec<Case>> {
         let net = build(&recipe, Shape::new(side, side, 1), 10, SEED)?.net;
         cases.push(Case::new(&recipe.name, &net, &samples)?);
     }
+    for (name, net) in tiny::nets()? {
+        let samples = noise(4 * LANES * net.input_shape().len(), &mut rng);
+        cases.push(Case::new(name, &net, &samples)?);
+    }
     Ok(cases)
 }
 
 /// Uniform from -1 to below 1.
-fn noise(count: usize, rng: &mut Xoshiro256PlusPlus) -> Vec<f32> {
+pub(crate) fn noise(count: usize, rng: &mut Xoshiro256PlusPlus) -> Vec<f32> {
     (0..count).map(|_| (rng.next_u64() >> 40) as f32 / (1 << 23) as f32 - 1.0).collect()
 }

@@ -3,12 +3,12 @@
 //! Nothing is computed here. A node's operator picks the kernel, its tensors pick the bytes of the arena. All that
 //! could go wrong was settled by [`Graph::check`](crate::ir::Graph::check); what is left is total.
 
-use crate::arch::{self, Isa, Store};
+use crate::arch::{Cpu, Isa, Job, Store};
 use crate::ir::{
     Fault, Graph, Int, IntData, IntTensor, Node, Op, Operands, Packing, Scratch, Shape, Tensor, TensorId,
     Uses,
 };
-use crate::kernels::{self, Bytes, Flow, Input, Output, Pair, packed};
+use crate::kernels::{self, Bytes, Flow, Input, Output, Pair, fours, packed};
 use core::marker::PhantomData;
 use core::ops::Range;
 
@@ -55,6 +55,7 @@ impl Linked for Every {
 pub struct Runner<'a> {
     graph: Graph<'a, Int>,
     arena: usize,
+    cpu: Cpu,
 }
 
 impl<'a> Runner<'a> {
@@ -65,7 +66,13 @@ impl<'a> Runner<'a> {
     pub fn new(graph: &Graph<'a, Int>) -> Result<Self, (usize, Fault)> {
         let arena = graph.arena_len();
         graph.fault(arena)?;
-        Ok(Self { graph: *graph, arena })
+        Ok(Self { graph: *graph, arena, cpu: Cpu::fastest() })
+    }
+
+    /// The same on another instruction set than the fastest.
+    pub const fn on(mut self, cpu: Cpu) -> Self {
+        self.cpu = cpu;
+        self
     }
 
     /// Bytes of memory that [`Runner::run`] asks for.
@@ -99,7 +106,7 @@ impl<'a> Runner<'a> {
         }
         copy(input, bytes_mut(&self.graph, self.graph.input, arena))?;
         for (i, node) in self.graph.nodes.iter().enumerate() {
-            step::<Every>(&self.graph, node, arena);
+            step::<Every>(self.cpu, &self.graph, node, arena);
             see(i, bytes(&self.graph, node.output, arena));
         }
         Ok(bytes(&self.graph, self.graph.output, arena))
@@ -156,8 +163,9 @@ pub(crate) fn copy(from: &[i8], to: &mut [i8]) -> Result<(), WrongLength> {
 /// All nodes in order.
 #[inline(always)]
 pub(crate) fn run<L: Linked>(graph: &Graph<'_, Int>, arena: &mut [i8]) {
+    let cpu = Cpu::fastest();
     for node in graph.nodes {
-        step::<L>(graph, node, arena);
+        step::<L>(cpu, graph, node, arena);
     }
 }
 
@@ -180,8 +188,8 @@ fn place<'a>(graph: &Graph<'a, Int>, id: TensorId) -> Option<(&'a Tensor<Int>, R
 
 /// One node: a kernel, and its slices of the arena. A graph that has not passed its check may lack some; then
 /// nothing happens.
-fn step<'a, L: Linked>(graph: &Graph<'a, Int>, node: &Node<'a, Int>, arena: &mut [i8]) {
-    arch::choose(Step::<L> { graph, node, arena, linked: PhantomData });
+fn step<'a, L: Linked>(cpu: Cpu, graph: &Graph<'a, Int>, node: &Node<'a, Int>, arena: &mut [i8]) {
+    cpu.run(Step::<L> { graph, node, arena, linked: PhantomData });
 }
 
 /// A node to run on whatever instruction set is chosen.
@@ -192,7 +200,7 @@ struct Step<'s, 'a, L> {
     linked: PhantomData<L>,
 }
 
-impl<L: Linked> arch::Job for Step<'_, '_, L> {
+impl<L: Linked> Job for Step<'_, '_, L> {
     #[inline(always)]
     fn on<I: Isa>(mut self, isa: I) {
         let data = &self.node.data;
@@ -396,6 +404,25 @@ impl<L: Linked> Step<'_, '_, L> {
                     && let Some((flow, scratch)) = self.flow()
                 {
                     packed::depthwise_conv2d_3x3(isa, conv, data, flow, scratch);
+                }
+            }
+            Packing::Fours => {
+                if linked[Packing::Fours.at()]
+                    && let Some((x, y, scratch)) = self.apart_with_scratch(0)
+                {
+                    if let Op::Conv2d(conv) = op {
+                        fours::conv2d(isa, conv, data, x, y, scratch);
+                    } else if let Op::Dense(dense) = op {
+                        fours::dense(isa, dense, data, x, y, scratch);
+                    }
+                }
+            }
+            Packing::FoursDepthwise => {
+                if linked[Packing::FoursDepthwise.at()]
+                    && let Op::DepthwiseConv2d(conv) = op
+                    && let Some((x, y, scratch)) = self.apart_with_scratch(0)
+                {
+                    fours::depthwise_conv2d(isa, conv, data, x, y, scratch);
                 }
             }
             Packing::DspAdd => {

@@ -76,5 +76,6 @@ pub mod ir;
 mod kernels;
 mod model;
 
+pub use arch::Cpu;
 pub use engine::{RunError, Runner, WrongLength, run_graph};
 pub use model::{Arena, Class, Engine, Golden, Memory, Model, argmax, from_u8, top};

@@ -6,7 +6,7 @@
 //! portable bodies too ([`packed`]), so every instance reads every packing.
 //!
 //! A new CPU is a file with a token and the methods it does better, packings if it wants weights in another order,
-//! and an arm in [`choose`]. An instance may replace a small block ([`Isa::dot`] over two pixels and four channels) or
+//! and a variant in [`cpu`], the one place that chooses. An instance may replace a small block ([`Isa::dot`] over two pixels and four channels) or
 //! the large one around it ([`Isa::units`], all output channels of a pixel or two), where it prepares inputs once in
 //! scratch.
 //!
@@ -14,13 +14,22 @@
 
 #[cfg(dsp)]
 mod armv7em;
+mod cpu;
+pub(crate) mod fours;
+#[cfg(all(feature = "std", target_arch = "aarch64"))]
+mod neon;
 pub(crate) mod packed;
 #[cfg(any(not(dsp), test))]
 mod scalar;
 #[cfg(test)]
 mod twin;
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+mod x86;
 
-#[cfg(any(not(dsp), test))]
+pub use cpu::Cpu;
+pub(crate) use cpu::Job;
+
+#[cfg(any(test, all(feature = "std", target_arch = "x86_64")))]
 pub(crate) use scalar::Scalar;
 #[cfg(test)]
 pub(crate) use twin::Twin;
@@ -28,6 +37,7 @@ pub(crate) use twin::Twin;
 use crate::fixed::{narrow, requantise};
 use crate::ir::{Clamp, Requant};
 use core::ops::Range;
+use fours::{Lanes, Sixteens};
 use packed::{Eights, Finish, Linear, Quads, Taps, Tiles};
 
 /// Output channels that [`Isa::dot`] computes at once.
@@ -80,12 +90,15 @@ impl Store {
 
 /// The inner blocks. An instance is a token that exists only where the CPU has the instructions.
 pub(crate) trait Isa: Copy {
-    /// Its name in test reports.
-    #[allow(dead_code)] // read by tests
+    /// Its name in reports.
     const NAME: &'static str;
 
     /// Whether [`Isa::dot`] over two pixels at once is faster than over one and one.
     const PAIRS: bool;
+
+    /// What elements have added to them where [`Isa::sixteens`] and [`Isa::lanes`] read them: 0, or 128, so that they
+    /// are bytes without a sign.
+    const OFFSET: u8 = 0;
 
     /// The weights of the units `unit` to `unit + 3`, in a form [`Isa::dot`] takes. Past `last` that unit is
     /// repeated, so that a quad is always whole.
@@ -335,6 +348,19 @@ pub(crate) trait Isa: Copy {
     fn add_linear(self, y: &mut [i8], x: Option<&[i8]>, linear: &Linear) {
         packed::add_linear(y, x, linear);
     }
+
+    /// Units in blocks of sixteen, for all pixels: `x` is the image with its border, elements with
+    /// [`Isa::OFFSET`] added, `y` the first pixel's first output on.
+    #[inline(never)]
+    fn sixteens(self, sixteens: &Sixteens<'_>, x: &[i8], y: &mut [i8]) {
+        fours::sixteens(sixteens, x, y, Self::OFFSET);
+    }
+
+    /// Depthwise channels in blocks of 64, for all pixels: `x` as before.
+    #[inline(never)]
+    fn lanes(self, lanes: &Lanes<'_>, x: &[i8], y: &mut [i8]) {
+        fours::lanes(lanes, x, y, Self::OFFSET);
+    }
 }
 
 /// The portable [`Isa::units`]: quad by quad, each a [`Isa::dot`] and a [`Isa::store`] for every pixel.
@@ -373,19 +399,4 @@ pub(crate) fn run<T>(slice: &[T], from: usize, len: usize) -> &[T] {
 #[inline(always)]
 pub(crate) fn first<const N: usize>(slice: &[i32], from: usize) -> [i32; N] {
     core::array::from_fn(|i| slice.get(from + i).copied().unwrap_or_default())
-}
-
-/// Work that can be done on any instruction set.
-pub(crate) trait Job {
-    /// Does it.
-    fn on<I: Isa>(self, isa: I);
-}
-
-/// The one place of choice: does the job on the fastest instruction set that the CPU is known to have.
-#[inline(always)]
-pub(crate) fn choose(job: impl Job) {
-    #[cfg(dsp)]
-    job.on(armv7em::Armv7em);
-    #[cfg(not(dsp))]
-    job.on(Scalar);
 }

@@ -3,7 +3,7 @@
 use super::Isa;
 
 /// The token of every CPU there is.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Scalar;
 
 impl Isa for Scalar {

@@ -380,10 +380,11 @@ impl Graph<'_, Int> {
             let divided =
                 matches!(node.op, Op::Mean { .. }) && 0 <= factor.multiplier && factor.multiplier < 1 << 30;
             let mantissa = if divided { 1 << 30 } else { factor.multiplier };
-            if packed && !factor.is_packed() {
+            let packs = data.packing.packs_factors();
+            if packs && !factor.is_packed() {
                 return Err(Fault::Packing);
             }
-            if !packed && !Requant::new(mantissa, factor.shift).is_legal() {
+            if !packs && !Requant::new(mantissa, factor.shift).is_legal() {
                 return Err(Fault::Requant);
             }
             j += 1;

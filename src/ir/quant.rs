@@ -71,6 +71,7 @@ pub struct IntTensor {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[repr(C)]
 pub struct Requant {
     /// Q31 mantissa.
     pub multiplier: i32,

@@ -10,6 +10,7 @@ mod concat;
 mod conv2d;
 mod dense;
 mod depthwise_conv2d;
+pub(crate) mod fours;
 mod mean;
 #[cfg(test)]
 mod oracle;

@@ -10,15 +10,18 @@ use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use std::prelude::v1::*;
 
-/// Calls a generic function with every instruction set there is to test, and prints which.
+/// Calls a generic function with every instruction set there is to test on this machine, and prints which.
 macro_rules! on_every_isa {
     ($property:ident) => {{
-        use crate::arch::{Isa, Scalar, Twin};
-        for (name, run) in [(Scalar::NAME, (|| $property(Scalar)) as fn()), (Twin::NAME, || $property(Twin))]
-        {
-            std::println!("{}: {name}", module_path!());
-            run();
+        struct Property;
+        impl crate::arch::Job for Property {
+            fn on<I: Isa>(self, isa: I) {
+                std::println!("{}: {}", module_path!(), I::NAME);
+                $property(isa);
+            }
         }
+        crate::Cpu::all().for_each(|cpu| cpu.run(Property));
+        crate::arch::Job::on(Property, crate::arch::Twin);
     }};
 }
 pub(crate) use on_every_isa;

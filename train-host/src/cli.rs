@@ -284,7 +284,7 @@ pub struct EvalArgs {
 /// Choices of `bench`.
 #[derive(Debug, Args)]
 pub struct BenchArgs {
-    /// Output folder of a training.
+    /// Output folder of a training or an import; of an imported net int8 is timed alone, layer by layer.
     pub dir: PathBuf,
     /// Print JSON.
     #[arg(long)]

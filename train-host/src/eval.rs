@@ -4,6 +4,7 @@ use serde::Serialize;
 use zipnet::Runner;
 use zipnet::ir::{Float, Int, TensorId};
 
+use crate::batch;
 use crate::float::Executor;
 use crate::graph::{Net, show};
 use crate::quantise::{Quantised, Scale};
@@ -112,16 +113,8 @@ pub fn int8(net: &Net<Int>, origin: f32, data: Labelled<'_>, threads: usize) -> 
     let size = net.input_shape().len();
     let classes = classes(size, net.output_shape().len(), data)?;
     let inputs = quantise_input(net, origin, data.samples);
-    let mut predictions = vec![0u16; data.labels.len()];
-    let share = predictions.len().div_ceil(threads.max(1)).max(1);
-    std::thread::scope(|scope| {
-        let shares = inputs.chunks(share * size).zip(predictions.chunks_mut(share));
-        let started: Vec<_> = shares.map(|(x, y)| scope.spawn(|| predict(net, x, y))).collect();
-        started.into_iter().try_for_each(|thread| match thread.join() {
-            Ok(result) => result,
-            Err(panic) => std::panic::resume_unwind(panic),
-        })
-    })?;
+    let outputs = batch::run(net, &inputs, threads)?;
+    let predictions = outputs.chunks_exact(classes).map(|scores| zipnet::argmax(scores) as u16).collect();
     Ok(Evaluation::new(predictions, data.labels, classes))
 }
 
@@ -187,19 +180,6 @@ fn runner<'a>(graph: &zipnet::ir::Graph<'a, Int>, net: &Net<Int>) -> Result<Runn
     Runner::new(graph).map_err(|(i, fault)| {
         let name = net.nodes.get(i).map_or("the output", |node| &node.name);
         Error::new(format!("net {:?}, {name}: {fault}", net.name))
-    })
-}
-
-fn predict(net: &Net<Int>, inputs: &[i8], predictions: &mut [u16]) -> Result<()> {
-    net.with(|graph| {
-        let runner = runner(graph, net)?;
-        let mut arena = vec![0; runner.arena_len()];
-        let mut scores = vec![0; net.output_shape().len()];
-        for (input, class) in inputs.chunks_exact(net.input_shape().len()).zip(predictions) {
-            runner.run(&mut arena, input, &mut scores).map_err(Error::new)?;
-            *class = zipnet::argmax(&scores) as u16;
-        }
-        Ok(())
     })
 }
 

@@ -1,11 +1,11 @@
 //! A network that owns its numbers, and lends itself as the engine's [`Graph`].
 
 use serde::{Deserialize, Serialize};
-use zipnet::Runner;
 use zipnet::ir::{
     Clamp, Fault, Float, FloatData, Graph, Int, IntData, Node, Op, Packing, Phase, Requant, Scratch, Shape,
     Tensor, TensorId,
 };
+use zipnet::{Cpu, Runner};
 
 use crate::{Error, Result};
 
@@ -239,10 +239,18 @@ impl Net<Int> {
     /// # Errors
     /// When `inputs` is no whole number of inputs, or the net is not legal.
     pub fn run(&self, inputs: &[i8]) -> Result<Vec<i8>> {
+        self.run_on(Cpu::fastest(), inputs)
+    }
+
+    /// The same on one of the instruction sets that this machine has.
+    ///
+    /// # Errors
+    /// As [`Net::run`].
+    pub fn run_on(&self, cpu: Cpu, inputs: &[i8]) -> Result<Vec<i8>> {
         let (size, made) = (self.input_shape().len(), self.output_shape().len());
         let mut outputs = vec![0; inputs.len() / size * made];
         self.with(|graph| {
-            let runner = Runner::new(graph).map_err(|(_, fault)| Error::new(fault))?;
+            let runner = Runner::new(graph).map_err(|(_, fault)| Error::new(fault))?.on(cpu);
             let mut arena = vec![0; runner.arena_len()];
             for (input, output) in inputs.chunks(size).zip(outputs.chunks_mut(made)) {
                 runner.run(&mut arena, input, output).map_err(Error::new)?;

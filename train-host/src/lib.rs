@@ -1,5 +1,6 @@
 //! Trains small neural nets, quantises them to 8 bits, and exports them for the `zipnet` engine.
 
+pub mod batch;
 pub mod build;
 pub mod clean;
 pub mod cli;

@@ -7,10 +7,12 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
+use train_host::export::for_host;
 use train_host::graph::{IntStore, Net};
 use train_host::plan::plan;
 use train_host::quantise::factors::{self, Activation, Scale};
 use train_host::quantise::tables;
+use zipnet::Cpu;
 use zipnet::ir::{
     Axis, Bias, Clamp, Conv2d, Dense, DepthwiseConv2d, Int, IntTensor, Op, Operands, Pad, Padding, Pool2d,
     Shape, Slice, TensorId, Window,
@@ -370,6 +372,12 @@ fn pick(net: &mut Net<Int>, tensor: &Tensor, from: usize, shape: Shape) -> Tenso
 fn run(net: &Net<Int>, arena: usize, input: &[i8]) -> Vec<i8> {
     let mut output = vec![0; net.output_shape().len()];
     net.with(|graph| zipnet::run_graph(graph, &mut vec![0; arena], input, &mut output)).expect("runs");
+    let packed = for_host(net).expect("packs");
+    for cpu in Cpu::all() {
+        for net in [net, &packed] {
+            assert_eq!(net.run_on(cpu, input).expect("runs"), output, "{}", cpu.name());
+        }
+    }
     output
 }
 

@@ -9,10 +9,14 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use train_host::clean::clean;
+use train_host::export::for_host;
+use train_host::graph::Net;
 use train_host::import::lower::{Border, lower};
 use train_host::import::model::{Element, Kind, Model, Tensor};
 use train_host::import::{import, tflite};
 use train_host::plan::plan;
+use zipnet::Cpu;
+use zipnet::ir::Int;
 
 fn golden() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden")
@@ -29,7 +33,19 @@ fn run(model: &Model, inputs: &[i8], cleaned: bool) -> train_host::Result<Vec<i8
         clean(&mut net)?;
     }
     plan(&mut net)?;
-    net.run(inputs)
+    on_every_isa(&net, inputs)
+}
+
+/// The outputs of a net in plain order, once it has given the same packed for this host, on every instruction set here.
+fn on_every_isa(net: &Net<Int>, inputs: &[i8]) -> train_host::Result<Vec<i8>> {
+    let outputs = net.run(inputs)?;
+    let packed = for_host(net)?;
+    for cpu in Cpu::all() {
+        for net in [net, &packed] {
+            assert!(net.run_on(cpu, inputs)? == outputs, "{}: other bytes", cpu.name());
+        }
+    }
+    Ok(outputs)
 }
 
 /// Whether a case is one of those whose expectation is not TensorFlow Lite Micro's.
@@ -100,7 +116,7 @@ fn real_models_give_the_golden_bytes() {
         assert!(arena <= most, "{name}: an arena of {arena} bytes");
         let (inputs, outputs) = (vector("in"), vector("out"));
         assert_eq!(inputs.len() / net.input_shape().len(), 16, "{name}");
-        assert!(net.run(&inputs).expect("runs") == outputs, "{name}: other bytes");
+        assert!(on_every_isa(&net, &inputs).expect("runs") == outputs, "{name}: other bytes");
     }
 }
 
@@ -251,7 +267,7 @@ fn whole_models_of_a_converter_give_the_golden_numbers() {
                 let list = |key: &str| sample[key].as_array().expect("numbers").clone();
                 let given: Vec<i8> = list("input").iter().map(|v| entering(&input, v)).collect();
                 let made: Vec<f64> =
-                    net.run(&given).expect("runs").iter().map(|&q| leaving(&output, q)).collect();
+                    on_every_isa(&net, &given).expect("runs").iter().map(|&q| leaving(&output, q)).collect();
                 let expected: Vec<f64> =
                     list("output").iter().map(|v| v.as_f64().expect("a number")).collect();
                 assert_eq!(made, expected, "{name}, cleaned: {cleaned}");

@@ -3,9 +3,10 @@
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use train_host::export::{Target, pack};
+use train_host::export::{Target, for_host, pack};
 use train_host::graph::{IntStore, Net};
 use train_host::plan::plan;
+use zipnet::Cpu;
 use zipnet::ir::{
     Bias, Clamp, Conv2d, Dense, DepthwiseConv2d, Int, IntTensor, Op, Operands, Packing, Padding, Requant,
     Shape, TensorId, Window,
@@ -101,6 +102,22 @@ fn same(mut net: Net<Int>, limit: Option<usize>, numbers: &mut Numbers) -> Resul
     Ok(net.nodes[0].store.packing)
 }
 
+/// Whether a net gives the bytes that it gives in plain order on the portable kernels, packed for this host and not, on
+/// every instruction set there is; how it was packed.
+fn same_on_host(mut net: Net<Int>, numbers: &mut Numbers) -> Result<Packing, TestCaseError> {
+    let inputs = numbers.int8s(2 * net.input_shape().len());
+    plan(&mut net).expect("plans");
+    let portable = Cpu::all().last().expect("the portable one");
+    let want = net.run_on(portable, &inputs).expect("runs");
+    let packed = for_host(&net).expect("packs");
+    for cpu in Cpu::all() {
+        for net in [&net, &packed] {
+            prop_assert_eq!(net.run_on(cpu, &inputs).expect("runs"), &want[..], "{}", cpu.name());
+        }
+    }
+    Ok(packed.nodes[0].store.packing)
+}
+
 /// Holds `same` against random operators, each of which must come out in one of `packings` but for one in ten, and each
 /// of which some must.
 fn hold(packings: &[Packing], cases: u32, strategy: impl Strategy<Value = (Op, Shape, u64)>) {
@@ -108,6 +125,14 @@ fn hold(packings: &[Packing], cases: u32, strategy: impl Strategy<Value = (Op, S
     let plain = std::cell::Cell::new(0);
     let seen = std::cell::RefCell::new(Vec::new());
     let property = |(op, shape, seed): (Op, Shape, u64)| {
+        let mut numbers = Numbers(seed);
+        let fours = same_on_host(net(op, shape, &mut numbers), &mut numbers)?;
+        let wanted = match op {
+            Op::DepthwiseConv2d(_) => Packing::FoursDepthwise,
+            Op::Add(_) => fours, // proved possible or not
+            _ => Packing::Fours,
+        };
+        prop_assert_eq!(fours, wanted);
         let mut numbers = Numbers(seed);
         let packing = same(net(op, shape, &mut numbers), Some(1 << 20), &mut numbers)?;
         // Less scratch, perhaps another packing.
@@ -188,9 +213,12 @@ fn a_convolution_by_minimal_filtering_is_the_same() {
 
 #[test]
 fn a_packed_dense_layer_is_the_same() {
-    let strategy = (1..=40u16, 1..=150u16, any::<u64>()).prop_map(|(units, inputs, seed)| {
-        (Op::Dense(Dense { units, bias: Bias::Channel }), Shape::flat(inputs), seed)
-    });
+    let shapes = prop_oneof![
+        (1..=150u16).prop_map(Shape::flat),
+        (1..=5u16, 1..=5u16, 1..=8u16).prop_map(|(h, w, c)| Shape::new(h, w, c)),
+    ];
+    let strategy = (1..=70u16, shapes, any::<u64>())
+        .prop_map(|(units, shape, seed)| (Op::Dense(Dense { units, bias: Bias::Channel }), shape, seed));
     hold(&[Packing::DspDense], 2000, strategy);
 }
 

@@ -27,7 +27,7 @@ use super::packed::{Eights, Finish, Linear, Quads, Taps, Tiles};
 use crate::ir::Clamp;
 
 /// The token; this module exists only where the CPU has the instructions.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Armv7em;
 
 impl Isa for Armv7em {

@@ -21,10 +21,12 @@
 //!
 //! gives what [`requantise`](crate::fixed::requantise) gives, for `e` from 2 to 31.
 
+mod fours;
 mod joined;
 mod lanes;
 mod winograd;
 
+pub use fours::{Bordered, FourTaps, Fours};
 pub use joined::Joined;
 pub use lanes::{Chunk, Lanes};
 pub use winograd::Winograd;
@@ -65,6 +67,14 @@ pub enum Packing {
     /// Add of two inputs of one shape: the three biases `[a, b, c]` are such that the sum is
     /// `clamp((256 a x0 >> 16) + (256 b x1 >> 16) + c) >> 21`, which export has tried for all pairs of inputs.
     DspAdd,
+    /// Conv2d or Dense by fours: `[group][block of 16 units][run][four elements][16 units][4]`. Runs are filled up to
+    /// whole fours with zeros, blocks to whole sixteens. Factors are `[group][block][16]`, plain ones; biases
+    /// `[2][pixel or once][group][block][16]`: as they are, then less 128 times the sum of the unit's weights, for CPUs
+    /// that multiply elements with 128 added. See [`Fours`].
+    Fours,
+    /// Depthwise convolution by fours: `[block of 64 lanes][four taps][64 lanes][4]`, factors `[block][64]`, plain ones,
+    /// biases `[2][block][64]` as before. See [`FourTaps`] for the order of lanes.
+    FoursDepthwise,
 }
 
 /// Numbers of elements that a packed node has.
@@ -82,11 +92,16 @@ pub struct Packed {
 
 impl Packing {
     /// Number of variants.
-    pub const COUNT: usize = 8;
+    pub const COUNT: usize = 10;
 
     /// The variant's number.
     pub const fn at(self) -> usize {
         self as usize
+    }
+
+    /// Whether factors have the packed form.
+    pub const fn packs_factors(self) -> bool {
+        !matches!(self, Packing::Plain | Packing::Fours | Packing::FoursDepthwise)
     }
 
     /// What a packed `op` over `x` into `y` has; `None` where this is no packing for it, and for [`Packing::Plain`].
@@ -123,6 +138,22 @@ impl Packing {
                 let Some(joined) = Joined::new(conv, x) else { return None };
                 if joined.is_three() { Some(joined.lengths(Joined::RECORD_OF_THREE, x)) } else { None }
             }
+            Packing::Fours => {
+                let (fours, pixels) = if let Op::Dense(dense) = op {
+                    (Fours::dense(dense, x), 1)
+                } else {
+                    let Op::Conv2d(conv) = op else { return None };
+                    let Some(fours) = Fours::conv2d(conv, x) else { return None };
+                    let once = !matches!(conv.bias, Bias::Unit);
+                    (fours, if once { 1 } else { y.h as usize * y.w as usize })
+                };
+                Some(fours.lengths(pixels))
+            }
+            Packing::FoursDepthwise => {
+                let Op::DepthwiseConv2d(conv) = op else { return None };
+                let Some(taps) = FourTaps::new(conv, x) else { return None };
+                Some(taps.lengths())
+            }
             Packing::DspAdd => {
                 let Op::Add(Operands::Equal) = op else { return None };
                 Some(Packed { weights: 0, bias: 3, requant: 0, scratch: 0 })
@@ -145,6 +176,7 @@ impl Packing {
         let Ok(y) = op.output(&[x]) else { return false };
         match self {
             Packing::Plain | Packing::DspDense | Packing::DspAdd => false,
+            Packing::Fours | Packing::FoursDepthwise => false,
             Packing::DspPatch => {
                 let Op::Conv2d(conv) = op else { return false };
                 x.same(y) && conv.groups == 1 && conv.span == x.c && conv.window.is_point()

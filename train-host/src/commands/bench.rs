@@ -1,26 +1,46 @@
 //! `bench`: int8 against float on this host.
 
 use std::path::Path;
+use std::time::Duration;
+
+use serde::Serialize;
+use zipnet::Cpu;
 
 use crate::cli::BenchArgs;
 use crate::data::Dataset;
-use crate::export::{CHECKPOINT, Stored, read_checkpoint};
-use crate::timing::{Effort, Timing, compare};
+use crate::export::{CHECKPOINT, Source, Stored, read_checkpoint};
+use crate::timing::{Alone, Effort, Timing, alone, compare};
 use crate::{Error, Result};
 
+/// Of many short rounds some fall between the turns of whatever else the machine runs.
+const SHORT: Effort = Effort { rounds: 301, round: Duration::from_millis(5) };
+
 pub(super) fn run(args: &BenchArgs) -> Result<()> {
-    let timing = time(&args.dir, Effort::default())?;
+    let stored = Stored::load(&args.dir)?;
+    match stored.origin.source {
+        Source::Trained { .. } => {
+            let timing = time(&args.dir, &stored, Effort::default())?;
+            tell(args, &timing, Timing::text)
+        }
+        // There is no float net to compare it with.
+        Source::Imported { .. } => {
+            let timing = alone(&stored.net, Cpu::fastest(), SHORT)?;
+            tell(args, &timing, Alone::text)
+        }
+    }
+}
+
+fn tell<T: Serialize>(args: &BenchArgs, timing: &T, text: impl Fn(&T) -> String) -> Result<()> {
     if args.json {
-        let json = serde_json::to_string_pretty(&timing).expect("plain data has a JSON form");
+        let json = serde_json::to_string_pretty(timing).expect("plain data has a JSON form");
         super::print(&format!("{json}\n"))
     } else {
-        super::print(&timing.text())
+        super::print(&text(timing))
     }
 }
 
 /// Times the nets of an output folder on the test samples of the data they were trained on.
-fn time(folder: &Path, effort: Effort) -> Result<Timing> {
-    let stored = Stored::load(folder)?;
+fn time(folder: &Path, stored: &Stored, effort: Effort) -> Result<Timing> {
     let name = stored.origin.data()?;
     let path = folder.join(CHECKPOINT);
     let float = read_checkpoint(&path)?;
@@ -32,13 +52,12 @@ fn time(folder: &Path, effort: Effort) -> Result<Timing> {
         )));
     }
     data.range = (stored.origin.low, stored.origin.high); // that of the training, whatever this data shows
-    compare(&stored, &float, &data.normalised(&data.test), effort).map_err(|e| Error::file(&path, e))
+    compare(stored, &float, &data.normalised(&data.test), effort).map_err(|e| Error::file(&path, e))
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::time::Duration;
 
     use zipnet::ir::Shape;
 
@@ -73,13 +92,17 @@ mod tests {
 
     #[test]
     fn a_folder_is_timed() {
-        let timing = time(folder("digits").path(), EFFORT).expect("times");
+        let dir = folder("digits");
+        let timing = time(dir.path(), &Stored::load(dir.path()).expect("loads"), EFFORT).expect("times");
         assert_eq!((timing.model.as_str(), timing.macs), ("digits", 63_660));
     }
 
     #[test]
     fn a_folder_that_lacks_something_names_it() {
-        let refused = |dir: &Path| time(dir, EFFORT).expect_err("must be refused").to_string();
+        let refused = |dir: &Path| {
+            let timing = Stored::load(dir).and_then(|stored| time(dir, &stored, EFFORT));
+            timing.expect_err("must be refused").to_string()
+        };
         let dir = folder("digits");
         fs::write(dir.path().join(CHECKPOINT), [0; 9]).expect("can be written");
         assert!(refused(dir.path()).contains(CHECKPOINT));

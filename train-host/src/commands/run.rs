@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use crate::batch;
 use crate::cli::RunArgs;
 use crate::export::{Stored, write_beside};
 use crate::{Error, Result};
@@ -17,7 +18,7 @@ pub(super) fn run(args: &RunArgs) -> Result<()> {
         ));
     }
     let inputs: Vec<i8> = inputs.into_iter().map(u8::cast_signed).collect();
-    let outputs = stored.run(&inputs)?;
+    let outputs = batch::run(&stored.net, &inputs, super::threads(None)?)?;
     let bytes: Vec<u8> = outputs.into_iter().map(i8::cast_unsigned).collect();
     write_beside(&args.output, &bytes)
 }

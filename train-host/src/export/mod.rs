@@ -9,6 +9,6 @@ mod table;
 
 pub use checkpoint::{CHECKPOINT, read_checkpoint, write_checkpoint};
 pub use folder::{Folder, write_beside};
-pub use pack::{Target, pack};
+pub use pack::{Target, for_host, pack};
 pub use stored::{Origin, Source, Stored};
 pub use table::{Sample, table};

@@ -14,20 +14,22 @@ const FRACTION: i32 = 29;
 /// Fractional bits of the sum.
 const SUM: u32 = 21;
 
-/// An addition as [`Packing::DspAdd`]; `zeros` are those of both operands and of the output.
-pub(super) fn linear(zeros: [i8; 3], plain: &IntStore) -> Option<IntStore> {
+/// An addition as [`Packing::DspAdd`]; `zeros` are those of both operands and of the output. Factors are multiples of
+/// `grain`.
+pub(super) fn linear(zeros: [i8; 3], plain: &IntStore, grain: i64) -> Option<IntStore> {
     let &[qa, qb, q] = plain.requant.as_slice() else { return None };
     let table = table(zeros, [qa, qb, q]);
     let nearest = |operand: Requant| {
         let real = |q: Requant| f64::from(q.multiplier) * libm::exp2(f64::from(q.shift - 31));
-        libm::round(real(operand) * real(q) * libm::exp2(f64::from(20 + FRACTION))) as i64
+        libm::round(real(operand) * real(q) * libm::exp2(f64::from(20 + FRACTION))) as i64 / grain * grain
     };
     let (a, b) = (nearest(qa), nearest(qb));
     let mut around: Vec<(i64, i64)> =
         (-AROUND..=AROUND).flat_map(|i| (-AROUND..=AROUND).map(move |j| (i, j))).collect();
     around.sort_by_key(|(i, j)| i.abs().max(j.abs()));
     around.into_iter().find_map(|(i, j)| {
-        let (a, b) = (a + i * STEP, b + j * STEP);
+        let step = STEP.max(grain);
+        let (a, b) = (a + i * step, b + j * step);
         let c = constant(a, b, &table)?;
         Some(IntStore {
             bias: vec![a as i32, b as i32, c],

@@ -5,6 +5,7 @@
 mod add;
 mod depthwise;
 mod dual;
+mod fours;
 mod winograd;
 
 use clap::ValueEnum;
@@ -85,6 +86,48 @@ fn within(plain: &Net<Int>, target: Target, aims: &[usize]) -> Result<(Net<Int>,
     Ok((net, arena))
 }
 
+/// The net as hosts run it fastest. Such a packing lives in memory only: no table holds it.
+///
+/// # Errors
+/// As [`plan()`].
+pub fn for_host(net: &Net<Int>) -> Result<Net<Int>> {
+    let mut net = net.clone();
+    for i in 0..net.nodes.len() {
+        if net.nodes[i].store.packing == Packing::Plain
+            && let Some(store) = by_fours(&net, i)
+        {
+            net.nodes[i].store = store;
+        }
+    }
+    plan(&mut net)?;
+    Ok(net)
+}
+
+/// A node's numbers packed for dot-product instructions, with the scratch they ask for.
+fn by_fours(net: &Net<Int>, i: usize) -> Option<IntStore> {
+    let node = &net.nodes[i];
+    let (x, y) = (net.shape(node.inputs[0]), net.shape(node.output));
+    let store = if let Op::Conv2d(conv) = &node.op {
+        fours::conv2d(conv, x, &node.store)?
+    } else if let Op::DepthwiseConv2d(conv) = &node.op {
+        fours::depthwise(conv, x, &node.store)?
+    } else if let Op::Dense(dense) = &node.op {
+        fours::dense(dense, x, &node.store)
+    } else if let Op::Add(Operands::Equal) = &node.op {
+        add::linear(zeros(net, i), &node.store, 256)?
+    } else {
+        return None;
+    };
+    let lengths = store.packing.lengths(&node.op, x, y)?;
+    Some(IntStore { scratch: Scratch { offset: 0, len: lengths.scratch as u32 }, ..store })
+}
+
+/// Zero points of both operands of an addition, and of the sum.
+fn zeros(net: &Net<Int>, i: usize) -> [i8; 3] {
+    let node = &net.nodes[i];
+    [node.inputs[0], node.inputs[1], node.output].map(|id| net.tensors[id.at()].meta.zero)
+}
+
 /// A node's numbers packed for the DSP instructions.
 fn packed(net: &Net<Int>, i: usize, aim: usize) -> Option<IntStore> {
     let node = &net.nodes[i];
@@ -99,8 +142,7 @@ fn packed(net: &Net<Int>, i: usize, aim: usize) -> Option<IntStore> {
     } else if let Op::Dense(dense) = &node.op {
         dual::eights(dense, &node.store)?
     } else if let Op::Add(Operands::Equal) = &node.op {
-        let zero = |id: TensorId| net.tensors[id.at()].meta.zero;
-        add::linear([zero(node.inputs[0]), zero(node.inputs[1]), zero(node.output)], &node.store)?
+        add::linear(zeros(net, i), &node.store, 1)?
     } else {
         return None;
     };

@@ -8,6 +8,10 @@
 //! sample takes what a call with all takes. Both are measured, for both occur: a sensor brings one sample at a time,
 //! an archive many.
 
+mod alone;
+
+pub use alone::{Alone, LayerTime, alone};
+
 use std::fmt::Display;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -17,7 +21,7 @@ use zipnet::Runner;
 use zipnet::ir::Float;
 
 use crate::eval::quantise_input;
-use crate::export::Stored;
+use crate::export::{Stored, for_host};
 use crate::float::{Executor, LANES};
 use crate::graph::{Net, show};
 use crate::quantise::fold::fold;
@@ -129,7 +133,7 @@ pub fn compare(int8: &Stored, float: &Net<Float>, samples: &[f32], effort: Effor
     let mut executor = Executor::new(&fold(float)?, 1);
     let mut outputs = Vec::new();
 
-    net.with(|graph| {
+    for_host(net)?.with(|graph| {
         let runner = Runner::new(graph).map_err(|(_, fault)| Error::new(fault))?;
         let mut arena = vec![0; runner.arena_len()];
         let mut output = vec![0; y.len()];

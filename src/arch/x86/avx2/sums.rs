@@ -1,0 +1,91 @@
+//! Elementwise blocks: requantised stores and additions, sixteen elements at a time.
+
+use super::factors::{Factors, Narrow};
+use crate::arch::packed::{self, Linear};
+use crate::arch::{Isa, Scalar, Store, Sum};
+use crate::ir::Requant;
+use core::arch::x86_64::*;
+
+/// See [`Isa::store`].
+#[target_feature(enable = "avx2")]
+pub(in super::super) fn store(acc: &[i32], requant: &[Requant], store: Store, y: &mut [i8]) {
+    let narrow = Narrow::new(store);
+    let count = acc.len().min(requant.len()).min(y.len()) / 16 * 16;
+    let factors = requant[..count].as_chunks::<8>().0.as_chunks::<2>().0;
+    let sums = acc[..count].as_chunks::<16>().0;
+    for ((acc, [a, b]), y) in sums.iter().zip(factors).zip(y[..count].as_chunks_mut::<16>().0) {
+        // SAFETY: sixteen i32 are two registers, sixteen int8 half of one.
+        unsafe {
+            let first = Factors::new(a).apply(_mm256_loadu_si256(acc.as_ptr().cast()));
+            let second = Factors::new(b).apply(_mm256_loadu_si256(acc.as_ptr().add(8).cast()));
+            _mm_storeu_si128(y.as_mut_ptr().cast(), narrow.two(first, second));
+        }
+    }
+    Scalar.store(&acc[count..], &requant[count..], store, &mut y[count..]);
+}
+
+/// See [`Isa::add`].
+#[target_feature(enable = "avx2")]
+pub(in super::super) fn add(y: &mut [i8], x: Option<&[i8]>, sum: &Sum) {
+    let narrow = Narrow::new(sum.store);
+    let factors = sum.operands.map(|q| Factors::repeated(q));
+    let whole = Factors::repeated(sum.requant);
+    let zeros = sum.zeros.map(|zero| _mm256_set1_epi32(zero.into()));
+    let len = x.map_or(y.len(), |x| x.len().min(y.len()));
+    let (chunks, rest) = y[..len].as_chunks_mut::<16>();
+    let others = x.map(|x| x[..len].as_chunks::<16>());
+    for (i, y) in chunks.iter_mut().enumerate() {
+        // SAFETY: eight int8 are loaded from, sixteen stored to, arrays of sixteen.
+        unsafe {
+            let mut halves = [_mm256_setzero_si256(); 2];
+            for (j, half) in halves.iter_mut().enumerate() {
+                let held = _mm_loadl_epi64(y.as_ptr().add(8 * j).cast());
+                let other = others.map_or(held, |(x, _)| _mm_loadl_epi64(x[i].as_ptr().add(8 * j).cast()));
+                let mut acc = _mm256_setzero_si256();
+                for (k, x) in [held, other].into_iter().enumerate() {
+                    let less = _mm256_sub_epi32(_mm256_cvtepi8_epi32(x), zeros[k]);
+                    acc = _mm256_add_epi32(acc, factors[k].apply(_mm256_slli_epi32::<20>(less)));
+                }
+                *half = whole.apply(acc);
+            }
+            _mm_storeu_si128(y.as_mut_ptr().cast(), narrow.two(halves[0], halves[1]));
+        }
+    }
+    Scalar.add(rest, others.map(|(_, x)| x), sum);
+}
+
+/// See [`Isa::add_linear`]. With `a = 256 h + l`, `256 a x >> 16` is `h x + (l x >> 8)`.
+#[target_feature(enable = "avx2")]
+pub(in super::super) fn add_linear(y: &mut [i8], x: Option<&[i8]>, linear: &Linear) {
+    let high = [linear.a, linear.b].map(|a| _mm256_set1_epi32(a >> 8));
+    let low = [linear.a, linear.b].map(|a| _mm256_set1_epi32(a & 255));
+    let narrow = Narrow::new(Store { zero: 0, clamp: crate::ir::Clamp::FULL });
+    let len = x.map_or(y.len(), |x| x.len().min(y.len()));
+    let (chunks, rest) = y[..len].as_chunks_mut::<16>();
+    let others = x.map(|x| x[..len].as_chunks::<16>());
+    for (i, y) in chunks.iter_mut().enumerate() {
+        // SAFETY: eight int8 are loaded from, sixteen stored to, arrays of sixteen.
+        unsafe {
+            let mut halves = [_mm256_setzero_si256(); 2];
+            for (j, half) in halves.iter_mut().enumerate() {
+                let held = _mm_loadl_epi64(y.as_ptr().add(8 * j).cast());
+                let other = others.map_or(held, |(x, _)| _mm_loadl_epi64(x[i].as_ptr().add(8 * j).cast()));
+                let mut sum = _mm256_set1_epi32(linear.c);
+                for (k, x) in [held, other].into_iter().enumerate() {
+                    let x = _mm256_cvtepi8_epi32(x);
+                    let fine = _mm256_srai_epi32::<8>(_mm256_mullo_epi32(x, low[k]));
+                    sum = _mm256_add_epi32(sum, _mm256_add_epi32(fine, _mm256_mullo_epi32(x, high[k])));
+                }
+                *half = _mm256_srai_epi32::<21>(sum);
+            }
+            _mm_storeu_si128(y.as_mut_ptr().cast(), narrow.two(halves[0], halves[1]));
+        }
+    }
+    packed::add_linear(rest, others.map(|(_, x)| x), linear);
+}
+
+/// See [`Isa::sum_row`].
+#[target_feature(enable = "avx2")]
+pub(in super::super) fn sum_row(acc: &mut [i32], x: &[i8], step: usize, count: usize) {
+    super::super::sum_row(acc, x, step, count);
+}

@@ -1,0 +1,160 @@
+//! Requantisation of sixteen accumulators.
+//!
+//! With a shift `e` to the right of 1 or more, the two roundings of [`crate::fixed::requantise`] are one floor. With
+//! `p = acc * multiplier`, the first is `v = floor((p + 2^30) / 2^31)`, the second `floor((v + 2^(e-1) - (v < 0)) / 2^e)`;
+//! so both are `floor((p + 2^30 + 2^(30+e) - 2^31 (v < 0)) / 2^(31+e))`. `p < 0` serves for `v < 0`: they differ only where
+//! `v` is 0, and with `e >= 1` that 0 becomes 0 either way.
+//!
+//! What `v < 0` decides is a tie below zero. Where an activation raises all that is not positive to the zero point, as
+//! ReLU does, it decides nothing and is left out.
+//!
+//! Products have 64 bits, so the even and the odd lanes are done apart.
+
+use crate::arch::Store;
+use crate::fixed::requantise;
+use crate::ir::Requant;
+use core::arch::x86_64::*;
+
+/// How ties are rounded: it does not show, away from zero, or in two roundings as no factor is known.
+pub(super) const HIDDEN: u8 = 0;
+/// See [`HIDDEN`].
+pub(super) const AWAY: u8 = 1;
+/// See [`HIDDEN`].
+pub(super) const TWICE: u8 = 2;
+
+/// Factors of sixteen lanes.
+#[derive(Clone, Copy)]
+pub(super) struct Factors {
+    /// Multipliers of even lanes, and of odd ones.
+    multiplier: [__m512i; 2],
+    /// What is added to a product, `2^30 + 2^(30+e)`.
+    round: [__m512i; 2],
+    /// The shift of even lanes, `31 + e`; of odd ones, which is to leave the result in the upper half, `e - 1`.
+    shift: [__m512i; 2],
+    /// Whether every shift is to the right by 1 or more.
+    regular: bool,
+}
+
+impl Factors {
+    /// Of sixteen factors.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+    pub(super) fn new(q: &[Requant; 16]) -> Self {
+        // SAFETY: `Requant` is two i32, multiplier first, so sixteen are two registers.
+        let [a, b] = unsafe { [0, 8].map(|i| _mm512_loadu_si512(q.as_ptr().add(i).cast())) };
+        let even = _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
+        let multiplier = _mm512_permutex2var_epi32(a, even, b);
+        let odd = _mm512_add_epi32(even, _mm512_set1_epi32(1));
+        let right = _mm512_sub_epi32(_mm512_setzero_si512(), _mm512_permutex2var_epi32(a, odd, b));
+        let regular = _mm512_cmpge_epi32_mask(right, _mm512_set1_epi32(1)) == 0xffff;
+        let low = _mm512_and_si512(right, _mm512_set1_epi64(0xffff_ffff));
+        let e = [low, _mm512_srli_epi64::<32>(right)];
+        let half = _mm512_set1_epi64(1 << 30);
+        let round = [
+            _mm512_add_epi64(half, _mm512_sllv_epi64(half, e[0])),
+            _mm512_add_epi64(half, _mm512_sllv_epi64(half, e[1])),
+        ];
+        let shift =
+            [_mm512_add_epi64(e[0], _mm512_set1_epi64(31)), _mm512_sub_epi64(e[1], _mm512_set1_epi64(1))];
+        Self { multiplier: [multiplier, _mm512_srli_epi64::<32>(multiplier)], round, shift, regular }
+    }
+
+    /// How outputs of these and like factors are rounded.
+    pub(super) fn rounding(all: &[Self], store: Store) -> u8 {
+        match all.iter().all(|factors| factors.regular) {
+            false => TWICE,
+            true if store.clamp.low < store.zero => AWAY,
+            true => HIDDEN,
+        }
+    }
+
+    /// Sixteen accumulators requantised; `q` are the factors again.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+    pub(super) fn apply<const ROUND: u8>(&self, acc: __m512i, q: &[Requant; 16]) -> __m512i {
+        if ROUND == TWICE {
+            return one_by_one(acc, q);
+        }
+        let even = _mm512_mul_epi32(acc, self.multiplier[0]);
+        let odd = _mm512_mul_epi32(_mm512_srli_epi64::<32>(acc), self.multiplier[1]);
+        let even = _mm512_srav_epi64(rounded::<ROUND>(even, self.round[0]), self.shift[0]);
+        let odd = _mm512_srav_epi64(rounded::<ROUND>(odd, self.round[1]), self.shift[1]);
+        _mm512_mask_blend_epi32(0xaaaa, even, odd)
+    }
+}
+
+/// A product and what rounds it.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn rounded<const ROUND: u8>(product: __m512i, round: __m512i) -> __m512i {
+    let sum = _mm512_add_epi64(product, round);
+    if ROUND == HIDDEN {
+        return sum;
+    }
+    let negative = _mm512_movepi64_mask(product);
+    _mm512_mask_sub_epi64(sum, negative, sum, _mm512_set1_epi64(1 << 31))
+}
+
+/// Factors of 1/2 and more, which are rare.
+#[cold]
+#[inline(never)]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn one_by_one(acc: __m512i, q: &[Requant; 16]) -> __m512i {
+    let mut lanes = [0i32; 16];
+    // SAFETY: sixteen i32 are one register.
+    unsafe { _mm512_storeu_si512(lanes.as_mut_ptr().cast(), acc) };
+    for (lane, q) in lanes.iter_mut().zip(q) {
+        *lane = requantise(*lane, q.multiplier, q.shift);
+    }
+    // SAFETY: as above.
+    unsafe { _mm512_loadu_si512(lanes.as_ptr().cast()) }
+}
+
+/// Zero point and bounds of outputs.
+#[derive(Clone, Copy)]
+pub(super) struct Narrow {
+    zero: __m512i,
+    low: __m256i,
+    high: __m256i,
+}
+
+impl Narrow {
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+    pub(super) fn new(store: Store) -> Self {
+        Self {
+            zero: _mm512_set1_epi16(store.zero.into()),
+            low: _mm256_set1_epi8(store.clamp.low),
+            high: _mm256_set1_epi8(store.clamp.high),
+        }
+    }
+
+    /// Sixteen values as int8.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+    pub(super) fn one(&self, a: __m512i) -> __m128i {
+        let wide = _mm256_adds_epi16(_mm512_cvtsepi32_epi16(a), _mm512_castsi512_si256(self.zero));
+        let bytes = _mm256_cvtsepi16_epi8(wide);
+        let (low, high) = (_mm256_castsi256_si128(self.low), _mm256_castsi256_si128(self.high));
+        _mm_min_epi8(_mm_max_epi8(bytes, low), high)
+    }
+
+    /// 64 values as int8, those of a lane of 128 bits next to each other: the order that interleaving bytes leaves.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+    pub(super) fn four(&self, [a, b, c, d]: [__m512i; 4]) -> __m512i {
+        let low = _mm512_adds_epi16(_mm512_packs_epi32(a, b), self.zero);
+        let high = _mm512_adds_epi16(_mm512_packs_epi32(c, d), self.zero);
+        let bytes = _mm512_packs_epi16(low, high);
+        let (low, high) = (_mm512_broadcast_i64x4(self.low), _mm512_broadcast_i64x4(self.high));
+        _mm512_min_epi8(_mm512_max_epi8(bytes, low), high)
+    }
+
+    /// Four times sixteen values as int8, in order.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+    pub(super) fn four_in_order(&self, values: [__m512i; 4]) -> __m512i {
+        let order = _mm512_set_epi32(15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0);
+        _mm512_permutexvar_epi32(order, self.four(values))
+    }
+}

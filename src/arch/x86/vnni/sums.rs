@@ -1,0 +1,122 @@
+//! Elementwise blocks: requantised stores and additions, sixteen elements at a time.
+
+use super::factors::{AWAY, Factors, Narrow, TWICE};
+use crate::arch::packed::{self, Linear};
+use crate::arch::{Isa, Scalar, Store, Sum};
+use crate::ir::Requant;
+use core::arch::x86_64::*;
+
+/// See [`Isa::store`].
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+pub(in super::super) fn store(acc: &[i32], requant: &[Requant], store: Store, y: &mut [i8]) {
+    let narrow = Narrow::new(store);
+    let count = acc.len().min(requant.len()).min(y.len());
+    let ((acc, last), (requant, last_requant)) =
+        (acc[..count].as_chunks::<16>(), requant[..count].as_chunks::<16>());
+    let (y, last_y) = y[..count].as_chunks_mut::<16>();
+    for ((acc, requant), y) in acc.iter().zip(requant).zip(y) {
+        // SAFETY: sixteen i32 are one register, sixteen int8 a quarter of one.
+        unsafe {
+            let acc = _mm512_loadu_si512(acc.as_ptr().cast());
+            let factors = Factors::new(requant);
+            let value = match Factors::rounding(&[factors], store) {
+                TWICE => factors.apply::<TWICE>(acc, requant),
+                _ => factors.apply::<AWAY>(acc, requant),
+            };
+            _mm_storeu_si128(y.as_mut_ptr().cast(), narrow.one(value));
+        }
+    }
+    Scalar.store(last, last_requant, store, last_y);
+}
+
+/// See [`Isa::add`].
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+pub(in super::super) fn add(y: &mut [i8], x: Option<&[i8]>, sum: &Sum) {
+    if sum.operands.iter().any(|q| q.shift > 0) {
+        return Scalar.add(y, x, sum);
+    }
+    let narrow = Narrow::new(sum.store);
+    let last = [sum.requant; 16];
+    let whole = Factors::new(&last);
+    let whole_rounding = Factors::rounding(&[whole], sum.store);
+    let [zero, other_zero] = sum.zeros.map(i32::from);
+    let [factor, other_factor] = sum.operands;
+    let len = x.map_or(y.len(), |x| x.len().min(y.len()));
+    let (chunks, rest) = y[..len].as_chunks_mut::<16>();
+    let others = x.map(|x| x[..len].as_chunks::<16>());
+    for (i, y) in chunks.iter_mut().enumerate() {
+        // SAFETY: sixteen int8 are a quarter of a register.
+        unsafe {
+            let held = _mm_loadu_si128(y.as_ptr().cast());
+            let other = others.map_or(held, |(x, _)| _mm_loadu_si128(x[i].as_ptr().cast()));
+            let acc = _mm512_add_epi32(raised(held, zero, factor), raised(other, other_zero, other_factor));
+            let value = match whole_rounding {
+                TWICE => whole.apply::<TWICE>(acc, &last),
+                _ => whole.apply::<AWAY>(acc, &last),
+            };
+            _mm_storeu_si128(y.as_mut_ptr().cast(), narrow.one(value));
+        }
+    }
+    Scalar.add(rest, others.map(|(_, x)| x), sum);
+}
+
+/// `requantise((x - zero) << 20)` for a factor whose shift is not to the left.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn raised(x: __m128i, zero: i32, factor: Requant) -> __m512i {
+    let less = _mm512_sub_epi32(_mm512_cvtepi8_epi32(x), _mm512_set1_epi32(zero));
+    let x = _mm512_slli_epi32::<20>(less);
+    let multiplier = _mm512_set1_epi32(factor.multiplier);
+    let half = _mm512_set1_epi64(1 << 30);
+    let even = _mm512_add_epi64(_mm512_mul_epi32(x, multiplier), half);
+    let odd = _mm512_add_epi64(_mm512_mul_epi32(_mm512_srli_epi64::<32>(x), multiplier), half);
+    let product = _mm512_mask_blend_epi32(0xaaaa, _mm512_srli_epi64::<31>(even), _mm512_slli_epi64::<1>(odd));
+    if factor.shift == 0 {
+        return product;
+    }
+    let right = factor.shift.unsigned_abs();
+    let remainder = _mm512_and_si512(product, _mm512_set1_epi32((1u32 << right).wrapping_sub(1) as i32));
+    let half = _mm512_set1_epi32(((1u32 << (right - 1)) - 1) as i32);
+    let half = _mm512_sub_epi32(half, _mm512_srai_epi32::<31>(product));
+    let shifted = _mm512_srav_epi32(product, _mm512_set1_epi32(right as i32));
+    let up = _mm512_cmpgt_epi32_mask(remainder, half);
+    _mm512_mask_add_epi32(shifted, up, shifted, _mm512_set1_epi32(1))
+}
+
+/// See [`Isa::add_linear`]. With `a = 256 h + l`, `256 a x >> 16` is `h x + (l x >> 8)`; where export could round its
+/// factors so, `l` is 0.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+pub(in super::super) fn add_linear(y: &mut [i8], x: Option<&[i8]>, linear: &Linear) {
+    let factors = [linear.a, linear.b];
+    let high = factors.map(|a| _mm512_set1_epi32(a >> 8));
+    let low = factors.map(|a| _mm512_set1_epi32(a & 255));
+    let fine = factors.iter().any(|a| a & 255 != 0);
+    let c = _mm512_set1_epi32(linear.c);
+    let len = x.map_or(y.len(), |x| x.len().min(y.len()));
+    let (chunks, rest) = y[..len].as_chunks_mut::<16>();
+    let others = x.map(|x| x[..len].as_chunks::<16>());
+    for (i, y) in chunks.iter_mut().enumerate() {
+        // SAFETY: sixteen int8 are a quarter of a register.
+        unsafe {
+            let held = _mm512_cvtepi8_epi32(_mm_loadu_si128(y.as_ptr().cast()));
+            let other =
+                others.map_or(held, |(x, _)| _mm512_cvtepi8_epi32(_mm_loadu_si128(x[i].as_ptr().cast())));
+            let mut sum = _mm512_add_epi32(c, _mm512_mullo_epi32(held, high[0]));
+            sum = _mm512_add_epi32(sum, _mm512_mullo_epi32(other, high[1]));
+            if fine {
+                let parts = [_mm512_mullo_epi32(held, low[0]), _mm512_mullo_epi32(other, low[1])];
+                sum = _mm512_add_epi32(sum, _mm512_srai_epi32::<8>(parts[0]));
+                sum = _mm512_add_epi32(sum, _mm512_srai_epi32::<8>(parts[1]));
+            }
+            let bytes = _mm512_cvtsepi32_epi8(_mm512_srai_epi32::<21>(sum));
+            _mm_storeu_si128(y.as_mut_ptr().cast(), bytes);
+        }
+    }
+    packed::add_linear(rest, others.map(|(_, x)| x), linear);
+}
+
+/// See [`Isa::sum_row`].
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+pub(in super::super) fn sum_row(acc: &mut [i32], x: &[i8], step: usize, count: usize) {
+    super::super::sum_row(acc, x, step, count);
+}
