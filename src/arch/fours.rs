@@ -42,6 +42,7 @@ impl Sixteens<'_> {
     }
 
     /// Whether everything lies within its slice, in images and outputs of these lengths.
+    #[allow(dead_code)] // asked by the instances of desktop CPUs
     pub(crate) fn fits(&self, x: usize, y: usize) -> bool {
         let blocks = self.units.div_ceil(16);
         let pixels = self.grid[0].saturating_mul(self.grid[1]);
@@ -86,6 +87,7 @@ pub(crate) struct Lanes<'a> {
 
 impl Lanes<'_> {
     /// Blocks of a pixel.
+    #[allow(dead_code)] // asked by the instances of desktop CPUs
     pub(crate) const fn blocks(&self) -> usize {
         self.channels.div_ceil(64)
     }
@@ -102,6 +104,7 @@ impl Lanes<'_> {
 
     /// Whether everything lies within its slice, in images and outputs of these lengths. Of an image all 64 bytes of a
     /// block's tap are read.
+    #[allow(dead_code)] // asked by the instances of desktop CPUs
     pub(crate) fn fits(&self, x: usize, y: usize) -> bool {
         let blocks = self.blocks();
         let kinds = if self.repeated { 1 } else { blocks };
