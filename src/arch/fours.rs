@@ -102,6 +102,17 @@ impl Lanes<'_> {
         self.taps.len() * 64
     }
 
+    /// Sixteen channels that lie side by side, the `part`-th such: where their first weights are, their biases and their
+    /// factors. They are every fourth four lanes of their block.
+    #[allow(dead_code)] // asked by the instances of desktop CPUs
+    pub(crate) fn sixteen(&self, part: usize) -> (usize, [i32; 16], [Requant; 16]) {
+        let (place, lane) = (self.place(part / 4), part % 4);
+        let at = |i: usize| 64 * place + 16 * (i / 4) + 4 * lane + i % 4;
+        let bias = core::array::from_fn(|i| self.bias.get(at(i)).copied().unwrap_or_default());
+        let requant = core::array::from_fn(|i| self.requant.get(at(i)).copied().unwrap_or_default());
+        (place * self.block() + 16 * lane, bias, requant)
+    }
+
     /// Whether everything lies within its slice, in images and outputs of these lengths. Of an image all 64 bytes of a
     /// block's tap are read.
     #[allow(dead_code)] // asked by the instances of desktop CPUs

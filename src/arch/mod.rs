@@ -6,9 +6,9 @@
 //! portable bodies too ([`packed`]), so every instance reads every packing.
 //!
 //! A new CPU is a file with a token and the methods it does better, packings if it wants weights in another order,
-//! and a variant in [`cpu`], the one place that chooses. An instance may replace a small block ([`Isa::dot`] over two pixels and four channels) or
-//! the large one around it ([`Isa::units`], all output channels of a pixel or two), where it prepares inputs once in
-//! scratch.
+//! and a variant in [`cpu`], the one place that chooses. An instance may replace a small block ([`Isa::dot`] over two
+//! pixels and four channels) or the large one around it ([`Isa::units`], all output channels of a pixel or two), where it
+//! prepares inputs once in scratch.
 //!
 //! Every block is total: a run that does not lie in its slice is empty, and surplus elements are left alone.
 

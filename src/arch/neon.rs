@@ -163,15 +163,8 @@ unsafe fn tile<const P: usize>(s: &Sixteens<'_>, block: usize, pixel: usize, x: 
 /// `l.fits(x.len(), y.len())`.
 #[target_feature(enable = "neon,dotprod")]
 unsafe fn lanes(l: &Lanes<'_>, x: &[i8], y: &mut [i8]) {
-    // Sixteen channels at a time are every fourth four lanes of their block.
     for part in 0..l.channels.div_ceil(16) {
-        let (block, lane) = (part / 4, part % 4);
-        let place = l.place(block);
-        let (mut bias, mut requant) = ([0; 16], [Requant::new(0, 0); 16]);
-        for i in 0..16 {
-            let at = 64 * place + 16 * (i / 4) + 4 * lane + i % 4;
-            (bias[i], requant[i]) = (l.bias[at], l.requant[at]);
-        }
+        let (first_weight, bias, requant) = l.sixteen(part);
         let live = 16.min(l.channels - 16 * part);
         let mut outputs = y.chunks_exact_mut(l.channels);
         for row in 0..l.grid[0] {
@@ -186,7 +179,7 @@ unsafe fn lanes(l: &Lanes<'_>, x: &[i8], y: &mut [i8]) {
                         *sum = vld1q_s32(bias.as_ptr().add(4 * i));
                     }
                     let x = x.as_ptr().add(window);
-                    let weights = l.weights.as_ptr().add(place * l.block() + 16 * lane);
+                    let weights = l.weights.as_ptr().add(first_weight);
                     for (quad, &[a, b, c, d]) in l.taps.as_chunks::<4>().0.iter().enumerate() {
                         let (a, b) = (vld1q_s8(x.add(a)), vld1q_s8(x.add(b)));
                         let (c, d) = (vld1q_s8(x.add(c)), vld1q_s8(x.add(d)));

@@ -3,12 +3,9 @@
 //! A step is two elements: one word of inputs, four of weights, eight dual multiplications and four extensions, 19 cycles
 //! for 16 products. Sixteen steps are one turn, the first of which may be entered further down.
 
-use super::frame::{enter, high, keep, leave, narrow, take};
+use super::frame::{TURN, enter, high, keep, leave, narrow, take, turn};
 use crate::arch::packed::Eights;
 use core::arch::naked_asm;
-
-/// Steps in a turn.
-const TURN: usize = 16;
 
 /// See [`Isa::eights`](crate::arch::Isa::eights).
 #[inline(always)]
@@ -116,22 +113,7 @@ unsafe extern "C" fn asm(words: &[usize; 16]) {
         "add r11, r11, r0",
         "bx r9",
         "5:",
-        step!(0),
-        step!(1),
-        step!(2),
-        step!(3),
-        step!(4),
-        step!(5),
-        step!(6),
-        step!(7),
-        step!(8),
-        step!(9),
-        step!(10),
-        step!(11),
-        step!(12),
-        step!(13),
-        step!(14),
-        step!(15),
+        turn!(step),
         "add r0, #64",
         "add r1, #256",
         "cmp r0, r11",

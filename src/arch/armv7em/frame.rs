@@ -1,8 +1,8 @@
 //! What the larger functions in assembler share, as text.
 //!
-//! Such a function takes the address of sixteen words, or of 32 (`_wide`). What is not in a core register lies in slots: registers of the
-//! floating-point unit, where there is one, for a move takes one cycle; else the stack. An assembler that optimises at
-//! link time has to be told of the unit.
+//! Such a function takes the address of sixteen words, or of 32 (`_wide`). What is not in a core register lies in slots:
+//! registers of the floating-point unit, where there is one, for a move takes one cycle; else the stack. An assembler
+//! that optimises at link time has to be told of the unit.
 
 /// Saves registers and fills the slots from the words at `r0`.
 #[cfg(target_abi = "eabihf")]
@@ -145,6 +145,33 @@ macro_rules! narrow {
     };
 }
 
+/// Steps in a [`turn`].
+pub(super) const TURN: usize = 16;
+
+/// A turn of an inner loop: its steps, one after another, of which the first turn may leave some out.
+macro_rules! turn {
+    ($step:ident) => {
+        concat!(
+            $step!(0),
+            $step!(1),
+            $step!(2),
+            $step!(3),
+            $step!(4),
+            $step!(5),
+            $step!(6),
+            $step!(7),
+            $step!(8),
+            $step!(9),
+            $step!(10),
+            $step!(11),
+            $step!(12),
+            $step!(13),
+            $step!(14),
+            $step!(15),
+        )
+    };
+}
+
 /// `256 A + B` and `B` to `A`.
 macro_rules! high {
     ($sum:literal, $low:literal) => {
@@ -152,4 +179,4 @@ macro_rules! high {
     };
 }
 
-pub(super) use {enter, enter_wide, high, keep, leave, leave_wide, narrow, take};
+pub(super) use {enter, enter_wide, high, keep, leave, leave_wide, narrow, take, turn};

@@ -4,12 +4,9 @@
 //! 15 cycles for 16 products, in all fourteen registers. Sixteen steps are one turn; a run whose steps are no multiple
 //! of that enters the first turn further down, its pointers set back by as much.
 
-use super::frame::{enter_wide, high, keep, leave_wide, narrow, take};
+use super::frame::{TURN, enter_wide, high, keep, leave_wide, narrow, take, turn};
 use crate::arch::packed::Quads;
 use core::arch::naked_asm;
-
-/// Steps in a turn.
-const TURN: usize = 16;
 
 /// See [`Isa::quads`](crate::arch::Isa::quads).
 #[inline(never)]
@@ -170,22 +167,7 @@ unsafe extern "C" fn asm(words: &[usize; 32]) {
         keep!(14, "r10"),
         "bx r11",
         "5:",
-        step!(0),
-        step!(1),
-        step!(2),
-        step!(3),
-        step!(4),
-        step!(5),
-        step!(6),
-        step!(7),
-        step!(8),
-        step!(9),
-        step!(10),
-        step!(11),
-        step!(12),
-        step!(13),
-        step!(14),
-        step!(15),
+        turn!(step),
         "add r1, #128",
         "add r0, #128",
         take!("r8", 14),

@@ -1,13 +1,10 @@
 //! Products of convolution by minimal filtering, and outputs from them. The arithmetic is told at its portable
 //! counterpart, whose names for numbers are used here too.
 
-use super::frame::{enter, keep, leave, narrow, take};
+use super::frame::{TURN, enter, keep, leave, narrow, take, turn};
 use crate::arch::packed::{self, Finish, Tiles};
 use crate::ir::Winograd;
 use core::arch::naked_asm;
-
-/// Steps in a turn of [`multiply_asm`].
-const TURN: usize = 16;
 
 /// See [`Isa::multiply_tiles`](crate::arch::Isa::multiply_tiles).
 #[inline(never)]
@@ -123,22 +120,7 @@ unsafe extern "C" fn multiply_asm(words: &[usize; 16]) {
         take!("r8", 10),
         "bx r8",
         "5:",
-        step!(0),
-        step!(1),
-        step!(2),
-        step!(3),
-        step!(4),
-        step!(5),
-        step!(6),
-        step!(7),
-        step!(8),
-        step!(9),
-        step!(10),
-        step!(11),
-        step!(12),
-        step!(13),
-        step!(14),
-        step!(15),
+        turn!(step),
         "add r0, #128",
         "add r1, #256",
         take!("r8", 12),

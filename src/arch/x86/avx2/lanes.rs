@@ -3,7 +3,6 @@
 
 use super::factors::{Factors, Narrow, joined};
 use crate::arch::fours::Lanes;
-use crate::ir::Requant;
 use core::arch::x86_64::*;
 
 /// All pixels and channels.
@@ -13,15 +12,8 @@ use core::arch::x86_64::*;
 #[target_feature(enable = "avx2")]
 pub(in super::super) unsafe fn lanes(l: &Lanes<'_>, x: &[i8], y: &mut [i8]) {
     let narrow = Narrow::new(l.store);
-    // Sixteen channels at a time are every fourth four lanes of their block.
     for part in 0..l.channels.div_ceil(16) {
-        let (block, lane) = (part / 4, part % 4);
-        let place = l.place(block);
-        let (mut bias, mut requant) = ([0; 16], [Requant::new(0, 0); 16]);
-        for i in 0..16 {
-            let at = 64 * place + 16 * (i / 4) + 4 * lane + i % 4;
-            (bias[i], requant[i]) = (l.bias[at], l.requant[at]);
-        }
+        let (first_weight, bias, requant) = l.sixteen(part);
         let [first, second] = requant.as_chunks::<8>().0 else { return };
         let factors = [Factors::new(first), Factors::new(second)];
         let live = 16.min(l.channels - 16 * part);
@@ -33,7 +25,7 @@ pub(in super::super) unsafe fn lanes(l: &Lanes<'_>, x: &[i8], y: &mut [i8]) {
                 // SAFETY: `fits` holds, so sixteen bytes of every tap lie within the image, and 256 bytes of weights
                 // of each four taps within the block's; sixteen biases are two registers.
                 let bytes = unsafe {
-                    let weights = l.weights.as_ptr().add(place * l.block() + 16 * lane);
+                    let weights = l.weights.as_ptr().add(first_weight);
                     let [a, b] = window_sums(l.taps, x.as_ptr().add(window), weights);
                     let a = _mm256_add_epi32(a, _mm256_loadu_si256(bias.as_ptr().cast()));
                     let b = _mm256_add_epi32(b, _mm256_loadu_si256(bias.as_ptr().add(8).cast()));
