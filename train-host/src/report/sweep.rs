@@ -1,12 +1,13 @@
 //! The page of a sweep: accuracy against what a net costs, the nets that no other beats, and the table.
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
 use super::axis::Axis;
+use super::html::document;
 use super::number::{fixed, percent, thousands};
-use super::palette::{self, INK, RULE, SOFT, TURNS};
+use super::palette::{INK, RULE, SOFT, TURNS};
 use super::plot::{Area, Drawn, FINE, TEXT, plot, text};
 use crate::Result;
 
@@ -64,48 +65,37 @@ fn on_front(points: &[Point], at: usize, cost: Cost) -> bool {
 /// # Errors
 /// Where a plot cannot be drawn.
 pub fn page(points: &[Point], data: &str, done: usize, all: usize) -> Result<String> {
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                link rel="icon" href="data:,";
-                title { "sweep · zipnet report" }
-                style { (PreEscaped(palette::stylesheet())) (PreEscaped(include_str!("style.css"))) }
+    let body = html! {
+        main {
+            header {
+                h1 { "Groups and channel shuffle" }
+                p.soft { "dataset " b { (data) } " · " (done) " of " (all) " trials" }
             }
-            body { main {
-                header {
-                    h1 { "Groups and channel shuffle" }
-                    p.soft { "dataset " b { (data) } " · " (done) " of " (all) " trials" }
-                }
-                @if !points.is_empty() {
-                    section {
-                        h2 { "Accuracy against cost" }
-                        p.note {
-                            "The int8 net on the test samples: mean over seeds, bars of one standard error. Filled: with "
-                            "shuffle, or of one group; hollow: grouped without. The line joins the nets that no other one beats: "
-                            "none is as accurate for less."
-                        }
-                        p.legend { @for (i, groups) in groups(points).iter().enumerate() {
-                            span style=(format!("color:var(--turn-{})", i % TURNS.len())) { "\u{25cf} " }
-                            (groups) @if *groups == 1 { " group" } @else { " groups" } "\u{2003}"
-                        } }
-                        @for (name, cost) in COSTS {
-                            figure.wide {
-                                figcaption { b { "Accuracy against " (name) } }
-                                (plot(&format!("int8 accuracy against {name}"), 1072, 340, |area| draw(area, points, cost))?)
-                            }
+            @if !points.is_empty() {
+                section {
+                    h2 { "Accuracy against cost" }
+                    p.note {
+                        "The int8 net on the test samples: mean over seeds, bars of one standard error. Filled: with "
+                        "shuffle, or of one group; hollow: grouped without. The line joins the nets that no other one beats: "
+                        "none is as accurate for less."
+                    }
+                    p.legend { @for (i, groups) in groups(points).iter().enumerate() {
+                        span style=(format!("color:var(--turn-{})", i % TURNS.len())) { "\u{25cf} " }
+                        (groups) @if *groups == 1 { " group" } @else { " groups" } "\u{2003}"
+                    } }
+                    @for (name, cost) in COSTS {
+                        figure.wide {
+                            figcaption { b { "Accuracy against " (name) } }
+                            (plot(&format!("int8 accuracy against {name}"), 1072, 340, |area| draw(area, points, cost))?)
                         }
                     }
-                    section { h2 { "What the shuffle does" } (shuffles(points)) }
-                    section { h2 { "Every net" } (table(points)) }
                 }
-            } }
+                section { h2 { "What the shuffle does" } (shuffles(points)) }
+                section { h2 { "Every net" } (table(points)) }
+            }
         }
     };
-    Ok(page.into_string())
+    Ok(document("sweep", &body))
 }
 
 /// The numbers of groups there are, in order.
