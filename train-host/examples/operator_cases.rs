@@ -85,14 +85,8 @@ fn write(out: &Path) -> Result<usize> {
 
 /// The net of a case: of its outputs the one asked for, of its inputs the first.
 fn stored(name: &str, model: &Model, which: usize, sample: &Value) -> Result<Stored> {
-    let mut model = model.clone();
-    model.outputs = vec![model.outputs[which]];
-    for (at, &tensor) in model.inputs.iter().enumerate().skip(1) {
-        let constant = int8s(&sample["inputs"][at]);
-        model.tensors[tensor].data = Some(constant.into_iter().map(i8::cast_unsigned).collect());
-    }
-    model.inputs.truncate(1);
-    let mut net = lower(&model, name)?.net;
+    let inputs: Vec<Vec<i8>> = sample["inputs"].as_array().into_iter().flatten().map(int8s).collect();
+    let mut net = lower(&model.narrowed(0, which, &inputs), name)?.net;
     clean(&mut net)?;
     let arena = plan(&mut net)?;
     let source =

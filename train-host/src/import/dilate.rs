@@ -11,15 +11,15 @@ use super::model::{Element, Kind, Model, Operator, Padding};
 const SPREAD: &str = "SPACE_TO_BATCH_ND";
 const COLLECT: &str = "BATCH_TO_SPACE_ND";
 
-/// Rewrites every such trio whose border is one that a convolution's options can say; others stay as they are. The
-/// convolution stands where the last of the three did; the first two stay, read by nobody, so that operators keep their
-/// numbers.
-pub(super) fn dilate(model: &mut Model) {
-    for first in 0..model.operators.len() {
-        if let Some((last, operator)) = trio(model, first) {
-            model.operators[last] = operator;
-        }
+/// The operators of a model with every such trio rewritten whose border is one that a convolution's options can say;
+/// others stay as they are. The convolution stands where the last of the three did; the first two stay, read by nobody,
+/// so that operators keep their numbers.
+pub(super) fn dilated(model: &Model) -> Vec<Operator> {
+    let mut operators = model.operators.clone();
+    for (last, operator) in (0..operators.len()).filter_map(|first| trio(model, first)) {
+        operators[last] = operator;
     }
+    operators
 }
 
 /// The last of the trio that begins with operator `first`, and the operator that takes its place.

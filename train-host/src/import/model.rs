@@ -20,6 +20,24 @@ pub struct Model {
     pub outputs: Vec<usize>,
 }
 
+impl Model {
+    /// The model as one of a single input and a single output: of its inputs all but `input` become constants, of which
+    /// `values` has the int8 elements, as many lists as there are inputs; of its outputs only `output` is left.
+    ///
+    /// # Panics
+    /// Where there is no such input or output.
+    pub fn narrowed(&self, input: usize, output: usize, values: &[Vec<i8>]) -> Self {
+        let mut model = self.clone();
+        for (at, (&tensor, values)) in self.inputs.iter().zip(values).enumerate() {
+            if at != input {
+                model.tensors[tensor].data = Some(values.iter().map(|q| q.cast_unsigned()).collect());
+            }
+        }
+        (model.inputs, model.outputs) = (vec![self.inputs[input]], vec![self.outputs[output]]);
+        model
+    }
+}
+
 /// A tensor.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tensor {

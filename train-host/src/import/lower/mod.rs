@@ -39,11 +39,7 @@ pub struct Lowered {
 /// # Errors
 /// Names the operator that has no int8 form here, by index, tensors and shapes, and says what to do.
 pub fn lower(model: &Model, name: &str) -> Result<Lowered> {
-    let model = &{
-        let mut model = model.clone();
-        super::dilate::dilate(&mut model);
-        model
-    };
+    let operators = super::dilate::dilated(model);
     let (input, entry) = border::input(model)?;
     let (output, exit) = border::output(model)?;
     // An input of more extents than three takes the shape of its first reader.
@@ -53,6 +49,7 @@ pub fn lower(model: &Model, name: &str) -> Result<Lowered> {
         _ => shape_of(model, entry)?,
     };
     let net = Net::new(name, shape, input.meta());
+    let needed = needed(&operators, exit);
     let mut lowering = Lowering {
         model,
         places: BTreeMap::from([(entry, Place::Live(net.input))]),
@@ -60,10 +57,9 @@ pub fn lower(model: &Model, name: &str) -> Result<Lowered> {
         reshaped: BTreeMap::new(),
         at: 0,
     };
-    let needed = needed(model, exit);
-    for (i, operator) in model.operators.iter().enumerate().filter(|(i, _)| needed.contains(i)) {
+    for (i, operator) in operators.iter().enumerate().filter(|(i, _)| needed.contains(i)) {
         lowering.at = i;
-        lowering.operator(operator).map_err(|e| lowering.locate(e))?;
+        lowering.operator(operator).map_err(|e| lowering.locate(operator, e))?;
     }
     lowering.net.output = lowering.live_any(exit)?;
     Ok(Lowered { net: lowering.net, input, output })
@@ -115,15 +111,15 @@ fn flows(operator: &Operator) -> impl Iterator<Item = usize> {
 }
 
 /// The operators on which a tensor depends.
-fn needed(model: &Model, tensor: usize) -> BTreeSet<usize> {
-    let (mut tensors, mut operators) = (BTreeSet::from([tensor]), BTreeSet::new());
-    for (i, operator) in model.operators.iter().enumerate().rev() {
+fn needed(operators: &[Operator], tensor: usize) -> BTreeSet<usize> {
+    let (mut tensors, mut needed) = (BTreeSet::from([tensor]), BTreeSet::new());
+    for (i, operator) in operators.iter().enumerate().rev() {
         if operator.outputs.iter().any(|t| tensors.contains(t)) {
-            operators.insert(i);
+            needed.insert(i);
             tensors.extend(flows(operator));
         }
     }
-    operators
+    needed
 }
 
 /// Where the value of a tensor of the file is.
@@ -181,8 +177,7 @@ impl Lowering<'_> {
     }
 
     /// Says which operator an error is about.
-    fn locate(&self, error: Error) -> Error {
-        let operator = &self.model.operators[self.at];
+    fn locate(&self, operator: &Operator, error: Error) -> Error {
         let list = |tensors: Vec<usize>| {
             listed(tensors.into_iter().map(|t| {
                 let tensor = &self.model.tensors[t];
