@@ -1,6 +1,5 @@
 //! The int8 engine over many samples, on all threads.
 
-use zipnet::Runner;
 use zipnet::ir::Int;
 
 use crate::export::for_host;
@@ -22,11 +21,7 @@ pub fn run(net: &Net<Int>, inputs: &[i8], threads: usize) -> Result<Vec<i8>> {
     let count = inputs.len() / size;
     let mut outputs = vec![0; count * made];
     let share = count.div_ceil(threads.max(1)).max(1);
-    net.with(|graph| {
-        let runner = Runner::new(graph).map_err(|(i, fault)| {
-            let name = net.nodes.get(i).map_or("the output", |node| &node.name);
-            Error::new(format!("net {:?}, {name}: {fault}", net.name))
-        })?;
+    net.with_runner(|runner| {
         let one_by_one = |inputs: &[i8], outputs: &mut [i8]| -> Result<()> {
             let mut arena = vec![0; runner.arena_len()];
             for (input, output) in inputs.chunks_exact(size).zip(outputs.chunks_exact_mut(made)) {

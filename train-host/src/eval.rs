@@ -1,13 +1,13 @@
 //! How well a net classifies, in float and in int8, and where the two part.
 
 use serde::Serialize;
-use zipnet::Runner;
 use zipnet::ir::{Float, Int, TensorId};
 
 use crate::batch;
 use crate::float::Executor;
-use crate::graph::{Net, show};
+use crate::graph::Net;
 use crate::quantise::{Quantised, Scale};
+use crate::report::Layer;
 use crate::{Error, Result};
 
 /// Samples that the signal-to-noise ratios of the layers are taken over, spread evenly over those given.
@@ -71,28 +71,8 @@ pub struct Comparison {
     /// Float accuracy minus int8 accuracy, in percentage points.
     pub accuracy_lost_pp: f64,
     /// The layers of the int8 net, in the order they run.
-    pub layers: Vec<LayerReport>,
+    pub layers: Vec<Layer>,
 }
-
-/// One layer of the int8 net.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct LayerReport {
-    /// Its name in the recipe.
-    pub name: String,
-    /// Its operator.
-    pub op: String,
-    /// Shape of its input, `16x16x1`; of several, joined by `, `.
-    pub input: String,
-    /// Shape of its output.
-    pub output: String,
-    /// Multiplications by a weight.
-    pub macs: u64,
-    /// Bytes of weights and biases.
-    pub weight_bytes: usize,
-    /// Energy of the float output over that of its difference from the int8 one, in dB; `None` where either is 0.
-    pub sqnr_db: Option<f64>,
-}
-
 /// The float net on labelled samples.
 ///
 /// # Errors
@@ -176,31 +156,16 @@ fn classes(inputs: usize, outputs: usize, data: Labelled<'_>) -> Result<usize> {
     }
 }
 
-fn runner<'a>(graph: &zipnet::ir::Graph<'a, Int>, net: &Net<Int>) -> Result<Runner<'a>> {
-    Runner::new(graph).map_err(|(i, fault)| {
-        let name = net.nodes.get(i).map_or("the output", |node| &node.name);
-        Error::new(format!("net {:?}, {name}: {fault}", net.name))
-    })
-}
-
 /// The layers of the int8 net and their signal-to-noise ratios over some of the samples.
-fn layers(quantised: &Quantised, origin: f32, samples: &[f32], threads: usize) -> Result<Vec<LayerReport>> {
+fn layers(quantised: &Quantised, origin: f32, samples: &[f32], threads: usize) -> Result<Vec<Layer>> {
     let net = &quantised.net;
     let energies = energies(quantised, origin, samples, threads)?;
-    let report = |node: &crate::graph::NetNode<Int>| {
-        let inputs: Vec<String> = node.inputs.iter().map(|&id| show(net.shape(id))).collect();
+    let mut layers = Layer::all(net);
+    for (layer, node) in layers.iter_mut().zip(&net.nodes) {
         let (signal, noise) = energies[node.output.at()];
-        LayerReport {
-            name: node.name.clone(),
-            op: node.op.name().to_owned(),
-            input: inputs.join(", "),
-            output: show(net.shape(node.output)),
-            macs: node.op.macs(net.shape(node.inputs[0]), net.shape(node.output)),
-            weight_bytes: node.store.weights.len() + 4 * node.store.bias.len(),
-            sqnr_db: (signal > 0.0 && noise > 0.0).then(|| 10.0 * (signal / noise).log10()),
-        }
-    };
-    Ok(net.nodes.iter().map(report).collect())
+        layer.sqnr_db = (signal > 0.0 && noise > 0.0).then(|| 10.0 * (signal / noise).log10());
+    }
+    Ok(layers)
 }
 
 /// For each int8 tensor, the energy of the float tensor it stands for, and that of the difference.
@@ -217,8 +182,7 @@ fn energies(quantised: &Quantised, origin: f32, samples: &[f32], threads: usize)
     }
     let mut executor = Executor::new(folded, threads);
     let mut energies = vec![(0.0, 0.0); net.tensors.len()];
-    net.with(|graph| {
-        let runner = runner(graph, net)?;
+    net.with_runner(|runner| {
         let mut arena = vec![0; runner.arena_len()];
         for chunk in spread.chunks(CHUNK * size) {
             let mut held: Vec<Vec<f32>> = vec![Vec::new(); net.tensors.len()];

@@ -127,6 +127,13 @@ impl<P: Owned> NetNode<P> {
     }
 }
 
+impl NetNode<Int> {
+    /// Bytes of weights and biases in the table.
+    pub fn weight_bytes(&self) -> usize {
+        self.store.weights.len() + 4 * self.store.bias.len()
+    }
+}
+
 /// A network that owns its numbers. Fields mean what they do in [`Graph`].
 #[derive(Clone, Debug)]
 pub struct Net<P: Owned> {
@@ -219,10 +226,13 @@ impl<P: Owned> Net<P> {
     /// # Errors
     /// The fault in words, with the name of the node.
     pub fn check(&self, arena: usize) -> Result<()> {
-        self.with(|graph| P::fault(graph, arena)).map_err(|(i, fault)| {
-            let name = self.nodes.get(i).map_or("the output", |node| &node.name);
-            Error::new(format!("net {:?}, {name}: {fault}", self.name))
-        })
+        self.with(|graph| P::fault(graph, arena)).map_err(|(i, fault)| self.at_fault(i, fault))
+    }
+
+    /// A fault in words, with the name of the node.
+    pub(crate) fn at_fault(&self, i: usize, fault: Fault) -> Error {
+        let name = self.nodes.get(i).map_or("the output", |node| &node.name);
+        Error::new(format!("net {:?}, {name}: {fault}", self.name))
     }
 }
 
@@ -249,8 +259,8 @@ impl Net<Int> {
     pub fn run_on(&self, cpu: Cpu, inputs: &[i8]) -> Result<Vec<i8>> {
         let (size, made) = (self.input_shape().len(), self.output_shape().len());
         let mut outputs = vec![0; inputs.len() / size * made];
-        self.with(|graph| {
-            let runner = Runner::new(graph).map_err(|(_, fault)| Error::new(fault))?.on(cpu);
+        self.with_runner(|runner| {
+            let runner = runner.on(cpu);
             let mut arena = vec![0; runner.arena_len()];
             for (input, output) in inputs.chunks(size).zip(outputs.chunks_mut(made)) {
                 runner.run(&mut arena, input, output).map_err(Error::new)?;
@@ -259,9 +269,17 @@ impl Net<Int> {
         })
     }
 
+    /// Lends the net, checked, to the engine.
+    ///
+    /// # Errors
+    /// What `f` refuses, or the fault of the net in words, with the name of the node.
+    pub fn with_runner<R>(&self, f: impl FnOnce(Runner<'_>) -> Result<R>) -> Result<R> {
+        self.with(|graph| f(Runner::new(graph).map_err(|(i, fault)| self.at_fault(i, fault))?))
+    }
+
     /// Bytes of weights and biases in the table.
     pub fn weight_bytes(&self) -> usize {
-        self.nodes.iter().map(|n| n.store.weights.len() + 4 * n.store.bias.len()).sum()
+        self.nodes.iter().map(NetNode::weight_bytes).sum()
     }
 }
 

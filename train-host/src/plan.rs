@@ -25,10 +25,7 @@ const SEARCH: u32 = 20_000;
 /// # Errors
 /// Where the net is not legal, apart from its offsets.
 pub fn plan(net: &mut Net<Int>) -> Result<usize> {
-    net.with(|graph| graph.structure()).map_err(|(i, fault)| {
-        let name = net.nodes.get(i).map_or("the output", |node| &node.name);
-        crate::Error::new(format!("net {:?}, {name}: {fault}", net.name))
-    })?;
+    net.with(|graph| graph.structure()).map_err(|(i, fault)| net.at_fault(i, fault))?;
     let least = least(net);
     let mut best: Option<(usize, Vec<Block>, Vec<usize>)> = None;
     for sharing in [Sharing::FirstInput, Sharing::LastInput, Sharing::None] {

@@ -13,7 +13,7 @@ use crate::eval::{Labelled, float, int8};
 use crate::export::{CHECKPOINT, Folder, Source, Stored, read_checkpoint};
 use crate::graph::Net;
 use crate::recipe::{Recipe, SHIPPED};
-use crate::report::Before;
+use crate::report::{Before, Layer};
 use crate::train::{Distillation, Samples, Trained, distil};
 use crate::{Error, Result};
 
@@ -151,7 +151,7 @@ fn before(
         macs: stored.net.macs(),
         weight_bytes: stored.net.weight_bytes(),
         arena_bytes: stored.arena,
-        layers: super::inspect::layers(&stored.net),
+        layers: Layer::all(&stored.net),
         confusion: int8.confusion,
         changes,
     })

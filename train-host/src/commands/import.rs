@@ -27,7 +27,11 @@ pub(super) fn run(args: &ImportArgs) -> Result<()> {
     let labels = args.labels.as_deref().map(labels).transpose()?.unwrap_or_default();
     let stored = read(args, &bytes, &name, labels).map_err(|e| Error::file(&args.file, e))?;
     let inputs = match &args.samples {
-        Some(path) => given(&stored, path)?,
+        Some(path) => {
+            let mut given = super::inputs(&stored, path)?;
+            given.truncate(MOST * stored.net.input_shape().len());
+            given
+        }
         None => made_up(&stored),
     };
     let golden = golden(&stored, &inputs)?;
@@ -76,17 +80,6 @@ fn labels(path: &Path) -> Result<Vec<String>> {
     Ok(text.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect())
 }
 
-/// The inputs of a raw file, back to back.
-fn given(stored: &Stored, path: &Path) -> Result<Vec<i8>> {
-    let bytes = fs::read(path).map_err(|e| Error::file(path, e))?;
-    let size = stored.net.input_shape().len();
-    if bytes.is_empty() || bytes.len() % size != 0 {
-        let what = format!("holds {} bytes, which is no whole number of inputs of {size} bytes", bytes.len());
-        return Err(Error::file(path, what));
-    }
-    Ok(bytes.into_iter().take(size * MOST).map(u8::cast_signed).collect())
-}
-
 /// Inputs that reach far: all zero, all least, all greatest, the others random.
 fn made_up(stored: &Stored) -> Vec<i8> {
     let net = &stored.net;
@@ -129,7 +122,7 @@ fn report(stored: &Stored) -> String {
         macs: net.macs(),
         weight_bytes: net.weight_bytes(),
         arena_bytes: stored.arena,
-        layers: super::inspect::layers(net),
+        layers: Layer::all(net),
         classes: &stored.origin.classes,
     };
     let mut text = serde_json::to_string_pretty(&json).expect("plain data has a JSON form");

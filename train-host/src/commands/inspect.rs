@@ -7,7 +7,7 @@ use zipnet::ir::{Graph, Int, TensorId};
 use crate::Result;
 use crate::cli::InspectArgs;
 use crate::export::{Source, Stored};
-use crate::graph::{Net, NetNode, show};
+use crate::graph::{Net, show};
 use crate::report::Layer;
 
 pub(super) fn run(args: &InspectArgs) -> Result<()> {
@@ -34,9 +34,9 @@ pub(super) fn describe(stored: &Stored) -> String {
     text.push('\n');
     let mut rows =
         vec![["layer", "operator", "input", "output", "MACs", "weight bytes"].map(str::to_owned).to_vec()];
-    for layer in layers(net) {
+    for layer in Layer::all(net) {
         let (macs, bytes) = (layer.macs.to_string(), layer.weight_bytes.to_string());
-        rows.push(vec![layer.name, layer.op, layer.input, layer.output, macs, bytes]);
+        rows.push(vec![layer.name, layer.op, layer.input.replace(", ", " + "), layer.output, macs, bytes]);
     }
     let total = ["total", "", "", ""].map(str::to_owned).into_iter();
     rows.push(total.chain([net.macs().to_string(), net.weight_bytes().to_string()]).collect());
@@ -44,23 +44,6 @@ pub(super) fn describe(stored: &Stored) -> String {
     text.push('\n');
     text.push_str(&net.with(|graph| arena(net, graph, stored.arena)));
     text
-}
-
-/// The operators, as reports list them.
-pub(super) fn layers(net: &Net<Int>) -> Vec<Layer> {
-    let layer = |node: &NetNode<Int>| {
-        let inputs: Vec<String> = node.inputs.iter().map(|&id| show(net.shape(id))).collect();
-        Layer {
-            name: node.name.clone(),
-            op: node.op.name().to_owned(),
-            input: inputs.join(" + "),
-            output: show(net.shape(node.output)),
-            macs: node.op.macs(net.shape(node.inputs[0]), net.shape(node.output)),
-            weight_bytes: node.store.weights.len() + 4 * node.store.bias.len(),
-            sqnr_db: None,
-        }
-    };
-    net.nodes.iter().map(layer).collect()
 }
 
 /// A row for each tensor, a column for each step; then the bytes live at each step.

@@ -13,8 +13,10 @@ mod train;
 
 use std::io::Write;
 use std::num::NonZero;
+use std::path::Path;
 
 use crate::cli::{Cli, Command};
+use crate::export::Stored;
 use crate::{Error, Result};
 
 /// Does what the command line says.
@@ -45,6 +47,17 @@ fn print(text: &str) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// The inputs of a raw file, back to back; at least one.
+fn inputs(stored: &Stored, path: &Path) -> Result<Vec<i8>> {
+    let bytes = std::fs::read(path).map_err(|e| Error::file(path, e))?;
+    let size = stored.net.input_shape().len();
+    if bytes.is_empty() || bytes.len() % size != 0 {
+        let what = format!("holds {} bytes, which is no whole number of inputs of {size} bytes", bytes.len());
+        return Err(Error::file(path, what));
+    }
+    Ok(bytes.into_iter().map(u8::cast_signed).collect())
 }
 
 /// The number of threads asked for, or one a core.

@@ -7,7 +7,7 @@ use crate::eval::{Comparison, Evaluation};
 use crate::graph::Net;
 use crate::quantise::Quantised;
 use crate::recipe::Recipe;
-use crate::report::{ArenaTensor, Epoch, Filters, Layer, Miss, Report, Score};
+use crate::report::{ArenaTensor, Epoch, Filters, Miss, Report, Score};
 use crate::train::{EpochStats, Trained};
 
 pub(super) fn report(
@@ -30,7 +30,7 @@ pub(super) fn report(
         weight_bytes: quantised.net.weight_bytes(),
         arena_bytes: quantised.arena,
         train_seconds: trained.seconds,
-        layers: layers(comparison),
+        layers: comparison.layers.clone(),
         history: trained.history.iter().map(epoch).collect(),
         confusion: comparison.int8.confusion.clone(),
         arena: arena(quantised),
@@ -42,19 +42,6 @@ pub(super) fn report(
 
 pub(super) fn score(evaluation: &Evaluation) -> Score {
     Score::new(evaluation.errors as u64, evaluation.samples as u64)
-}
-
-fn layers(comparison: &Comparison) -> Vec<Layer> {
-    let layer = |l: &crate::eval::LayerReport| Layer {
-        name: l.name.clone(),
-        op: l.op.clone(),
-        input: l.input.clone(),
-        output: l.output.clone(),
-        macs: l.macs,
-        weight_bytes: l.weight_bytes,
-        sqnr_db: l.sqnr_db,
-    };
-    comparison.layers.iter().map(layer).collect()
 }
 
 fn epoch(stats: &EpochStats) -> Epoch {

@@ -24,6 +24,9 @@ pub mod sweep;
 mod terminal;
 
 use serde::Serialize;
+use zipnet::ir::Int;
+
+use crate::graph::{Net, NetNode, show};
 
 pub use crate::compress::Change;
 
@@ -139,6 +142,25 @@ pub struct Layer {
     /// Signal to quantisation noise of its output, in decibels: the power of the float net's output over that of its
     /// difference from the int8 net's. `None` where it was not measured or there is no noise.
     pub sqnr_db: Option<f64>,
+}
+
+impl Layer {
+    /// The operators of a net; their noise is not known.
+    pub fn all(net: &Net<Int>) -> Vec<Self> {
+        let layer = |node: &NetNode<Int>| {
+            let inputs: Vec<String> = node.inputs.iter().map(|&id| show(net.shape(id))).collect();
+            Self {
+                name: node.name.clone(),
+                op: node.op.name().to_owned(),
+                input: inputs.join(", "),
+                output: show(net.shape(node.output)),
+                macs: node.op.macs(net.shape(node.inputs[0]), net.shape(node.output)),
+                weight_bytes: node.weight_bytes(),
+                sqnr_db: None,
+            }
+        };
+        net.nodes.iter().map(layer).collect()
+    }
 }
 
 /// What training came to after one epoch.

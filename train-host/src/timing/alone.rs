@@ -4,8 +4,8 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use serde::Serialize;
+use zipnet::Cpu;
 use zipnet::ir::Int;
-use zipnet::{Cpu, Runner};
 
 use super::{Effort, Spread, row};
 use crate::export::for_host;
@@ -54,8 +54,8 @@ pub fn alone(net: &Net<Int>, cpu: Cpu, effort: Effort) -> Result<Alone> {
     }
     let packed = for_host(net)?;
     let input: Vec<i8> = (0..net.input_shape().len()).map(|i| (i * 37 % 256) as u8 as i8).collect();
-    packed.with(|graph| {
-        let runner = Runner::new(graph).map_err(|(_, fault)| Error::new(fault))?.on(cpu);
+    packed.with_runner(|runner| {
+        let runner = runner.on(cpu);
         let mut arena = vec![0; runner.arena_len()];
         let mut output = vec![0; net.output_shape().len()];
         let mut round = |count: usize| -> Result<f64> {

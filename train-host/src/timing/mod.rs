@@ -17,7 +17,6 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use zipnet::Runner;
 use zipnet::ir::Float;
 
 use crate::eval::quantise_input;
@@ -133,8 +132,7 @@ pub fn compare(int8: &Stored, float: &Net<Float>, samples: &[f32], effort: Effor
     let mut executor = Executor::new(&fold(float)?, 1);
     let mut outputs = Vec::new();
 
-    for_host(net)?.with(|graph| {
-        let runner = Runner::new(graph).map_err(|(_, fault)| Error::new(fault))?;
+    for_host(net)?.with_runner(|runner| {
         let mut arena = vec![0; runner.arena_len()];
         let mut output = vec![0; y.len()];
         let mut turn = |who: usize, codes: &[i8], samples: &[f32]| -> Result<f64> {
