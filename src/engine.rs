@@ -210,9 +210,9 @@ impl<L: Linked> Job for Step<'_, '_, L> {
         match &self.node.op {
             Op::Conv2d(conv) => {
                 if L::USES.conv2d
-                    && let Some((x, y, scratch)) = self.apart_with_scratch(0)
+                    && let Some((x, y)) = self.apart(0)
                 {
-                    kernels::conv2d(isa, conv, data, x, y, scratch);
+                    kernels::conv2d(isa, conv, data, x, y);
                 }
             }
             Op::DepthwiseConv2d(conv) => {
@@ -224,9 +224,9 @@ impl<L: Linked> Job for Step<'_, '_, L> {
             }
             Op::Dense(_) => {
                 if L::USES.dense
-                    && let Some((x, y, scratch)) = self.apart_with_scratch(0)
+                    && let Some((x, y)) = self.apart(0)
                 {
-                    kernels::dense(isa, data, x, y, scratch);
+                    kernels::dense(isa, data, x, y);
                 }
             }
             Op::MaxPool2d(pool) => {

@@ -6,9 +6,8 @@
 //! portable bodies too ([`packed`]), so every instance reads every packing.
 //!
 //! A new CPU is a file with a token and the methods it does better, packings if it wants weights in another order,
-//! and a variant in [`cpu`], the one place that chooses. An instance may replace a small block ([`Isa::dot`] over two
-//! pixels and four channels) or the large one around it ([`Isa::units`], all output channels of a pixel or two), where it
-//! prepares inputs once in scratch.
+//! and a variant in [`cpu`], the one place that chooses. An instance may replace a small block ([`Isa::dot`] over four
+//! channels) or the large one around it ([`Isa::units`], all output channels of a pixel).
 //!
 //! Every block is total: a run that does not lie in its slice is empty, and surplus elements are left alone.
 
@@ -21,8 +20,6 @@ mod neon;
 pub(crate) mod packed;
 #[cfg(any(not(dsp), test))]
 mod scalar;
-#[cfg(test)]
-mod twin;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod x86;
 
@@ -31,8 +28,6 @@ pub(crate) use cpu::Job;
 
 #[cfg(any(test, all(feature = "std", target_arch = "x86_64")))]
 pub(crate) use scalar::Scalar;
-#[cfg(test)]
-pub(crate) use twin::Twin;
 
 use crate::fixed::{narrow, requantise};
 use crate::ir::{Clamp, Requant};
@@ -93,9 +88,6 @@ pub(crate) trait Isa: Copy {
     /// Its name in reports.
     const NAME: &'static str;
 
-    /// Whether [`Isa::dot`] over two pixels at once is faster than over one and one.
-    const PAIRS: bool;
-
     /// What elements have added to them where [`Isa::sixteens`] and [`Isa::lanes`] read them: 0, or 128, so that they
     /// are bytes without a sign.
     const OFFSET: u8 = 0;
@@ -108,44 +100,33 @@ pub(crate) trait Isa: Copy {
         Some([of(0)?, of(1)?, of(2)?, of(3)?])
     }
 
-    /// Bytes of scratch that [`Isa::units`] wants for `P` runs of `k` elements; it also works with less.
-    #[allow(dead_code)] // read by whoever plans memory
-    fn scratch(_k: usize) -> usize {
-        0
-    }
-
-    /// `y[p][n] = requantise(bias[p][n] + sum over j of x[p][j] * w[n][j])` for `P` pixels and the units `n` of a
-    /// range. All `x[p]` have `k` elements; `bias[p]` and `y[p]` are those of all units. The portable body has no
-    /// use for the scratch; others keep there what they prepare once for all units.
+    /// `y[n] = requantise(bias[n] + sum over j of x[j] * w[n][j])` for the units `n` of a range. `x` has `k` elements;
+    /// `bias` and `y` are those of all units.
     #[inline(never)]
-    fn units<const P: usize>(
-        self,
-        matrix: &Matrix<'_>,
-        units: Range<usize>,
-        x: [&[i8]; P],
-        bias: [&[i32]; P],
-        y: &mut [&mut [i8]; P],
-        _scratch: &mut [i8],
-    ) {
-        by_quads(self, matrix, units, x, bias, y);
+    fn units(self, matrix: &Matrix<'_>, units: Range<usize>, x: &[i8], bias: &[i32], y: &mut [i8]) {
+        let mut unit = units.start;
+        while unit < units.end {
+            let Some(w) = self.quad(matrix, unit, units.end - 1) else { return };
+            let mut acc = first(bias, unit);
+            self.dot(&mut acc, x, &w, 0);
+            self.finish(matrix, unit, units.end, &acc, y);
+            unit += QUAD;
+        }
     }
 
-    /// `acc[p][i] += sum over j of x[p][j] * w[i][from + j]`: `P` pixels times four channels over a run. All
-    /// `x[p]` have the length of the run.
-    #[inline(always)]
-    fn dot<const P: usize>(self, acc: &mut [[i32; QUAD]; P], x: [&[i8]; P], w: &[&[i8]; QUAD], from: usize) {
-        for (acc, x) in acc.iter_mut().zip(x) {
-            let [Some(w0), Some(w1), Some(w2), Some(w3)] = w.map(|w| exact(w, from, x.len())) else { return };
-            let [mut a0, mut a1, mut a2, mut a3] = *acc;
-            for ((((&x, &w0), &w1), &w2), &w3) in x.iter().zip(w0).zip(w1).zip(w2).zip(w3) {
-                let x = i32::from(x);
-                a0 = a0.wrapping_add(x * i32::from(w0));
-                a1 = a1.wrapping_add(x * i32::from(w1));
-                a2 = a2.wrapping_add(x * i32::from(w2));
-                a3 = a3.wrapping_add(x * i32::from(w3));
-            }
-            *acc = [a0, a1, a2, a3];
+    /// `acc[i] += sum over j of x[j] * w[i][from + j]`: four channels over a run.
+    #[inline(never)]
+    fn dot(self, acc: &mut [i32; QUAD], x: &[i8], w: &[&[i8]; QUAD], from: usize) {
+        let [Some(w0), Some(w1), Some(w2), Some(w3)] = w.map(|w| exact(w, from, x.len())) else { return };
+        let [mut a0, mut a1, mut a2, mut a3] = *acc;
+        for ((((&x, &w0), &w1), &w2), &w3) in x.iter().zip(w0).zip(w1).zip(w2).zip(w3) {
+            let x = i32::from(x);
+            a0 = a0.wrapping_add(x * i32::from(w0));
+            a1 = a1.wrapping_add(x * i32::from(w1));
+            a2 = a2.wrapping_add(x * i32::from(w2));
+            a3 = a3.wrapping_add(x * i32::from(w3));
         }
+        *acc = [a0, a1, a2, a3];
     }
 
     /// `acc[i] += x * sum over j < len of w[i][from + j]`: a run of the border, where every element is `x`.
@@ -202,20 +183,11 @@ pub(crate) trait Isa: Copy {
         }
     }
 
-    /// Stores the accumulators of a quad from `unit` on, for each pixel, as far as the units go before `end`.
+    /// Stores the accumulators of a quad from `unit` on, as far as the units go before `end`.
     #[inline(always)]
-    fn finish<const P: usize>(
-        self,
-        matrix: &Matrix<'_>,
-        unit: usize,
-        end: usize,
-        acc: &[[i32; QUAD]; P],
-        y: &mut [&mut [i8]; P],
-    ) {
+    fn finish(self, matrix: &Matrix<'_>, unit: usize, end: usize, acc: &[i32; QUAD], y: &mut [i8]) {
         let requant = run(matrix.requant, unit, QUAD.min(end - unit));
-        for (acc, y) in acc.iter().zip(y) {
-            self.store(acc, requant, matrix.store, y.get_mut(unit..).unwrap_or_default());
-        }
+        self.store(acc, requant, matrix.store, y.get_mut(unit..).unwrap_or_default());
     }
 
     /// `y[i] = y[i] + x[i]` as [`Sum`] says; `y[i] + y[i]` when there is no `x`.
@@ -363,26 +335,6 @@ pub(crate) trait Isa: Copy {
     }
 }
 
-/// The portable [`Isa::units`]: quad by quad, each a [`Isa::dot`] and a [`Isa::store`] for every pixel.
-#[inline(always)]
-fn by_quads<I: Isa, const P: usize>(
-    isa: I,
-    matrix: &Matrix<'_>,
-    units: Range<usize>,
-    x: [&[i8]; P],
-    bias: [&[i32]; P],
-    y: &mut [&mut [i8]; P],
-) {
-    let mut unit = units.start;
-    while unit < units.end {
-        let Some(w) = isa.quad(matrix, unit, units.end - 1) else { return };
-        let mut acc = bias.map(|bias| first(bias, unit));
-        isa.dot(&mut acc, x, &w, 0);
-        isa.finish(matrix, unit, units.end, &acc, y);
-        unit += QUAD;
-    }
-}
-
 /// The `len` elements from `from` on, if all of them exist.
 #[inline(always)]
 fn exact<T>(slice: &[T], from: usize, len: usize) -> Option<&[T]> {
@@ -395,8 +347,8 @@ pub(crate) fn run<T>(slice: &[T], from: usize, len: usize) -> &[T] {
     exact(slice, from, len).unwrap_or(&[])
 }
 
-/// The first elements from `from` on; 0 where there are none.
+/// A quad of elements from `from` on; 0 where there are none.
 #[inline(always)]
-pub(crate) fn first<const N: usize>(slice: &[i32], from: usize) -> [i32; N] {
+pub(crate) fn first(slice: &[i32], from: usize) -> [i32; QUAD] {
     core::array::from_fn(|i| slice.get(from + i).copied().unwrap_or_default())
 }

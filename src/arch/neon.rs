@@ -28,7 +28,6 @@ impl Dot {
 
 impl Isa for Dot {
     const NAME: &'static str = "neon dot";
-    const PAIRS: bool = false;
 
     fn sixteens(self, s: &Sixteens<'_>, x: &[i8], y: &mut [i8]) {
         if s.fits(x.len(), y.len()) {

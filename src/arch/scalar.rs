@@ -8,5 +8,4 @@ pub(crate) struct Scalar;
 
 impl Isa for Scalar {
     const NAME: &'static str = "scalar";
-    const PAIRS: bool = false;
 }

@@ -12,7 +12,7 @@
 //! Tricks:
 //! 1. Where a window is one contiguous run of the input (1x1, or one row of taps, with all channels), it is read in
 //!    place; a small one ([`PATCH`]) is copied together on the stack, border and all. Either way a pixel is a matrix
-//!    times a vector, four units at a time, two pixels where the CPU has the registers.
+//!    times a vector, four units at a time.
 //! 2. A larger window is summed run by run. Where it reads all channels of adjacent columns a whole kernel row is
 //!    one run, else a tap is.
 //! 3. What a tap on the border would add is the zero point times the sum of its weights.
@@ -31,14 +31,7 @@ const PATCH: usize = 256;
 /// # Shapes
 /// `y` is `op.output(x)`; `data` as [`IntData`] tells.
 #[inline(never)]
-pub(crate) fn conv2d<I: Isa>(
-    isa: I,
-    conv: &Conv2d,
-    data: &IntData<'_>,
-    x: Input<'_>,
-    mut y: Output<'_>,
-    scratch: &mut [i8],
-) {
+pub(crate) fn conv2d<I: Isa>(isa: I, conv: &Conv2d, data: &IntData<'_>, x: Input<'_>, mut y: Output<'_>) {
     let [units, channels, span] = [conv.units, x.shape.c, conv.span].map(usize::from);
     let (rows, columns) = (Axis::rows(&conv.window, x.shape), Axis::columns(&conv.window, x.shape));
     let k = rows.kernel * columns.kernel * span;
@@ -59,18 +52,10 @@ pub(crate) fn conv2d<I: Isa>(
         Bias::Channel | Bias::None => data.bias,
     };
     for oy in 0..usize::from(y.shape.h) {
-        let taps = rows.taps(oy);
-        let (mut ox, mut pixel) = (0, oy * width);
-        while I::PAIRS && ox + 1 < width {
-            let columns = [columns.taps(ox), columns.taps(ox + 1)];
-            let pixels = Pixels { rows: taps, columns, bias: [bias(pixel), bias(pixel + 1)] };
-            job.pixels(isa, pixels, [y.next(units), y.next(units)], scratch);
-            (ox, pixel) = (ox + 2, pixel + 2);
-        }
-        while ox < width {
-            let pixels = Pixels { rows: taps, columns: [columns.taps(ox)], bias: [bias(pixel)] };
-            job.pixels(isa, pixels, [y.next(units)], scratch);
-            (ox, pixel) = (ox + 1, pixel + 1);
+        let rows = rows.taps(oy);
+        for ox in 0..width {
+            let pixel = Pixel { rows, columns: columns.taps(ox), bias: bias(oy * width + ox) };
+            job.pixel(isa, pixel, y.next(units));
         }
     }
 }
@@ -88,43 +73,34 @@ struct Job<'a> {
     whole_rows: bool,
 }
 
-/// `P` neighbouring pixels of the output: what they see and their biases.
+/// A pixel of the output: what it sees and its biases.
 #[derive(Clone, Copy)]
-struct Pixels<'a, const P: usize> {
+struct Pixel<'a> {
     rows: Taps,
-    columns: [Taps; P],
-    bias: [&'a [i32]; P],
+    columns: Taps,
+    bias: &'a [i32],
 }
 
 impl Job<'_> {
-    /// All output channels of some pixels.
+    /// All output channels of a pixel.
     #[inline(never)]
-    fn pixels<const P: usize>(
-        &self,
-        isa: impl Isa,
-        pixels: Pixels<'_, P>,
-        mut y: [&mut [i8]; P],
-        scratch: &mut [i8],
-    ) {
-        let Pixels { rows, columns, bias } = pixels;
-        let inside = columns.iter().all(|taps| taps.whole(self.columns.kernel));
+    fn pixel(&self, isa: impl Isa, pixel: Pixel<'_>, y: &mut [i8]) {
+        let Pixel { rows, columns, bias } = pixel;
+        let inside = columns.whole(self.columns.kernel);
         if self.whole_rows && self.rows.kernel == 1 && rows.whole(1) && inside {
-            let x = columns.map(|taps| run(self.x.data, self.x.at(rows.at, taps.at), self.matrix.k));
-            return isa.units(&self.matrix, 0..self.units, x, bias, &mut y, scratch);
+            let x = run(self.x.data, self.x.at(rows.at, columns.at), self.matrix.k);
+            return isa.units(&self.matrix, 0..self.units, x, bias, y);
         }
         let (mut unit, mut channel) = (0, 0);
         while unit < self.units {
             let units = unit..unit + self.per_group.max(1);
             unit = units.end;
             if self.matrix.k <= PATCH {
-                let mut patches = [[0; PATCH]; P];
-                for (patch, taps) in patches.iter_mut().zip(columns) {
-                    self.gather(rows, taps, channel, patch.get_mut(..self.matrix.k).unwrap_or_default());
-                }
-                let x = patches.each_ref().map(|patch| run(patch, 0, self.matrix.k));
-                isa.units(&self.matrix, units, x, bias, &mut y, scratch);
+                let mut patch = [0; PATCH];
+                self.gather(rows, columns, channel, patch.get_mut(..self.matrix.k).unwrap_or_default());
+                isa.units(&self.matrix, units, run(&patch, 0, self.matrix.k), bias, y);
             } else {
-                self.sum(isa, units, channel, pixels, &mut y);
+                self.sum(isa, units, channel, pixel, y);
             }
             channel += self.group_step;
         }
@@ -160,29 +136,21 @@ impl Job<'_> {
 
     /// As [`Isa::units`], run by run, for the group that reads from `channel` on.
     #[inline(always)]
-    fn sum<const P: usize>(
-        &self,
-        isa: impl Isa,
-        units: Range<usize>,
-        channel: usize,
-        Pixels { rows, columns, bias }: Pixels<'_, P>,
-        y: &mut [&mut [i8]; P],
-    ) {
-        let whole = self.whole_rows && columns.iter().all(|taps| taps.whole(self.columns.kernel));
+    fn sum(&self, isa: impl Isa, units: Range<usize>, channel: usize, pixel: Pixel<'_>, y: &mut [i8]) {
+        let Pixel { rows, columns, bias } = pixel;
+        let whole = self.whole_rows && columns.whole(self.columns.kernel);
         let len = self.columns.kernel * self.span;
         let mut unit = units.start;
         while unit < units.end {
             let Some(w) = isa.quad(&self.matrix, unit, units.end - 1) else { return };
-            let mut acc = bias.map(|bias| first(bias, unit));
+            let mut acc = first(bias, unit);
             for ky in 0..self.rows.kernel {
                 let row = rows.place(ky, self.rows.dilation);
                 if let (Some(row), true) = (row, whole) {
-                    let x = columns.map(|taps| run(self.x.data, self.x.at(row, taps.at), len));
+                    let x = run(self.x.data, self.x.at(row, columns.at), len);
                     isa.dot(&mut acc, x, &w, ky * len);
                 } else {
-                    for (acc, taps) in acc.iter_mut().zip(columns) {
-                        self.sum_taps(isa, acc, &w, ky * len, (row, taps), channel);
-                    }
+                    self.sum_taps(isa, &mut acc, &w, ky * len, (row, columns), channel);
                 }
             }
             isa.finish(&self.matrix, unit, units.end, &acc, y);
@@ -206,7 +174,7 @@ impl Job<'_> {
                 Some((row, column)) => {
                     let at = self.x.at(row, column);
                     for (part, len) in self.parts(channel) {
-                        isa.dot(core::array::from_mut(acc), [run(self.x.data, at + part, len)], w, from);
+                        isa.dot(acc, run(self.x.data, at + part, len), w, from);
                         from += len;
                     }
                 }
@@ -291,9 +259,8 @@ mod tests {
             };
             let input = Input { shape, zero, data: &x };
             let (mut got, mut want) = (vec![55; out.len()], vec![0; out.len()]);
-            let mut scratch = vec![55; if seed % 4 == 0 { 0 } else { I::scratch(k) }];
             let y = Output { shape: out, zero: out_zero, data: &mut got };
-            conv2d(isa, &conv, &data, input, y, &mut scratch);
+            conv2d(isa, &conv, &data, input, y);
             let mut y = Output { shape: out, zero: out_zero, data: &mut want };
             oracle(&conv, &w, &bias, &data, input, &mut y);
             prop_assert_eq!(got, want);

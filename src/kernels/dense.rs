@@ -18,10 +18,10 @@ use crate::ir::IntData;
 /// # Shapes
 /// `y` is `[units]`, `x` of any shape is read as a vector; `data` as [`IntData`] tells.
 #[inline(never)]
-pub(crate) fn dense<I: Isa>(isa: I, data: &IntData<'_>, x: Input<'_>, y: Output<'_>, scratch: &mut [i8]) {
+pub(crate) fn dense<I: Isa>(isa: I, data: &IntData<'_>, x: Input<'_>, y: Output<'_>) {
     let (units, k) = (usize::from(y.shape.c), x.shape.len());
     let matrix = Matrix { weights: data.weights, k, requant: data.requant, store: y.store(data.clamp) };
-    isa.units(&matrix, 0..units, [x.data], [data.bias], &mut [y.data], scratch);
+    isa.units(&matrix, 0..units, x.data, data.bias, y.data);
 }
 
 #[cfg(test)]
@@ -54,8 +54,7 @@ mod tests {
             let mut got = vec![55; n];
             let y = Output { shape: Shape::flat(units), zero: out_zero, data: &mut got };
             let store = y.store(data.clamp);
-            let mut scratch = vec![55; if seed % 4 == 0 { 0 } else { I::scratch(k) }];
-            dense(isa, &data, x, y, &mut scratch);
+            dense(isa, &data, x, y);
             for unit in 0..n {
                 let products = row(unit).iter().zip(x.data);
                 let sum: i64 = products.map(|(&w, &q)| i64::from(w) * (i64::from(q) - i64::from(zero))).sum();

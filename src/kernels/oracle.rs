@@ -21,7 +21,6 @@ macro_rules! on_every_isa {
             }
         }
         crate::Cpu::all().for_each(|cpu| cpu.run(Property));
-        crate::arch::Job::on(Property, crate::arch::Twin);
     }};
 }
 pub(crate) use on_every_isa;

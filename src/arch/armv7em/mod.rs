@@ -32,7 +32,6 @@ pub(crate) struct Armv7em;
 
 impl Isa for Armv7em {
     const NAME: &'static str = "armv7e-m";
-    const PAIRS: bool = false;
 
     #[inline(always)]
     fn widen_lane(self, x: &[i8], to: &mut [i8], at: usize, lane: usize) {

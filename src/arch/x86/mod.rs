@@ -43,7 +43,6 @@ impl Vnni {
 
 impl Isa for Avx2 {
     const NAME: &'static str = "avx2";
-    const PAIRS: bool = false;
 
     fn sixteens(self, s: &Sixteens<'_>, x: &[i8], y: &mut [i8]) {
         if s.fits(x.len(), y.len()) {
@@ -82,7 +81,6 @@ impl Isa for Avx2 {
 
 impl Isa for Vnni {
     const NAME: &'static str = "avx-512 vnni";
-    const PAIRS: bool = false;
     const OFFSET: u8 = 128;
 
     fn sixteens(self, s: &Sixteens<'_>, x: &[i8], y: &mut [i8]) {
