@@ -18,6 +18,7 @@ pub mod quantise;
 pub mod recipe;
 pub mod report;
 pub mod sweep;
+mod ties;
 pub mod timing;
 pub mod train;
 

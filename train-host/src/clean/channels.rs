@@ -12,6 +12,7 @@ use zipnet::ir::{Int, Op, Padding, TensorId};
 
 use super::range::{Range, ranges};
 use crate::graph::Net;
+use crate::ties::Ties;
 use crate::{Error, Result};
 
 /// Takes away every channel that can go.
@@ -76,62 +77,15 @@ fn absorbs(op: &Op) -> bool {
     if let Op::Conv2d(conv) = op { conv.groups == 1 } else { matches!(op, Op::Dense(_)) }
 }
 
-/// Sets of tied channels.
-struct Ties {
-    parent: Vec<usize>,
-    /// First channel of each tensor.
-    first: Vec<usize>,
-    blocked: Vec<bool>,
-}
-
-impl Ties {
-    fn new(net: &Net<Int>) -> Self {
-        let mut first = Vec::new();
-        let mut count = 0;
-        for tensor in &net.tensors {
-            first.push(count);
-            count += usize::from(tensor.shape.c);
-        }
-        Self { parent: (0..count).collect(), first, blocked: vec![false; count] }
-    }
-
-    fn at(&self, tensor: TensorId, channel: usize) -> usize {
-        self.first[tensor.at()] + channel
-    }
-
-    fn root(&mut self, mut at: usize) -> usize {
-        while self.parent[at] != at {
-            self.parent[at] = self.parent[self.parent[at]];
-            at = self.parent[at];
-        }
-        at
-    }
-
-    fn tie(&mut self, a: usize, b: usize) {
-        let (a, b) = (self.root(a), self.root(b));
-        self.parent[a] = b;
-    }
-
-    fn block(&mut self, net: &Net<Int>, tensor: TensorId) {
-        for channel in 0..usize::from(net.shape(tensor).c) {
-            let at = self.at(tensor, channel);
-            self.blocked[at] = true;
-        }
-    }
-}
-
 /// For every tensor, which channels stay.
 fn keep(net: &Net<Int>, ranges: &[Vec<Range>]) -> Vec<Vec<bool>> {
     let mut ties = Ties::new(net);
-    ties.block(net, net.input);
-    ties.block(net, net.output);
+    ties.block(net.input, "the caller writes it");
+    ties.block(net.output, "the caller reads it");
     for node in &net.nodes {
         let (x, y) = (node.inputs[0], node.output);
         let (channels, made) = (usize::from(net.shape(x).c), usize::from(net.shape(y).c));
-        let mut block = || {
-            node.inputs.iter().for_each(|&id| ties.block(net, id));
-            ties.block(net, y);
-        };
+        let mut block = || ties.hold(node, "an operator needs them all");
         match &node.op {
             Op::Dense(_) => {}
             Op::Conv2d(conv) => {
@@ -141,7 +95,7 @@ fn keep(net: &Net<Int>, ranges: &[Vec<Range>]) -> Vec<Vec<bool>> {
             }
             Op::DepthwiseConv2d(conv) => {
                 let multiplier = usize::from(conv.multiplier);
-                (0..made).for_each(|c| ties.tie(ties.at(x, c / multiplier), ties.at(y, c)));
+                (0..made).for_each(|c| ties.tie((x, c / multiplier), (y, c)));
             }
             Op::MaxPool2d(_)
             | Op::AvgPool2d(_)
@@ -154,11 +108,11 @@ fn keep(net: &Net<Int>, ranges: &[Vec<Range>]) -> Vec<Vec<bool>> {
             | Op::HardSwish
             | Op::LeakyRelu
             | Op::ResizeNearest { .. } => {
-                (0..made).for_each(|c| ties.tie(ties.at(x, c), ties.at(y, c)));
+                (0..made).for_each(|c| ties.tie((x, c), (y, c)));
             }
             Op::Reshape { .. } => {
                 if made.is_multiple_of(channels) && net.shape(y).len() == made {
-                    (0..made).for_each(|c| ties.tie(ties.at(x, c % channels), ties.at(y, c)));
+                    (0..made).for_each(|c| ties.tie((x, c % channels), (y, c)));
                 } else {
                     block();
                 }
@@ -172,28 +126,23 @@ fn keep(net: &Net<Int>, ranges: &[Vec<Range>]) -> Vec<Vec<bool>> {
         let x = node.inputs[0];
         for (channel, &range) in ranges[x.at()].iter().enumerate() {
             if !told(net, node, channel, range) {
-                let at = ties.at(x, channel);
-                ties.blocked[at] = true;
+                ties.block_one((x, channel), "no bias can take its place");
             }
         }
     }
     let mut stays: BTreeMap<usize, bool> = BTreeMap::new();
-    for at in 0..ties.parent.len() {
-        let root = ties.root(at);
-        *stays.entry(root).or_default() |= ties.blocked[at];
+    for channel in ties.channels() {
+        *stays.entry(ties.root(channel)).or_default() |= ties.blocked(channel).is_some();
     }
     // A tensor keeps at least one channel.
     loop {
-        let keep: Vec<Vec<bool>> = (0..net.tensors.len())
-            .map(|t| {
-                let channels = 0..usize::from(net.tensors[t].shape.c);
-                channels.map(|c| stays[&ties.root(ties.first[t] + c)]).collect()
-            })
-            .collect();
+        let mut keep = vec![Vec::new(); net.tensors.len()];
+        for channel in ties.channels() {
+            keep[channel.0.at()].push(stays[&ties.root(channel)]);
+        }
         match keep.iter().position(|keep| !keep.contains(&true)) {
             Some(t) => {
-                let root = ties.root(ties.first[t]);
-                stays.insert(root, true);
+                stays.insert(ties.root((TensorId(t as u16), 0)), true); // as many tensors as a net may have
             }
             None => return keep,
         }

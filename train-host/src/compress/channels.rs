@@ -14,13 +14,13 @@ use std::collections::BTreeMap;
 use zipnet::ir::{Axis, Conv2d, Dense, DepthwiseConv2d, Float, FloatData, Op, Shape, TensorId};
 
 use crate::graph::{FloatStore, Net, NetNode};
+use crate::ties::{Channel, Ties};
 use crate::{Error, Result};
 
 /// Channels that stay or go together.
 #[derive(Clone, Debug)]
 struct Set {
-    /// Tensor and channel.
-    members: Vec<(usize, usize)>,
+    members: Vec<Channel>,
     /// Mean over the members that weights make, of their magnitude over that of their layer.
     magnitude: f64,
 }
@@ -41,29 +41,28 @@ impl Layer {
 /// The layers whose channels may go or be repeated, and for the other operators with weights, why not.
 pub(crate) fn layers(net: &Net<Float>) -> (Vec<Layer>, Vec<(String, &'static str)>) {
     let mut ties = Ties::new(net);
-    ties.block(net, net.input, "it is the net's input");
-    ties.block(net, net.output, "it makes the net's output");
+    ties.block(net.input, "it is the net's input");
+    ties.block(net.output, "it makes the net's output");
     for node in &net.nodes {
-        ties.take(net, node);
+        take(&mut ties, net, node);
     }
-    let mut sets: BTreeMap<usize, Vec<(usize, usize)>> = BTreeMap::new();
-    for (tensor, first) in ties.first.clone().into_iter().enumerate() {
-        for channel in 0..usize::from(net.tensors[tensor].shape.c) {
-            sets.entry(ties.root(first + channel)).or_default().push((tensor, channel));
-        }
+    let mut sets: BTreeMap<usize, Vec<Channel>> = BTreeMap::new();
+    for channel in ties.channels() {
+        sets.entry(ties.root(channel)).or_default().push(channel);
     }
     let magnitudes = magnitudes(net);
     let mut layers: BTreeMap<Vec<usize>, Vec<Set>> = BTreeMap::new();
     let mut why = vec![None; net.tensors.len()];
     for members in sets.into_values() {
-        let mut tensors: Vec<usize> = members.iter().map(|&(tensor, _)| tensor).collect();
+        let mut tensors: Vec<usize> = members.iter().map(|&(tensor, _)| tensor.at()).collect();
         tensors.dedup();
-        let block = members.iter().find_map(|&(tensor, channel)| ties.blocked[ties.first[tensor] + channel]);
+        let block = members.iter().find_map(|&channel| ties.blocked(channel));
         if let Some(reason) = block {
             tensors.iter().for_each(|&tensor| why[tensor] = Some(reason));
             continue;
         }
-        let made: Vec<f64> = members.iter().filter_map(|&(t, c)| magnitudes[t].get(c).copied()).collect();
+        let made: Vec<f64> =
+            members.iter().filter_map(|&(t, c)| magnitudes[t.at()].get(c).copied()).collect();
         let magnitude = made.iter().sum::<f64>() / made.len().max(1) as f64;
         layers.entry(tensors).or_default().push(Set { members, magnitude });
     }
@@ -86,7 +85,7 @@ pub(crate) fn resize(net: &Net<Float>, layers: &[Layer], counts: &[usize]) -> Re
         for (rank, set) in order.iter().enumerate() {
             let (all, some) = (count / order.len(), count % order.len());
             for &(tensor, channel) in &set.members {
-                copies[tensor][channel] = all + usize::from(rank < some);
+                copies[tensor.at()][channel] = all + usize::from(rank < some);
             }
         }
     }
@@ -194,90 +193,46 @@ fn magnitudes(net: &Net<Float>) -> Vec<Vec<f64>> {
     magnitudes
 }
 
-/// Sets of tied channels, as a forest over all channels of all tensors.
-struct Ties {
-    parent: Vec<usize>,
-    /// First channel of each tensor.
-    first: Vec<usize>,
-    blocked: Vec<Option<&'static str>>,
-}
-
-impl Ties {
-    fn new(net: &Net<Float>) -> Self {
-        let mut first = Vec::new();
-        let mut count = 0;
-        for tensor in &net.tensors {
-            first.push(count);
-            count += usize::from(tensor.shape.c);
-        }
-        Self { parent: (0..count).collect(), first, blocked: vec![None; count] }
-    }
-
-    fn root(&mut self, mut at: usize) -> usize {
-        while self.parent[at] != at {
-            self.parent[at] = self.parent[self.parent[at]];
-            at = self.parent[at];
-        }
-        at
-    }
-
-    fn tie(&mut self, (a, i): (TensorId, usize), (b, j): (TensorId, usize)) {
-        let (a, b) = (self.root(self.first[a.at()] + i), self.root(self.first[b.at()] + j));
-        self.parent[a] = b;
-    }
-
-    fn block(&mut self, net: &Net<Float>, tensor: TensorId, why: &'static str) {
-        let first = self.first[tensor.at()];
-        self.blocked[first..][..usize::from(net.shape(tensor).c)].fill(Some(why));
-    }
-
-    /// What an operator ties or blocks.
-    fn take(&mut self, net: &Net<Float>, node: &NetNode<Float>) {
-        let (x, y) = (node.inputs[0], node.output);
-        let made = usize::from(net.shape(y).c);
-        match &node.op {
-            Op::Conv2d(Conv2d { groups: 1, .. }) | Op::Dense(Dense { .. }) => {}
-            Op::DepthwiseConv2d(DepthwiseConv2d { multiplier: 1, .. })
-            | Op::MaxPool2d(_)
-            | Op::AvgPool2d(_)
-            | Op::Relu
-            | Op::Relu6
-            | Op::Tanh
-            | Op::BatchNorm => (0..made).for_each(|c| self.tie((x, c), (y, c))),
-            Op::Add(_) => {
-                for &x in &node.inputs {
-                    (0..made).for_each(|c| self.tie((x, c), (y, c)));
-                }
-            }
-            Op::Concat { axis: Axis::Channels } => {
-                let mut at = 0;
-                for &x in &node.inputs {
-                    let channels = usize::from(net.shape(x).c);
-                    (0..channels).for_each(|c| self.tie((x, c), (y, at + c)));
-                    at += channels;
-                }
-            }
-            Op::Reshape { .. } if net.shape(x).c == net.shape(y).c => {
-                (0..made).for_each(|c| self.tie((x, c), (y, c)));
-            }
-            Op::Conv2d(_) | Op::ChannelShuffle { .. } => self.hold(net, node, "its channels lie in groups"),
-            Op::DepthwiseConv2d(_) => self.hold(net, node, "a depthwise convolution multiplies its channels"),
-            Op::Softmax => self.hold(net, node, "a softmax is taken over them"),
-            Op::Concat { .. } | Op::Reshape { .. } => self.hold(net, node, "its channels are rearranged"),
-            Op::Sub(_) | Op::Mul(_) | Op::Prelu { .. } | Op::Mean { .. } => self.hold(net, node, NO_FLOAT),
-            Op::ReluN1To1 | Op::LeakyRelu | Op::HardSwish | Op::Logistic | Op::Requantize => {
-                self.hold(net, node, NO_FLOAT);
-            }
-            Op::Pad(_) | Op::Slice(_) | Op::Transpose { .. } | Op::ResizeNearest { .. } => {
-                self.hold(net, node, NO_FLOAT);
+/// What an operator ties or blocks.
+fn take(ties: &mut Ties, net: &Net<Float>, node: &NetNode<Float>) {
+    let (x, y) = (node.inputs[0], node.output);
+    let made = usize::from(net.shape(y).c);
+    match &node.op {
+        Op::Conv2d(Conv2d { groups: 1, .. }) | Op::Dense(Dense { .. }) => {}
+        Op::DepthwiseConv2d(DepthwiseConv2d { multiplier: 1, .. })
+        | Op::MaxPool2d(_)
+        | Op::AvgPool2d(_)
+        | Op::Relu
+        | Op::Relu6
+        | Op::Tanh
+        | Op::BatchNorm => (0..made).for_each(|c| ties.tie((x, c), (y, c))),
+        Op::Add(_) => {
+            for &x in &node.inputs {
+                (0..made).for_each(|c| ties.tie((x, c), (y, c)));
             }
         }
-    }
-
-    /// Blocks all that an operator reads and writes.
-    fn hold(&mut self, net: &Net<Float>, node: &NetNode<Float>, why: &'static str) {
-        node.inputs.iter().for_each(|&id| self.block(net, id, why));
-        self.block(net, node.output, why);
+        Op::Concat { axis: Axis::Channels } => {
+            let mut at = 0;
+            for &x in &node.inputs {
+                let channels = usize::from(net.shape(x).c);
+                (0..channels).for_each(|c| ties.tie((x, c), (y, at + c)));
+                at += channels;
+            }
+        }
+        Op::Reshape { .. } if net.shape(x).c == net.shape(y).c => {
+            (0..made).for_each(|c| ties.tie((x, c), (y, c)));
+        }
+        Op::Conv2d(_) | Op::ChannelShuffle { .. } => ties.hold(node, "its channels lie in groups"),
+        Op::DepthwiseConv2d(_) => ties.hold(node, "a depthwise convolution multiplies its channels"),
+        Op::Softmax => ties.hold(node, "a softmax is taken over them"),
+        Op::Concat { .. } | Op::Reshape { .. } => ties.hold(node, "its channels are rearranged"),
+        Op::Sub(_) | Op::Mul(_) | Op::Prelu { .. } | Op::Mean { .. } => ties.hold(node, NO_FLOAT),
+        Op::ReluN1To1 | Op::LeakyRelu | Op::HardSwish | Op::Logistic | Op::Requantize => {
+            ties.hold(node, NO_FLOAT);
+        }
+        Op::Pad(_) | Op::Slice(_) | Op::Transpose { .. } | Op::ResizeNearest { .. } => {
+            ties.hold(node, NO_FLOAT);
+        }
     }
 }
 
@@ -339,8 +294,8 @@ mod tests {
             for layer in &all {
                 for set in layer.sets.iter().step_by(2) {
                     for &(tensor, channel) in &set.members {
-                        let at = net.producer(TensorId(tensor as u16)).expect("not the input");
-                        let units = usize::from(net.shape(TensorId(tensor as u16)).c);
+                        let at = net.producer(tensor).expect("not the input");
+                        let units = usize::from(net.shape(tensor).c);
                         let node = &mut net.nodes[at];
                         if let Op::Conv2d(_) = node.op {
                             let each = node.store.weights.len() / units;
