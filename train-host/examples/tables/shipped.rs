@@ -71,6 +71,7 @@ fn owned(graph: &Graph<'_, Int>, names: &[&str]) -> Net<Int> {
                 clamp: data.clamp,
                 scratch: data.scratch,
                 packing: data.packing,
+                ..IntStore::default()
             },
         }
     };
