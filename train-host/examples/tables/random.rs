@@ -145,7 +145,7 @@ fn layer(net: &mut Net<Int>, numbers: &mut Numbers) -> Result<()> {
         8 => {
             let window = Window::new(x.h.min(2), x.w.min(2)).stride(x.h.min(2).min(x.w));
             let pool = Pool2d { window };
-            let op = if units % 2 == 0 { Op::MaxPool2d(pool) } else { Op::AvgPool2d(pool) };
+            let op = if units.is_multiple_of(2) { Op::MaxPool2d(pool) } else { Op::AvgPool2d(pool) };
             push(net, op, &[at], numbers)
         }
         // As many multiplications as sums of 16 bits would hold, or a few more.
