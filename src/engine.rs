@@ -9,6 +9,7 @@ use crate::ir::{
     Uses,
 };
 use crate::kernels::{self, Bytes, Flow, Input, Output, Pair, fours, packed};
+use crate::stream::Rows;
 use core::marker::PhantomData;
 use core::ops::Range;
 
@@ -99,16 +100,13 @@ impl<'a> Runner<'a> {
         &self,
         arena: &'m mut [i8],
         input: &[i8],
-        mut see: impl FnMut(usize, &[i8]),
+        see: impl FnMut(usize, &[i8]),
     ) -> Result<&'m [i8], WrongLength> {
         if arena.len() < self.arena {
             return Err(WrongLength { expected: self.arena, given: arena.len() });
         }
         copy(input, bytes_mut(&self.graph, self.graph.input, arena))?;
-        for (i, node) in self.graph.nodes.iter().enumerate() {
-            step::<Every>(self.cpu, &self.graph, node, arena);
-            see(i, bytes(&self.graph, node.output, arena));
-        }
+        run::<Every>(self.cpu, &self.graph, arena, see);
         Ok(bytes(&self.graph, self.graph.output, arena))
     }
 }
@@ -127,7 +125,32 @@ pub fn run_graph(
     runner.run(arena, input, output).map_err(RunError::Length)
 }
 
-/// Why [`run_graph`] refuses.
+/// One inference of any graph whose input a head makes ([`Graph::head_fault`]), row by row.
+///
+/// # Errors
+/// The fault of the head, with index 0, or of the graph, or the slice that has the wrong length; the arena may be longer
+/// than needed.
+pub fn run_streamed(
+    cpu: Cpu,
+    (head, graph): (&Graph<'_, Int>, &Graph<'_, Int>),
+    arena: &mut [i8],
+    input: &[i8],
+    output: &mut [i8],
+) -> Result<(), RunError> {
+    let length = RunError::Length;
+    head.head_fault(graph, arena.len()).map_err(|fault| RunError::Graph { node: 0, fault })?;
+    graph.fault(arena.len()).map_err(|(node, fault)| RunError::Graph { node, fault })?;
+    let shape = head.tensor(head.input).shape;
+    WrongLength::check(shape.len(), input.len()).map_err(length)?;
+    let mut rows = Rows::default();
+    for row in input.chunks(shape.row()) {
+        rows.push::<Every>(cpu, head, arena, row).map_err(length)?;
+    }
+    run::<Every>(cpu, graph, arena, |_, _| {});
+    copy(bytes(graph, graph.output, arena), output).map_err(length)
+}
+
+/// Why [`run_graph`] or [`run_streamed`] refuses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum RunError {
@@ -160,12 +183,17 @@ pub(crate) fn copy(from: &[i8], to: &mut [i8]) -> Result<(), WrongLength> {
     Ok(())
 }
 
-/// All nodes in order.
+/// All nodes in order; shows the output of each, by index.
 #[inline(always)]
-pub(crate) fn run<L: Linked>(graph: &Graph<'_, Int>, arena: &mut [i8]) {
-    let cpu = Cpu::fastest();
-    for node in graph.nodes {
+pub(crate) fn run<L: Linked>(
+    cpu: Cpu,
+    graph: &Graph<'_, Int>,
+    arena: &mut [i8],
+    mut see: impl FnMut(usize, &[i8]),
+) {
+    for (i, node) in graph.nodes.iter().enumerate() {
         step::<L>(cpu, graph, node, arena);
+        see(i, bytes(graph, node.output, arena));
     }
 }
 
@@ -188,7 +216,7 @@ fn place<'a>(graph: &Graph<'a, Int>, id: TensorId) -> Option<(&'a Tensor<Int>, R
 
 /// One node: a kernel, and its slices of the arena. A graph that has not passed its check may lack some; then
 /// nothing happens.
-fn step<'a, L: Linked>(cpu: Cpu, graph: &Graph<'a, Int>, node: &Node<'a, Int>, arena: &mut [i8]) {
+pub(crate) fn step<'a, L: Linked>(cpu: Cpu, graph: &Graph<'a, Int>, node: &Node<'a, Int>, arena: &mut [i8]) {
     cpu.run(Step::<L> { graph, node, arena, linked: PhantomData });
 }
 

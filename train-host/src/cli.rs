@@ -73,6 +73,9 @@ pub struct TrainArgs {
     /// Seed of weights, order, dropout and augmentation.
     #[arg(long)]
     pub seed: Option<u64>,
+    /// Bits of a weight, 8 or 4, in every layer [default: as the recipe says].
+    #[arg(long)]
+    pub bits: Option<u8>,
     /// Output folder [default: out/RECIPE].
     #[arg(long)]
     pub out: Option<PathBuf>,
@@ -94,6 +97,10 @@ pub struct PlaceArgs {
     /// layers faster on some CPUs [default: 15 % above the least].
     #[arg(long, value_name = "BYTES")]
     pub arena_limit: Option<usize>,
+    /// Let the input come row by row, as a sensor brings it (`Engine::stream`): the table holds no place for the whole input,
+    /// only for the rows that the first layer's window spans. For nets that begin with a convolution or a pool.
+    #[arg(long)]
+    pub stream: bool,
 }
 
 const IMPORT_HELP: &str = "Takes fully quantised int8 models of one input and one output; float or uint8 borders \
@@ -197,6 +204,9 @@ pub struct TuneArgs {
     /// Seed of new weights, order, and augmentation [default: that of the old net].
     #[arg(long)]
     pub seed: Option<u64>,
+    /// Bits of a weight, 8 or 4, in every layer [default: as the recipe says].
+    #[arg(long)]
+    pub bits: Option<u8>,
     /// Output folder [default: DIR with what was done to it at the end].
     #[arg(long)]
     pub out: Option<PathBuf>,
