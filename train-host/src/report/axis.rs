@@ -224,7 +224,7 @@ mod tests {
         assert_eq!(texts(&Axis::whole(1.0, 3.0, 7)), ["1", "2", "3"]);
         assert_eq!(texts(&Axis::from_zero(&[0.008], 4)), ["0", "0.005"]);
         assert_eq!(texts(&Axis::decades(&[2.3, 0.01], 5)), ["0.01", "0.03", "0.1", "0.3", "1"]);
-        assert_eq!(texts(&Axis::shares(&[0.852, 0.871], 4)), ["85.5 %", "86 %", "86.5 %", "87 %"]);
+        assert_eq!(texts(&Axis::shares(&[0.852, 0.871], 5)), ["85.5 %", "86 %", "86.5 %", "87 %"]);
         assert_eq!(texts(&Axis::each(&[1.0, 3.0, 8.0])), ["1", "3", "8"]);
         assert_eq!(texts(&Axis::addresses(960, 5)), ["0", "256", "512", "768", "960"]);
     }

@@ -99,7 +99,7 @@ pub(super) fn recipe(
     let pool =
         Kind::MaxPool2d { kernel: Some(Pair::Both(3)), stride: Some(Pair::Both(2)), padding: Border::All(1) };
     net.push("stem", &[], pool);
-    net.branch("a1", "stem", (1, m, c), 1);
+    net.branch("a1", "stem", m, c, 1);
     net.push("a1", &[], Kind::Relu {});
     net.unit("a2", "a1", m, c);
     net.unit("a3", "a2", m, c);
