@@ -48,7 +48,7 @@ pub(crate) struct Matrix<'a> {
     pub(crate) weights: &'a [i8],
     /// Weights of a unit.
     pub(crate) k: usize,
-    /// A factor for each unit.
+    /// A factor for each unit, or one for all.
     pub(crate) requant: &'a [Requant],
     /// How the outputs are stored.
     pub(crate) store: Store,
@@ -175,10 +175,13 @@ pub(crate) trait Isa: Copy {
         }
     }
 
-    /// `y[c] = requantise(acc[c])` for consecutive channels, as many as `y` and `requant` both have.
+    /// `y[c] = requantise(acc[c])` for consecutive channels, as many as `y` and `acc` both have; `requant` has as many,
+    /// or one for all.
     #[inline(never)]
     fn store(self, acc: &[i32], requant: &[Requant], store: Store, y: &mut [i8]) {
-        for ((y, &acc), q) in y.iter_mut().zip(acc).zip(requant) {
+        let (mut factors, mut q) = (requant.iter(), &Requant { multiplier: 0, shift: 0 });
+        for (y, &acc) in y.iter_mut().zip(acc) {
+            q = factors.next().unwrap_or(q);
             *y = store.narrow(requantise(acc, q.multiplier, q.shift));
         }
     }
@@ -186,8 +189,9 @@ pub(crate) trait Isa: Copy {
     /// Stores the accumulators of a quad from `unit` on, as far as the units go before `end`.
     #[inline(always)]
     fn finish(self, matrix: &Matrix<'_>, unit: usize, end: usize, acc: &[i32; QUAD], y: &mut [i8]) {
-        let requant = run(matrix.requant, unit, QUAD.min(end - unit));
-        self.store(acc, requant, matrix.store, y.get_mut(unit..).unwrap_or_default());
+        let len = QUAD.min(end - unit);
+        let y = y.get_mut(unit..).and_then(|y| y.get_mut(..len)).unwrap_or_default();
+        self.store(acc, factors(matrix.requant, unit, len), matrix.store, y);
     }
 
     /// `y[i] = y[i] + x[i]` as [`Sum`] says; `y[i] + y[i]` when there is no `x`.
@@ -345,6 +349,12 @@ fn exact<T>(slice: &[T], from: usize, len: usize) -> Option<&[T]> {
 #[inline(always)]
 pub(crate) fn run<T>(slice: &[T], from: usize, len: usize) -> &[T] {
     exact(slice, from, len).unwrap_or(&[])
+}
+
+/// The factors of the units from `from` on; the only one where there is one for all.
+#[inline(always)]
+pub(crate) fn factors(requant: &[Requant], from: usize, len: usize) -> &[Requant] {
+    if let [_] = requant { requant } else { run(requant, from, len) }
 }
 
 /// A quad of elements from `from` on; 0 where there are none.

@@ -370,11 +370,13 @@ impl Graph<'_, Int> {
         if data.bias.len() != bias {
             return Err(Fault::Bias);
         }
-        if data.requant.len() != requant {
+        let weighted = matches!(node.op, Op::Conv2d(_) | Op::DepthwiseConv2d(_) | Op::Dense(_));
+        let shared = weighted && requant > 0 && data.packing.shares_factors() && data.requant.len() == 1;
+        if data.requant.len() != requant && !shared {
             return Err(Fault::Requant);
         }
         let mut j = 0;
-        while j < requant {
+        while j < data.requant.len() {
             let factor = data.requant[j];
             // A mean divides its mantissa by the number of elements.
             let divided =
