@@ -30,7 +30,7 @@ pub(crate) use cpu::Job;
 pub(crate) use scalar::Scalar;
 
 use crate::fixed::{narrow, requantise};
-use crate::ir::{Clamp, Requant};
+use crate::ir::{Clamp, IntData, Requant};
 use core::ops::Range;
 use fours::{Lanes, Sixteens};
 use packed::{Eights, Finish, Linear, Quads, Taps, Tiles};
@@ -49,9 +49,26 @@ pub(crate) struct Matrix<'a> {
     /// Weights of a unit.
     pub(crate) k: usize,
     /// A factor for each unit, or one for all.
-    pub(crate) requant: &'a [Requant],
+    requant: &'a [Requant],
+    /// The first of them, for a quad.
+    shared: [Requant; QUAD],
     /// How the outputs are stored.
-    pub(crate) store: Store,
+    store: Store,
+}
+
+impl<'a> Matrix<'a> {
+    /// The weights and factors of `data`, `k` weights a unit.
+    #[inline(always)]
+    pub(crate) fn new(data: &IntData<'a>, k: usize, store: Store) -> Self {
+        let shared = [data.requant.first().copied().unwrap_or_default(); QUAD];
+        Self { weights: data.weights, k, requant: data.requant, shared, store }
+    }
+
+    /// The factors of the units from `unit` on, at most a quad.
+    #[inline(always)]
+    fn factors(&self, unit: usize, len: usize) -> &[Requant] {
+        if self.requant.len() == 1 { run(&self.shared, 0, len) } else { run(self.requant, unit, len) }
+    }
 }
 
 /// From two int8 operands to the int8 sum.
@@ -175,13 +192,10 @@ pub(crate) trait Isa: Copy {
         }
     }
 
-    /// `y[c] = requantise(acc[c])` for consecutive channels, as many as `y` and `acc` both have; `requant` has as many,
-    /// or one for all.
+    /// `y[c] = requantise(acc[c])` for consecutive channels, as many as `y` and `requant` both have.
     #[inline(never)]
     fn store(self, acc: &[i32], requant: &[Requant], store: Store, y: &mut [i8]) {
-        let (mut factors, mut q) = (requant.iter(), &Requant { multiplier: 0, shift: 0 });
-        for (y, &acc) in y.iter_mut().zip(acc) {
-            q = factors.next().unwrap_or(q);
+        for ((y, &acc), q) in y.iter_mut().zip(acc).zip(requant) {
             *y = store.narrow(requantise(acc, q.multiplier, q.shift));
         }
     }
@@ -189,9 +203,8 @@ pub(crate) trait Isa: Copy {
     /// Stores the accumulators of a quad from `unit` on, as far as the units go before `end`.
     #[inline(always)]
     fn finish(self, matrix: &Matrix<'_>, unit: usize, end: usize, acc: &[i32; QUAD], y: &mut [i8]) {
-        let len = QUAD.min(end - unit);
-        let y = y.get_mut(unit..).and_then(|y| y.get_mut(..len)).unwrap_or_default();
-        self.store(acc, factors(matrix.requant, unit, len), matrix.store, y);
+        let requant = matrix.factors(unit, QUAD.min(end - unit));
+        self.store(acc, requant, matrix.store, y.get_mut(unit..).unwrap_or_default());
     }
 
     /// `y[i] = y[i] + x[i]` as [`Sum`] says; `y[i] + y[i]` when there is no `x`.
@@ -349,12 +362,6 @@ fn exact<T>(slice: &[T], from: usize, len: usize) -> Option<&[T]> {
 #[inline(always)]
 pub(crate) fn run<T>(slice: &[T], from: usize, len: usize) -> &[T] {
     exact(slice, from, len).unwrap_or(&[])
-}
-
-/// The factors of the units from `from` on; the only one where there is one for all.
-#[inline(always)]
-pub(crate) fn factors(requant: &[Requant], from: usize, len: usize) -> &[Requant] {
-    if let [_] = requant { requant } else { run(requant, from, len) }
 }
 
 /// A quad of elements from `from` on; 0 where there are none.

@@ -370,8 +370,7 @@ impl Graph<'_, Int> {
         if data.bias.len() != bias {
             return Err(Fault::Bias);
         }
-        let weighted = matches!(node.op, Op::Conv2d(_) | Op::DepthwiseConv2d(_) | Op::Dense(_));
-        let shared = weighted && requant > 0 && data.packing.shares_factors() && data.requant.len() == 1;
+        let shared = data.requant.len() == 1 && data.packing.shares_factors(&node.op);
         if data.requant.len() != requant && !shared {
             return Err(Fault::Requant);
         }

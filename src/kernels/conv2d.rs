@@ -37,7 +37,7 @@ pub(crate) fn conv2d<I: Isa>(isa: I, conv: &Conv2d, data: &IntData<'_>, x: Input
     let k = rows.kernel * columns.kernel * span;
     let job = Job {
         x,
-        matrix: Matrix { weights: data.weights, k, requant: data.requant, store: y.store(data.clamp) },
+        matrix: Matrix::new(data, k, y.store(data.clamp)),
         rows,
         columns,
         units,

@@ -20,7 +20,7 @@ use crate::ir::IntData;
 #[inline(never)]
 pub(crate) fn dense<I: Isa>(isa: I, data: &IntData<'_>, x: Input<'_>, y: Output<'_>) {
     let (units, k) = (usize::from(y.shape.c), x.shape.len());
-    let matrix = Matrix { weights: data.weights, k, requant: data.requant, store: y.store(data.clamp) };
+    let matrix = Matrix::new(data, k, y.store(data.clamp));
     isa.units(&matrix, 0..units, x.data, data.bias, y.data);
 }
 

@@ -13,7 +13,7 @@
 //! 3. A border tap is a run of zero points.
 
 use super::{Axis, Input, Output};
-use crate::arch::{Isa, LANES, factors, run};
+use crate::arch::{Isa, LANES, run};
 use crate::ir::{Bias, DepthwiseConv2d, IntData};
 
 /// Depthwise convolution of `x` into `y`.
@@ -62,7 +62,7 @@ pub(crate) fn depthwise_conv2d<I: Isa>(
                         }
                     }
                 }
-                isa.store(acc, factors(data.requant, n, live), store, y.next(live));
+                isa.store(acc, run(data.requant, n, live), store, y.next(live));
                 n += live;
                 if n == end {
                     end += together;
@@ -80,9 +80,7 @@ pub(crate) fn depthwise_conv2d<I: Isa>(
 mod tests {
     use super::*;
     use crate::ir::{Op, Packing, Scratch, Shape};
-    use crate::kernels::oracle::{
-        Numbers, element, factor, finish, hold, on_every_isa, outputs, taps, windows,
-    };
+    use crate::kernels::oracle::{Numbers, element, finish, hold, on_every_isa, outputs, taps, windows};
     use proptest::prelude::*;
     use std::prelude::v1::*;
 
@@ -113,7 +111,7 @@ mod tests {
             let data = IntData {
                 weights: &w,
                 bias: &bias.iter().enumerate().map(fold).collect::<Vec<_>>(),
-                requant: &numbers.requants(channels),
+                requant: &(0..channels).map(|_| numbers.requant()).collect::<Vec<_>>(),
                 clamp: numbers.clamp(),
                 scratch: Scratch::default(),
                 packing: Packing::Plain,
@@ -130,7 +128,7 @@ mod tests {
                         acc += (q - i64::from(zero)) * i64::from(of(tap, n));
                     }
                 }
-                prop_assert_eq!(got[i], finish(acc, factor(&data, n), store), "at {:?}", (oy, ox, n));
+                prop_assert_eq!(got[i], finish(acc, data.requant[n], store), "at {:?}", (oy, ox, n));
             }
             Ok(())
         });

@@ -60,7 +60,7 @@ impl Isa for Avx2 {
 
     fn store(self, acc: &[i32], requant: &[Requant], store: Store, y: &mut [i8]) {
         // SAFETY: the token proves the instructions.
-        spread(requant, acc.len(), |requant| unsafe { avx2::store(acc, requant, store, y) });
+        unsafe { avx2::store(acc, requant, store, y) }
     }
 
     fn sum_row(self, acc: &mut [i32], x: &[i8], step: usize, count: usize) {
@@ -99,7 +99,7 @@ impl Isa for Vnni {
 
     fn store(self, acc: &[i32], requant: &[Requant], store: Store, y: &mut [i8]) {
         // SAFETY: the token proves the instructions.
-        spread(requant, acc.len(), |requant| unsafe { vnni::store(acc, requant, store, y) });
+        unsafe { vnni::store(acc, requant, store, y) }
     }
 
     fn sum_row(self, acc: &mut [i32], x: &[i8], step: usize, count: usize) {
@@ -115,15 +115,6 @@ impl Isa for Vnni {
     fn add_linear(self, y: &mut [i8], x: Option<&[i8]>, linear: &Linear) {
         // SAFETY: the token proves the instructions.
         unsafe { vnni::add_linear(y, x, linear) }
-    }
-}
-
-/// Passes one factor for each of so many accumulators, where there is one for all too.
-#[inline(always)]
-fn spread(requant: &[Requant], count: usize, store: impl FnOnce(&[Requant])) {
-    match requant {
-        [one] => store([*one; LANES].get(..count).unwrap_or(requant)),
-        _ => store(requant),
     }
 }
 

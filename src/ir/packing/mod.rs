@@ -105,9 +105,9 @@ impl Packing {
         !matches!(self, Packing::Plain | Packing::Fours | Packing::FoursDepthwise)
     }
 
-    /// Whether one factor may stand for those of all units.
-    pub const fn shares_factors(self) -> bool {
-        !matches!(self, Packing::Fours | Packing::FoursDepthwise)
+    /// Whether one factor may stand for those of all units of `op`.
+    pub const fn shares_factors(self, op: &Op) -> bool {
+        matches!(op, Op::Conv2d(_) | Op::Dense(_)) && !matches!(self, Packing::Fours)
     }
 
     /// What a packed `op` over `x` into `y` has; `None` where this is no packing for it, and for [`Packing::Plain`].

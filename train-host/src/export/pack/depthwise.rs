@@ -10,7 +10,7 @@ pub(super) fn records(conv: &DepthwiseConv2d, x: Shape, plain: &IntStore) -> Opt
     let channels = usize::from(x.c);
     let mut words: Vec<i32> = Vec::new();
     for channel in 0..channels {
-        let factor = plain.factor(channel).packed()?;
+        let factor = plain.requant[channel].packed()?;
         words.extend([plain.bias[channel], factor.multiplier, factor.shift]);
         if joined.is_three() {
             for first in [0, 1] {

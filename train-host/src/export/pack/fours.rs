@@ -107,7 +107,7 @@ pub(super) fn depthwise(conv: &DepthwiseConv2d, x: Shape, plain: &IntStore) -> O
     };
     Some(IntStore {
         bias: biases(0).chain(biases(128)).collect(),
-        requant: slots.iter().map(|slot| slot.map_or(NOTHING, |channel| plain.factor(channel))).collect(),
+        requant: slots.iter().map(|slot| slot.map_or(NOTHING, |channel| plain.requant[channel])).collect(),
         weights,
         packing: Packing::FoursDepthwise,
         ..plain.clone()

@@ -69,9 +69,8 @@ pub fn pack(net: &mut Net<Int>, target: Target, limit: Option<usize>) -> Result<
 /// Keeps one factor where all units of a node have the same.
 fn share_factors(net: &mut Net<Int>) {
     for node in &mut net.nodes {
-        let weighted = matches!(node.op, Op::Conv2d(_) | Op::DepthwiseConv2d(_) | Op::Dense(_));
         let requant = &mut node.store.requant;
-        if weighted && node.store.packing.shares_factors() && requant.iter().all(|q| *q == requant[0]) {
+        if node.store.packing.shares_factors(&node.op) && requant.iter().all(|q| *q == requant[0]) {
             requant.truncate(1);
         }
     }
