@@ -159,7 +159,7 @@ fn node_of(net: &Net<Int>, node: &NetNode<Int>, scales: &[f32]) -> Result<Node> 
     };
     let zero = i32::from(x.zero);
     let reach = (127 - zero).max(zero + 128) as f32;
-    let levels = 127.0;
+    let levels = if node.store.bits == 4 { 7.0 } else { 127.0 };
     let weights = (!scales.is_empty()).then(|| Weights { input: x.scale, scales: scales.to_vec(), levels, reach });
     Ok(Node { finish, cut, scale: y.scale, weights })
 }
