@@ -12,6 +12,7 @@ mod calibrate;
 pub mod factors;
 pub mod fold;
 mod histogram;
+mod mixed;
 #[cfg(test)]
 pub(crate) mod naive;
 mod node;
@@ -28,6 +29,7 @@ use zipnet::ir::{Float, Int, IntTensor, Tensor, TensorId};
 pub use self::calibrate::Range;
 use self::calibrate::{Observe, calibrate};
 pub use self::factors::Scale;
+pub use self::mixed::{Cost, MixedPlan, Sensitivity, plan as plan_mixed};
 use crate::float::Executor;
 use crate::graph::{Net, NetNode};
 use crate::plan::plan;

@@ -116,6 +116,7 @@ pub(super) fn recipe(
             early_stop: None,
         },
         quantise: Quantise::default(),
+        qat: None,
         layers: net.layers,
     }
 }

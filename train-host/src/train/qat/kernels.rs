@@ -22,17 +22,36 @@ pub(crate) type Whole = [i32; LANES];
 
 #[inline(always)]
 fn whole(x: &Lanes) -> Whole {
-    x.0.map(|x| x as i32)
+    let mut y = [0; LANES];
+    for l in 0..LANES {
+        y[l] = x.0[l] as i32;
+    }
+    y
 }
 
 #[inline(always)]
-fn scaled(x: Whole, by: Requant) -> Whole {
-    x.map(|x| requantise(x, by.multiplier, by.shift))
+fn scaled(x: &Whole, by: Requant) -> Whole {
+    let mut y = [0; LANES];
+    for l in 0..LANES {
+        y[l] = requantise(x[l], by.multiplier, by.shift);
+    }
+    y
 }
 
 #[inline(always)]
-fn end(x: Whole, end: &End) -> Lanes {
-    Lanes(x.map(|x| end.narrow(x)))
+fn end(x: &Whole, end: &End) -> Lanes {
+    let mut y = Lanes::ZERO;
+    for l in 0..LANES {
+        y.0[l] = end.narrow(x[l]);
+    }
+    y
+}
+
+/// To the nearest whole number, ties away from 0, as [`f64::round`], which is a call on some CPUs.
+#[inline(always)]
+pub(crate) fn round(x: f64) -> f64 {
+    let whole = x.trunc();
+    if (x - whole).abs() < 0.5 { whole } else { whole + 1f64.copysign(x) }
 }
 
 /// Samples to steps: `x - origin` on the grid of the net's input.
@@ -47,10 +66,11 @@ impl Kernel for Enter<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
-        let zero = f32::from(self.grid.zero);
+        let (scale, zero) = (f64::from(self.grid.scale), f64::from(self.grid.zero));
         for x in self.values {
             for l in 0..LANES {
-                x.0[l] = f32::from(self.grid.int8(x.0[l] - self.origin)) - zero;
+                let q = round(f64::from(x.0[l] - self.origin) / scale) + zero;
+                x.0[l] = (q.clamp(-128.0, 127.0) - zero) as f32;
             }
         }
     }
@@ -102,7 +122,7 @@ impl Kernel for Weighted<'_> {
                 for l in 0..LANES {
                     sum[l] = sum[l].wrapping_add(bias);
                 }
-                *y = end(scaled(sum, by), &self.end);
+                *y = end(&scaled(&sum, by), &self.end);
             }
         }
     }
@@ -124,12 +144,15 @@ impl Kernel for Sum<'_> {
     fn run<S: Simd>(self, _: S) {
         let [first, second, both] = self.requant;
         for ((a, b), y) in self.a.iter().zip(self.b).zip(self.dest) {
-            let (a, b) = (whole(a).map(|x| x << 20), whole(b).map(|x| x << 20));
-            let (a, mut sum) = (scaled(a, first), scaled(b, second));
+            let (mut a, mut b) = (whole(a), whole(b));
+            for l in 0..LANES {
+                (a[l], b[l]) = (a[l] << 20, b[l] << 20);
+            }
+            let (a, mut sum) = (scaled(&a, first), scaled(&b, second));
             for l in 0..LANES {
                 sum[l] += a[l];
             }
-            *y = end(scaled(sum, both), &self.end);
+            *y = end(&scaled(&sum, both), &self.end);
         }
     }
 }
@@ -206,7 +229,7 @@ impl Kernel for Rescale<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
         for (x, y) in self.source.iter().zip(self.dest) {
-            *y = end(scaled(whole(x), self.by), &self.end);
+            *y = end(&scaled(&whole(x), self.by), &self.end);
         }
     }
 }

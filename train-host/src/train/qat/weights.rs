@@ -3,6 +3,7 @@
 use zipnet::ir::Float;
 
 use super::grid::{Grid, Weights};
+use super::kernels::round;
 use crate::float::conv::pack;
 use crate::float::gather::Quad;
 use crate::float::plan::{Plan, Work};
@@ -184,7 +185,7 @@ impl Kernel for Round<'_, '_> {
                 let scale = scales[if *by_channel { i } else { row }];
                 let w = master[i].clamp(-levels * scale, levels * scale);
                 // As the quantiser rounds: in f64, ties away from 0.
-                let n = (f64::from(w) / f64::from(scale)).round() as f32;
+                let n = round(f64::from(w) / f64::from(scale)) as f32;
                 (master[i], whole[i], real[i]) = (w, n, n * scale);
             }
         }
