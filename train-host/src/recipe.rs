@@ -14,6 +14,7 @@ use crate::{Error, Result};
 /// The recipes that come with the crate: name and text.
 pub const SHIPPED: &[(&str, &str)] = &[
     ("digits", include_str!("../recipes/digits.toml")),
+    ("digits-4bit", include_str!("../recipes/digits-4bit.toml")),
     ("digits-1989", include_str!("../recipes/digits-1989.toml")),
     ("digits-bn", include_str!("../recipes/digits-bn.toml")),
     ("mnist-28", include_str!("../recipes/mnist-28.toml")),
@@ -607,6 +608,10 @@ mod tests {
             ("rate = 0.25", "rate = 1.5", "rate of a dropout is 1.5"),
             ("label_smoothing = 0.0", "label_smoothing = 1.0", "label_smoothing is 1"),
             ("calibrate = \"min_max\"", "bits = 5", "quantise.bits is 5"),
+            ("[quantise]", "[qat]\nepochs = 0\n[quantise]", "qat.epochs is 0"),
+            ("[quantise]", "[qat]\nepochs = 1\nimitate = 2.0\n[quantise]", "qat.imitate is 2"),
+            ("[quantise]", "[qat]\nepochs = 1\nrate = 0.0\n[quantise]", "qat.rate is 0"),
+            ("[quantise]", "[qat]\nepochs = 1\ntemperature = 0.0\n[quantise]", "qat.temperature is 0"),
             ("units = 30", "units = 30\nbits = 2", "bits of layer \"h3\" is 2"),
             ("name = \"digits\"", "name = \"../digits\"", "name is ../digits"),
         ] {

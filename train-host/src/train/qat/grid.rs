@@ -108,7 +108,11 @@ impl Grid {
             node_of(net, node, scales)
                 .map_err(|e| Error::new(format!("layer {:?} ({}): {e}", node.name, node.op.name())))
         });
-        Ok(Self { input: grid(net.tensors[net.input.at()].meta), origin, nodes: nodes.collect::<Result<_>>()? })
+        Ok(Self {
+            input: grid(net.tensors[net.input.at()].meta),
+            origin,
+            nodes: nodes.collect::<Result<_>>()?,
+        })
     }
 
     /// Real value of a step of a slot.
@@ -160,7 +164,8 @@ fn node_of(net: &Net<Int>, node: &NetNode<Int>, scales: &[f32]) -> Result<Node> 
     let zero = i32::from(x.zero);
     let reach = (127 - zero).max(zero + 128) as f32;
     let levels = if node.store.bits == 4 { 7.0 } else { 127.0 };
-    let weights = (!scales.is_empty()).then(|| Weights { input: x.scale, scales: scales.to_vec(), levels, reach });
+    let weights =
+        (!scales.is_empty()).then(|| Weights { input: x.scale, scales: scales.to_vec(), levels, reach });
     Ok(Node { finish, cut, scale: y.scale, weights })
 }
 

@@ -6,8 +6,8 @@
 //! of [`zipnet::fixed`], rounding included.
 
 use zipnet::fixed::{
-    EXP_INTEGER_BITS, divide_by_power, exp_on_negatives, input_radius, multiply_high, narrow, one_over_one_plus,
-    requantise,
+    EXP_INTEGER_BITS, divide_by_power, exp_on_negatives, input_radius, multiply_high, narrow,
+    one_over_one_plus, requantise,
 };
 use zipnet::ir::Requant;
 
@@ -279,7 +279,10 @@ impl Kernel for Softmax<'_> {
                     (difference >= least)
                         .then(|| exp_on_negatives(requantise(difference, self.by.multiplier, self.by.shift)))
                 };
-                let sum = x.iter().filter_map(exp).fold(0u32, |sum, e| sum.wrapping_add(divide_by_power(e, 12) as u32));
+                let sum = x
+                    .iter()
+                    .filter_map(exp)
+                    .fold(0u32, |sum, e| sum.wrapping_add(divide_by_power(e, 12) as u32));
                 let headroom = sum.leading_zeros();
                 let mantissa = sum.wrapping_shl(headroom).wrapping_sub(1 << 31) as i32;
                 let reciprocal = one_over_one_plus(mantissa);

@@ -74,7 +74,8 @@ impl Aware {
         let grid = Grid::new(start, origin)?;
         for (node, of) in model.net.nodes.iter().zip(&grid.nodes) {
             if let Some(weights) = &of.weights {
-                let (fan_in, most) = (node.store.weights.len() / weights.scales.len(), weights::most_fan_in(weights));
+                let (fan_in, most) =
+                    (node.store.weights.len() / weights.scales.len(), weights::most_fan_in(weights));
                 if fan_in > most {
                     return Err(Error::new(format!(
                         "layer {:?} ({}) sums {fan_in} products; training in int8 is exact up to {most}",
@@ -168,7 +169,14 @@ impl Aware {
     }
 
     /// As [`Step::backward`], straight through what rounds.
-    pub(super) fn backward(&self, isa: Isa, step: &Step, back: &Back, rows: &[Vec<Quad>], mut view: View<'_>) {
+    pub(super) fn backward(
+        &self,
+        isa: Isa,
+        step: &Step,
+        back: &Back,
+        rows: &[Vec<Quad>],
+        mut view: View<'_>,
+    ) {
         let node = &self.grid.nodes[step.node];
         let own = view.buffers[step.output];
         let y = &view.values[step.writes][..];
@@ -248,7 +256,9 @@ pub(super) fn master(start: &Quantised) -> Result<Net<Float>> {
         {
             let input = int.tensors[node.inputs[0].at()].meta;
             let (channels, int) = (scales.len(), &node.store);
-            let sum = |c| weights_of(&node.op, c, channels, int.weights.len()).map(|i| i64::from(int.weights[i])).sum();
+            let sum = |c| {
+                weights_of(&node.op, c, channels, int.weights.len()).map(|i| i64::from(int.weights[i])).sum()
+            };
             let sums: Vec<i64> = (0..channels).map(sum).collect();
             store.weights.clone_from(&folded.store.weights);
             let bias = int.bias.iter().enumerate().map(|(i, &bias)| {

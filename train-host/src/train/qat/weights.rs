@@ -141,7 +141,12 @@ pub(crate) struct Snap<'a> {
 
 impl<'a> Snap<'a> {
     /// Of all weights of a node.
-    pub(crate) fn new(weights: &'a Weights, by_channel: bool, whole: &'a mut [f32], real: &'a mut [f32]) -> Self {
+    pub(crate) fn new(
+        weights: &'a Weights,
+        by_channel: bool,
+        whole: &'a mut [f32],
+        real: &'a mut [f32],
+    ) -> Self {
         Self { weights, scales: &weights.scales, by_channel, whole, real }
     }
 }
