@@ -15,9 +15,9 @@
 mod armv7em;
 mod cpu;
 pub(crate) mod fours;
-mod nibbles;
 #[cfg(all(feature = "std", target_arch = "aarch64"))]
 mod neon;
+mod nibbles;
 pub(crate) mod packed;
 #[cfg(any(not(dsp), test))]
 mod scalar;

@@ -15,8 +15,8 @@ const RANDOM: u64 = 320;
 /// Samples of each net.
 const SAMPLES: usize = 2;
 
-/// Every packing that a table can hold, for a Cortex-M4.
-const PACKINGS: [Packing; 7] = [
+/// Every packing that a table for a Cortex-M4 can hold.
+const PACKINGS: [Packing; 11] = [
     Packing::DspPatch,
     Packing::DspRows,
     Packing::DspWinograd,
@@ -24,9 +24,14 @@ const PACKINGS: [Packing; 7] = [
     Packing::DspDepthwise,
     Packing::DspDepthwise3,
     Packing::DspAdd,
+    Packing::Nibbles,
+    Packing::NibblesShort,
+    Packing::NibblesDense,
+    Packing::NibblesDepthwise,
 ];
 
-/// Random nets drawn from `seed`, then all shipped ones, packed for a Cortex-M4.
+/// Random nets drawn from `seed`, then all shipped ones, packed for a Cortex-M4; these also with weights of 4 bits, for any
+/// CPU and for that one.
 ///
 /// # Errors
 /// Where a packing occurs in none of the random nets.
@@ -38,7 +43,7 @@ pub(crate) fn cases(seed: u64) -> Result<Cases> {
         let net = random::net(&format!("random {i} of seed {seed}"), &mut numbers)?;
         // Now as fast as it gets, now with as little scratch as will do.
         let limit = (numbers.below(2) == 0).then_some(1 << 20);
-        let (stored, samples) = packed(net, limit, i)?;
+        let (stored, samples) = packed(net, Target::CortexM4, limit, i)?;
         stored.net.nodes.iter().for_each(|node| seen[node.store.packing.at()] += 1);
         cases.push(&stored, &samples);
     }
@@ -46,15 +51,38 @@ pub(crate) fn cases(seed: u64) -> Result<Cases> {
         return Err(Error::new(format!("seed {seed}: fewer than 5 layers are packed as {packing:?}")));
     }
     for name in shipped::names() {
-        let (stored, samples) = packed(shipped::stored(name)?.net, None, 1)?;
-        cases.push(&stored, &samples);
+        let net = shipped::stored(name)?.net;
+        for (net, target) in
+            [(halved(&net), Target::Portable), (halved(&net), Target::CortexM4), (net, Target::CortexM4)]
+        {
+            let (stored, samples) = packed(net, target, None, 1)?;
+            cases.push(&stored, &samples);
+        }
     }
     Ok(cases)
 }
 
-fn packed(mut net: Net<Int>, limit: Option<usize>, seed: u64) -> Result<(Stored, Vec<Sample>)> {
+/// The net with weights of 4 bits, coarser by 16 and so are its accumulators.
+fn halved(net: &Net<Int>) -> Net<Int> {
+    let mut net = net.clone();
+    for node in net.nodes.iter_mut().filter(|node| node.bits().is_some()) {
+        let store = &mut node.store;
+        store.bits = 4;
+        store.weights.iter_mut().for_each(|w| *w = (i32::from(*w) + 8 >> 4).min(7) as i8);
+        store.bias.iter_mut().for_each(|bias| *bias >>= 4);
+        store.requant.iter_mut().for_each(|factor| factor.shift += 4);
+    }
+    net
+}
+
+fn packed(
+    mut net: Net<Int>,
+    target: Target,
+    limit: Option<usize>,
+    seed: u64,
+) -> Result<(Stored, Vec<Sample>)> {
     let samples = golden(&net, SAMPLES, seed)?;
-    let arena = pack(&mut net, Target::CortexM4, limit)?;
+    let arena = pack(&mut net, target, limit)?;
     let source = Source::Trained { data: "noise".to_owned(), seed };
     let origin = Origin { source, low: 0.0, high: 255.0, classes: Vec::new() };
     Ok((Stored { net, arena, origin }, samples))

@@ -6,7 +6,10 @@ use crate::graph::IntStore;
 
 /// A node over `x` whose weights have 4 bits as [`Packing::Nibbles`] or its kin; `None` for other nodes.
 pub(super) fn pack(op: &Op, x: Shape, plain: &IntStore) -> Option<IntStore> {
-    if plain.bits != 4 || plain.packing != Packing::Plain || plain.weights.iter().any(|w| !(-8..8).contains(w)) {
+    if plain.bits != 4
+        || plain.packing != Packing::Plain
+        || plain.weights.iter().any(|w| !(-8..8).contains(w))
+    {
         return None;
     }
     let shorts: Option<Vec<i16>> = plain.bias.iter().map(|&bias| bias.try_into().ok()).collect();
