@@ -32,7 +32,7 @@ impl Biases<'_> {
             Self::Words(words) => first(words, at),
             Self::Halves(words) => core::array::from_fn(|i| {
                 let word = words.get((at + i) / 2).copied().unwrap_or_default();
-                if (at + i) % 2 == 0 { i32::from(word as i16) } else { word >> 16 }
+                if (at + i).is_multiple_of(2) { i32::from(word as i16) } else { word >> 16 }
             }),
         }
     }
@@ -64,5 +64,5 @@ fn units<I: Isa>(
 #[inline(always)]
 fn weight(weights: &[i8], i: usize) -> i8 {
     let [low, high] = Nibbles::both(run(weights, i / 2, 1).first().copied().unwrap_or_default());
-    if i % 2 == 0 { low } else { high }
+    if i.is_multiple_of(2) { low } else { high }
 }
