@@ -39,7 +39,7 @@ pub(crate) fn conv2d<I: Isa>(isa: I, conv: &Conv2d, data: &IntData<'_>, x: Input
     let k = windows.len();
     let job = Job {
         windows,
-        matrix: Matrix { weights: data.weights, k, requant: data.requant, store: y.store(data.clamp) },
+        matrix: Matrix::new(data, k, y.store(data.clamp)),
         units,
         per_group: units.checked_div(conv.groups.into()).unwrap_or(0),
         group_step: channels.checked_div(conv.groups.into()).unwrap_or(0),
@@ -158,7 +158,9 @@ impl Job<'_> {
 pub(crate) mod tests {
     use super::*;
     use crate::ir::{Op, Packing, Scratch, Shape};
-    use crate::kernels::oracle::{Numbers, element, finish, hold, on_every_isa, outputs, taps, windows};
+    use crate::kernels::oracle::{
+        Numbers, element, factor, finish, hold, on_every_isa, outputs, taps, windows,
+    };
     use proptest::prelude::*;
     use std::prelude::v1::*;
 
@@ -177,7 +179,7 @@ pub(crate) mod tests {
                     }
                 }
             }
-            y.data[i] = finish(acc, data.requant[n], store);
+            y.data[i] = finish(acc, factor(data, n), store);
         }
     }
 

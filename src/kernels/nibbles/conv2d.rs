@@ -22,7 +22,7 @@ pub(crate) fn conv2d<I: Isa>(
     let [all, channels, groups] = [conv.units, x.shape.c, conv.groups].map(usize::from);
     let windows = Windows::new(conv, x);
     let k = Nibbles::bytes(windows.len());
-    let matrix = Matrix { weights: data.weights, k, requant: data.requant, store: y.store(data.clamp) };
+    let matrix = Matrix::new(data, k, y.store(data.clamp));
     let biases = match data.packing {
         Packing::NibblesShort => Biases::Halves(data.bias),
         _ => Biases::Words(data.bias),

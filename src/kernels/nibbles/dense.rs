@@ -9,6 +9,6 @@ use crate::kernels::{Input, Output};
 #[inline(never)]
 pub(crate) fn dense<I: Isa>(isa: I, data: &IntData<'_>, x: Input<'_>, y: Output<'_>) {
     let k = Nibbles::bytes(x.data.len());
-    let matrix = Matrix { weights: data.weights, k, requant: data.requant, store: y.store(data.clamp) };
+    let matrix = Matrix::new(data, k, y.store(data.clamp));
     units(isa, &matrix, 0..y.shape.c.into(), x.data, (Biases::Words(data.bias), 0), y.data);
 }

@@ -58,7 +58,10 @@ impl Case {
         packed: impl Fn(&Data<'_>, Input<'_>, Output<'_>, &mut [i8]),
     ) -> Result<(), TestCaseError> {
         let lengths = packing.lengths(&self.op, self.x, self.y).unwrap();
-        let (halved, requant) = (self.halved(row), numbers.requants(self.y.c.into()));
+        let (halved, mut requant) = (self.halved(row), numbers.requants(self.y.c.into()));
+        if !packing.shares_factors(&self.op) {
+            requant = (0..self.y.c).map(|_| numbers.requant()).collect();
+        }
         assert_eq!((lengths.weights, lengths.bias), (halved.len(), bias.len()));
         let data = IntData {
             weights: &self.weights,

@@ -78,7 +78,7 @@ fn halved(net: &Net<Int>) -> Net<Int> {
     for node in net.nodes.iter_mut().filter(|node| node.bits().is_some()) {
         let store = &mut node.store;
         store.bits = 4;
-        store.weights.iter_mut().for_each(|w| *w = (i32::from(*w) + 8 >> 4).min(7) as i8);
+        store.weights.iter_mut().for_each(|w| *w = ((i32::from(*w) + 8) >> 4).min(7) as i8);
         store.bias.iter_mut().for_each(|bias| *bias >>= 4);
         store.requant.iter_mut().for_each(|factor| factor.shift += 4);
     }
