@@ -17,6 +17,7 @@ mod cpu;
 pub(crate) mod fours;
 #[cfg(all(feature = "std", target_arch = "aarch64"))]
 mod neon;
+mod nibbles;
 pub(crate) mod packed;
 #[cfg(any(not(dsp), test))]
 mod scalar;
@@ -144,6 +145,12 @@ pub(crate) trait Isa: Copy {
             a3 = a3.wrapping_add(x * i32::from(w3));
         }
         *acc = [a0, a1, a2, a3];
+    }
+
+    /// `acc[i] += sum over j of x[j] * w[i][j]`: four channels over a run, weights of 4 bits, two a byte.
+    #[inline(never)]
+    fn dot_nibbles(self, acc: &mut [i32; QUAD], x: &[i8], w: &[&[i8]; QUAD]) {
+        nibbles::dot(acc, x, w);
     }
 
     /// `acc[i] += x * sum over j < len of w[i][from + j]`: a run of the border, where every element is `x`.

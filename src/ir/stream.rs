@@ -127,6 +127,9 @@ impl Graph<'_, Int> {
             Packing::Plain => return Ok(()),
             Packing::DspPatch | Packing::DspRows | Packing::DspWinograd | Packing::DspDense => {}
             Packing::DspDepthwise | Packing::DspDepthwise3 | Packing::DspAdd => {}
+            // Short biases must be such that those of a row begin at a word; their number tells.
+            Packing::Nibbles | Packing::NibblesShort => {}
+            Packing::NibblesDense | Packing::NibblesDepthwise => {}
             // The image lies with its border.
             Packing::Fours | Packing::FoursDepthwise => return Err(Fault::Stream),
         }

@@ -77,7 +77,7 @@ pub(crate) fn depthwise_conv2d<I: Isa>(
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::ir::{Op, Packing, Scratch, Shape};
     use crate::kernels::oracle::{Numbers, element, finish, hold, on_every_isa, outputs, taps, windows};
@@ -85,7 +85,7 @@ mod tests {
     use std::prelude::v1::*;
 
     /// Any depthwise convolution that a small image allows.
-    fn convs() -> impl Strategy<Value = (DepthwiseConv2d, Shape, u64)> {
+    pub(crate) fn convs() -> impl Strategy<Value = (DepthwiseConv2d, Shape, u64)> {
         let multipliers = prop_oneof![2 => Just(1u16), 1 => 2..=17u16];
         (windows(3), 1..=17u16, multipliers, any::<bool>(), any::<u64>()).prop_map(
             |((window, h, w), c, multiplier, unit, seed)| {

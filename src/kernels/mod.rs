@@ -12,6 +12,7 @@ mod dense;
 mod depthwise_conv2d;
 pub(crate) mod fours;
 mod mean;
+pub(crate) mod nibbles;
 #[cfg(test)]
 mod oracle;
 pub(crate) mod packed;
@@ -22,6 +23,7 @@ mod resize;
 mod shuffle;
 mod softmax;
 mod strided;
+mod window;
 
 pub(crate) use activation::{look_up, requantize};
 pub(crate) use add::add;

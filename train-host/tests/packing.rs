@@ -135,6 +135,56 @@ fn same_on_host(mut net: Net<Int>, numbers: &mut Numbers) -> Result<Packing, Tes
     Ok(packed.nodes[0].store.packing)
 }
 
+/// Whether a net with weights of 4 bits, two a byte, gives the bytes that it gives with a byte each: packed for any CPU, for
+/// a Cortex-M4, and back in plain order for this host, on every instruction set there is.
+fn same_halved(mut net: Net<Int>, numbers: &mut Numbers) -> Result<(), TestCaseError> {
+    let store = &mut net.nodes[0].store;
+    store.weights.iter_mut().for_each(|w| *w = *w << 4 >> 4);
+    store.bits = 4;
+    // Biases of up to 16 bits, and now and then one of more.
+    store.bias[0] += i32::from(numbers.below(4) == 0) << 15;
+    let short = store.bias.iter().all(|&bias| i16::try_from(bias).is_ok());
+    let count = store.weights.len();
+    let inputs = numbers.int8s(2 * net.input_shape().len());
+    plan(&mut net).expect("plans");
+    let want = net.run(&inputs).expect("runs");
+    for target in [Target::Portable, Target::CortexM4] {
+        let mut packed = net.clone();
+        let arena = pack(&mut packed, target, None).expect("packs");
+        packed.check(arena).expect("legal");
+        let node = &packed.nodes[0];
+        if target == Target::Portable {
+            let wanted = match node.op {
+                Op::Conv2d(_) => {
+                    if short {
+                        Packing::NibblesShort
+                    } else {
+                        Packing::Nibbles
+                    }
+                }
+                Op::Dense(_) => Packing::NibblesDense,
+                _ => Packing::NibblesDepthwise,
+            };
+            prop_assert_eq!(node.store.packing, wanted);
+            prop_assert!(2 * node.store.weights.len() <= count + net.output_shape().c as usize);
+        }
+        let mut rows = net.clone();
+        let cut = pack_streamed(&mut rows, target, None).ok().map(|_| Streamed::new(&rows).expect("streams"));
+        prop_assert_eq!(cut.is_some(), !matches!(node.op, Op::Dense(_)));
+        let widened = for_host(&packed).expect("packs");
+        prop_assert!(matches!(widened.nodes[0].store.packing, Packing::Fours | Packing::FoursDepthwise));
+        for cpu in Cpu::all() {
+            for net in [&packed, &widened] {
+                prop_assert_eq!(net.run_on(cpu, &inputs).expect("runs"), &want[..], "{:?}", target);
+            }
+            if let Some(cut) = &cut {
+                prop_assert_eq!(cut.run_on(cpu, &inputs).expect("runs"), &want[..], "rows, {:?}", target);
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Holds `same` against random operators, each of which must come out in one of `packings` but for one in ten, and each
 /// of which some must.
 fn hold(packings: &[Packing], cases: u32, strategy: impl Strategy<Value = (Op, Shape, u64)>) {
@@ -150,6 +200,10 @@ fn hold(packings: &[Packing], cases: u32, strategy: impl Strategy<Value = (Op, S
             _ => Packing::Fours,
         };
         prop_assert_eq!(fours, wanted);
+        if !matches!(op, Op::Add(_)) {
+            let mut numbers = Numbers(seed);
+            same_halved(net(op, shape, &mut numbers), &mut numbers)?;
+        }
         let mut numbers = Numbers(seed);
         let packing = same(net(op, shape, &mut numbers), Some(1 << 20), &mut numbers)?;
         // Less scratch, perhaps another packing.

@@ -19,7 +19,11 @@ impl Chunk {
     pub const fn new(conv: &Conv2d, scratch: usize) -> Self {
         let elements = conv.window.taps() * conv.span as usize;
         let pairs = elements.div_ceil(2);
-        Self { elements, pairs, pixels: 2 * (scratch / (8 * pairs)) }
+        let count = match scratch.checked_div(8 * pairs) {
+            Some(count) => count,
+            None => 0,
+        };
+        Self { elements, pairs, pixels: 2 * count }
     }
 
     /// Bytes of scratch.

@@ -24,11 +24,13 @@
 mod fours;
 mod joined;
 mod lanes;
+mod nibbles;
 mod winograd;
 
 pub use fours::{Bordered, FourTaps, Fours};
 pub use joined::Joined;
 pub use lanes::{Chunk, Lanes};
+pub use nibbles::Nibbles;
 pub use winograd::Winograd;
 
 use super::{Bias, Conv2d, Op, Operands, Requant, Shape};
@@ -76,6 +78,15 @@ pub enum Packing {
     /// Depthwise convolution by fours: `[block of 64 lanes][four taps][64 lanes][4]`, factors `[block][64]`, plain ones,
     /// biases `[2][block][64]` as before. See [`FourTaps`] for the order of lanes.
     FoursDepthwise,
+    /// Conv2d with weights of 4 bits, two a byte: row by row as in plain order, each row from a byte on. For every CPU. See
+    /// [`Nibbles`].
+    Nibbles,
+    /// The same with biases of 16 bits, two a word, the first in its low half, in plain order.
+    NibblesShort,
+    /// Dense with weights of 4 bits, as [`Packing::Nibbles`].
+    NibblesDense,
+    /// Depthwise convolution with weights of 4 bits in plain order, `[kh][kw][channels]` without gaps.
+    NibblesDepthwise,
 }
 
 /// Numbers of elements that a packed node has.
@@ -93,7 +104,7 @@ pub struct Packed {
 
 impl Packing {
     /// Number of variants.
-    pub const COUNT: usize = 10;
+    pub const COUNT: usize = 14;
 
     /// The variant's number.
     pub const fn at(self) -> usize {
@@ -102,7 +113,13 @@ impl Packing {
 
     /// Whether factors have the packed form.
     pub const fn packs_factors(self) -> bool {
-        !matches!(self, Packing::Plain | Packing::Fours | Packing::FoursDepthwise)
+        match self {
+            Packing::Plain | Packing::Fours | Packing::FoursDepthwise => false,
+            Packing::Nibbles | Packing::NibblesShort => false,
+            Packing::NibblesDense | Packing::NibblesDepthwise => false,
+            Packing::DspPatch | Packing::DspRows | Packing::DspWinograd | Packing::DspDense => true,
+            Packing::DspDepthwise | Packing::DspDepthwise3 | Packing::DspAdd => true,
+        }
     }
 
     /// Whether one factor may stand for those of all units of `op`.
@@ -160,6 +177,18 @@ impl Packing {
                 let Some(taps) = FourTaps::new(conv, x) else { return None };
                 Some(taps.lengths())
             }
+            Packing::Nibbles | Packing::NibblesShort => {
+                let Op::Conv2d(conv) = op else { return None };
+                Some(Nibbles::conv2d(conv, x, y, matches!(self, Packing::NibblesShort)))
+            }
+            Packing::NibblesDense => {
+                let Op::Dense(dense) = op else { return None };
+                Some(Nibbles::dense(dense, x))
+            }
+            Packing::NibblesDepthwise => {
+                let Op::DepthwiseConv2d(conv) = op else { return None };
+                Some(Nibbles::depthwise(conv, y))
+            }
             Packing::DspAdd => {
                 let Op::Add(Operands::Equal) = op else { return None };
                 Some(Packed { weights: 0, bias: 3, requant: 0, scratch: 0 })
@@ -183,6 +212,8 @@ impl Packing {
         match self {
             Packing::Plain | Packing::DspDense | Packing::DspAdd => false,
             Packing::Fours | Packing::FoursDepthwise => false,
+            Packing::Nibbles | Packing::NibblesShort => false,
+            Packing::NibblesDense | Packing::NibblesDepthwise => false,
             Packing::DspPatch => {
                 let Op::Conv2d(conv) = op else { return false };
                 x.same(y) && conv.groups == 1 && conv.span == x.c && conv.window.is_point()

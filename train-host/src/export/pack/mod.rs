@@ -6,6 +6,7 @@ mod add;
 mod depthwise;
 mod dual;
 mod fours;
+mod nibbles;
 mod winograd;
 
 use clap::ValueEnum;
@@ -101,11 +102,11 @@ fn bytes(net: &Net<Int>, i: usize) -> usize {
 /// do; placed.
 fn within(plain: &Net<Int>, target: Target, aims: &[usize], streamed: bool) -> Result<(Net<Int>, usize)> {
     let mut net = plain.clone();
-    if target == Target::CortexM4 {
-        for (i, &aim) in aims.iter().enumerate() {
-            if let Some(store) = packed(plain, i, aim, streamed && i == 0) {
-                net.nodes[i].store = store;
-            }
+    for (i, &aim) in aims.iter().enumerate() {
+        let first = streamed && i == 0;
+        let of_target = if target == Target::CortexM4 { packed(plain, i, aim, first) } else { None };
+        if let Some(store) = of_target.or_else(|| halved(plain, i)) {
+            net.nodes[i].store = store;
         }
     }
     let arena = plan(&mut net)?;
@@ -127,6 +128,11 @@ fn within(plain: &Net<Int>, target: Target, aims: &[usize], streamed: bool) -> R
 pub fn for_host(net: &Net<Int>) -> Result<Net<Int>> {
     let mut net = net.clone();
     for i in 0..net.nodes.len() {
+        let node = &net.nodes[i];
+        let biases = node.op.bias().len(net.shape(node.output));
+        if let Some(store) = nibbles::unpack(&node.op, net.shape(node.inputs[0]), biases, &node.store) {
+            net.nodes[i].store = IntStore { scratch: Scratch::default(), ..store };
+        }
         if net.nodes[i].store.packing == Packing::Plain
             && let Some(store) = by_fours(&net, i)
         {
@@ -135,6 +141,15 @@ pub fn for_host(net: &Net<Int>) -> Result<Net<Int>> {
     }
     plan(&mut net)?;
     Ok(net)
+}
+
+/// A node's weights of 4 bits packed two a byte, with the scratch they ask for.
+fn halved(net: &Net<Int>, i: usize) -> Option<IntStore> {
+    let node = &net.nodes[i];
+    let (x, y) = (net.shape(node.inputs[0]), net.shape(node.output));
+    let store = nibbles::pack(&node.op, x, &node.store)?;
+    let lengths = store.packing.lengths(&node.op, x, y)?;
+    Some(IntStore { scratch: Scratch { offset: 0, len: lengths.scratch as u32 }, ..store })
 }
 
 /// A node's numbers packed for dot-product instructions, with the scratch they ask for.
@@ -165,7 +180,7 @@ fn zeros(net: &Net<Int>, i: usize) -> [i8; 3] {
 /// A node's numbers packed for the DSP instructions; to be run row by row where it is `streamed`.
 fn packed(net: &Net<Int>, i: usize, aim: usize, streamed: bool) -> Option<IntStore> {
     let node = &net.nodes[i];
-    if node.store.packing != Packing::Plain {
+    if node.store.packing != Packing::Plain || node.store.bits == 4 {
         return None;
     }
     let (x, y) = (net.shape(node.inputs[0]), net.shape(node.output));
