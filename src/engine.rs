@@ -425,6 +425,14 @@ impl<L: Linked> Step<'_, '_, L> {
                     fours::depthwise_conv2d(isa, conv, data, x, y, scratch);
                 }
             }
+            Packing::Halves => {
+                if linked[Packing::Halves.at()]
+                    && let Op::Conv2d(conv) = op
+                    && let Some((flow, scratch)) = self.flow()
+                {
+                    kernels::halves_conv2d(isa, conv, data, flow, scratch);
+                }
+            }
             Packing::DspAdd => {
                 if linked[Packing::DspAdd.at()] {
                     self.operands(|held, _, x, y| packed::add(isa, data, held, x, y));

@@ -11,9 +11,10 @@ mod conv2d;
 mod dense;
 mod depthwise_conv2d;
 pub(crate) mod fours;
+mod halves;
 mod mean;
 #[cfg(test)]
-mod oracle;
+pub(crate) mod oracle;
 pub(crate) mod packed;
 mod pad;
 mod pairs;
@@ -29,6 +30,7 @@ pub(crate) use concat::concat;
 pub(crate) use conv2d::conv2d;
 pub(crate) use dense::dense;
 pub(crate) use depthwise_conv2d::depthwise_conv2d;
+pub(crate) use halves::halves_conv2d;
 pub(crate) use mean::mean;
 pub(crate) use pad::pad;
 pub(crate) use pairs::{Pair, add_broadcast, mul, prelu, sub};
@@ -111,6 +113,11 @@ impl Flow<'_> {
             Bytes::Same(both) => &**both,
         };
         Input { shape: self.x.0, zero: self.x.1, data }
+    }
+
+    /// How outputs are stored.
+    const fn store(&self, clamp: Clamp) -> Store {
+        Store { zero: self.y.1, clamp }
     }
 
     /// The output.

@@ -22,11 +22,13 @@
 //! gives what [`requantise`](crate::fixed::requantise) gives, for `e` from 2 to 31.
 
 mod fours;
+mod halves;
 mod joined;
 mod lanes;
 mod winograd;
 
 pub use fours::{Bordered, FourTaps, Fours};
+pub use halves::Halves;
 pub use joined::Joined;
 pub use lanes::{Chunk, Lanes};
 pub use winograd::Winograd;
@@ -75,6 +77,11 @@ pub enum Packing {
     /// Depthwise convolution by fours: `[block of 64 lanes][four taps][64 lanes][4]`, factors `[block][64]`, plain ones,
     /// biases `[2][block][64]` as before. See [`FourTaps`] for the order of lanes.
     FoursDepthwise,
+    /// Conv2d four pixels at a time, two in a word: `[group][block of 8 units][pair of elements][element][8 units]`, filled
+    /// up with zeros to whole blocks and pairs; weights from -127. Biases and factors are plain ones, biases of each pixel
+    /// filled up with zeros to whole fours of pixels; shifts of factors from -20 to -1. For sums, bias included, within 24
+    /// bits. See [`Halves`].
+    Halves,
 }
 
 /// Numbers of elements that a packed node has.
@@ -92,7 +99,7 @@ pub struct Packed {
 
 impl Packing {
     /// Number of variants.
-    pub const COUNT: usize = 10;
+    pub const COUNT: usize = 11;
 
     /// The variant's number.
     pub const fn at(self) -> usize {
@@ -101,7 +108,7 @@ impl Packing {
 
     /// Whether factors have the packed form.
     pub const fn packs_factors(self) -> bool {
-        !matches!(self, Packing::Plain | Packing::Fours | Packing::FoursDepthwise)
+        !matches!(self, Packing::Plain | Packing::Fours | Packing::FoursDepthwise | Packing::Halves)
     }
 
     /// What a packed `op` over `x` into `y` has; `None` where this is no packing for it, and for [`Packing::Plain`].
@@ -154,6 +161,10 @@ impl Packing {
                 let Some(taps) = FourTaps::new(conv, x) else { return None };
                 Some(taps.lengths())
             }
+            Packing::Halves => {
+                let Op::Conv2d(conv) = op else { return None };
+                Some(Halves::new(conv).lengths(conv, y))
+            }
             Packing::DspAdd => {
                 let Op::Add(Operands::Equal) = op else { return None };
                 Some(Packed { weights: 0, bias: 3, requant: 0, scratch: 0 })
@@ -177,7 +188,7 @@ impl Packing {
         match self {
             Packing::Plain | Packing::DspDense | Packing::DspAdd => false,
             Packing::Fours | Packing::FoursDepthwise => false,
-            Packing::DspPatch => {
+            Packing::DspPatch | Packing::Halves => {
                 let Op::Conv2d(conv) = op else { return false };
                 x.same(y) && conv.groups == 1 && conv.span == x.c && conv.window.is_point()
             }

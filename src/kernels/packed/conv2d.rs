@@ -52,7 +52,8 @@ pub(crate) fn conv2d<I: Isa>(
             }
             for i in 0..if single.is_some() { 0 } else { pixels } {
                 let to = patches.get_mut(i / 2 * patch..).unwrap_or_default();
-                window.gather(isa, (rows.taps(next.0), columns.taps(next.1)), channel, to, i % 2);
+                let taps = (rows.taps(next.0), columns.taps(next.1));
+                window.gather(taps, channel, |x, at| isa.widen_lane(x, to, at, i % 2));
                 next.1 += 1;
                 if next.1 == width {
                     next = (next.0 + 1, 0);
@@ -82,25 +83,24 @@ pub(crate) fn conv2d<I: Isa>(
 }
 
 /// What stays the same for all windows.
-struct Patches<'a> {
-    x: Input<'a>,
-    rows: Axis,
-    columns: Axis,
-    span: usize,
+pub(in crate::kernels) struct Patches<'a> {
+    pub(in crate::kernels) x: Input<'a>,
+    pub(in crate::kernels) rows: Axis,
+    pub(in crate::kernels) columns: Axis,
+    pub(in crate::kernels) span: usize,
     /// Whether a kernel row inside the image is one run.
-    whole: bool,
+    pub(in crate::kernels) whole: bool,
 }
 
 impl Patches<'_> {
-    /// Widens what a window reads, for the group from `channel` on, in the order of the weights.
+    /// Lays what a window reads, for the group from `channel` on, in the order of the weights: run by run, told at which
+    /// element of the window.
     #[inline(never)]
-    fn gather<I: Isa>(
+    pub(in crate::kernels) fn gather(
         &self,
-        isa: I,
         (rows, columns): (Taps, Taps),
         channel: usize,
-        to: &mut [i8],
-        lane: usize,
+        mut lay: impl FnMut(&[i8], usize),
     ) {
         let mut at = 0;
         for ky in 0..self.rows.kernel {
@@ -109,9 +109,9 @@ impl Patches<'_> {
                     let before = columns.first * self.span;
                     let len = (columns.end - columns.first) * self.span;
                     let after = (self.columns.kernel - columns.end) * self.span;
-                    self.border(isa, before, to, at, lane);
-                    isa.widen_lane(run(self.x.data, self.x.at(row, columns.at), len), to, at + before, lane);
-                    self.border(isa, after, to, at + before + len, lane);
+                    self.border(before, at, &mut lay);
+                    lay(run(self.x.data, self.x.at(row, columns.at), len), at + before);
+                    self.border(after, at + before + len, &mut lay);
                     at += before + len + after;
                 }
                 Some(row) => {
@@ -120,17 +120,16 @@ impl Patches<'_> {
                         match columns.place(kx, self.columns.dilation) {
                             Some(column) => {
                                 let from = self.x.at(row, column);
-                                isa.widen_lane(run(self.x.data, from + channel, head), to, at, lane);
-                                let tail = run(self.x.data, from, self.span - head);
-                                isa.widen_lane(tail, to, at + head, lane);
+                                lay(run(self.x.data, from + channel, head), at);
+                                lay(run(self.x.data, from, self.span - head), at + head);
                             }
-                            None => self.border(isa, self.span, to, at, lane),
+                            None => self.border(self.span, at, &mut lay),
                         }
                         at += self.span;
                     }
                 }
                 None => {
-                    self.border(isa, self.columns.kernel * self.span, to, at, lane);
+                    self.border(self.columns.kernel * self.span, at, &mut lay);
                     at += self.columns.kernel * self.span;
                 }
             }
@@ -138,11 +137,11 @@ impl Patches<'_> {
     }
 
     /// As many zero points.
-    fn border<I: Isa>(&self, isa: I, mut count: usize, to: &mut [i8], mut at: usize, lane: usize) {
+    fn border(&self, mut count: usize, mut at: usize, lay: &mut impl FnMut(&[i8], usize)) {
         const MOST: usize = 32;
         while count > 0 {
             let len = count.min(MOST);
-            isa.widen_lane(run(&[self.x.zero; MOST], 0, len), to, at, lane);
+            lay(run(&[self.x.zero; MOST], 0, len), at);
             (count, at) = (count - len, at + len);
         }
     }

@@ -1,0 +1,65 @@
+//! Cortex-M0, M0+, M3 and others without DSP instructions: blocks in assembler, in the instructions that all of them have.
+//!
+//! Each function in assembler has a safe door beside it that checks every length before it passes pointers, and its
+//! portable counterpart among the default bodies of [`Isa`] and in [`super::halves`], which computes the same and which
+//! hosts test. Words are read where addresses are multiples of 4, for these cores fault elsewhere; a door that finds another
+//! address takes the portable body.
+//!
+//! A multiplication gives the lower 32 bits of a product to one of its operands; eight registers multiply, the other ones
+//! only add, compare and move. So sums lie in the upper registers, and what is loaded last is multiplied.
+//!
+//! Instructions are those of a Cortex-M0+; there loads and stores take 2 cycles, of `n` words `n + 1`, a branch taken 2, the
+//! rest 1.
+
+#![allow(unsafe_code)]
+
+mod add;
+mod dot;
+mod frame;
+mod halves;
+mod lay;
+mod store;
+mod window;
+
+use super::halves::Block;
+use super::packed::Linear;
+use super::{Isa, QUAD, Store};
+use crate::ir::Requant;
+
+/// The token; this module exists only where the CPU has the instructions.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Armv6m;
+
+impl Isa for Armv6m {
+    const NAME: &'static str = "armv6-m";
+
+    #[inline(always)]
+    fn dot(self, acc: &mut [i32; QUAD], x: &[i8], w: &[&[i8]; QUAD], from: usize) {
+        dot::dot(acc, x, w, from);
+    }
+
+    #[inline(always)]
+    fn window(self, acc: &mut [i32], taps: &[&[i8]], w: &[i8], step: usize) {
+        window::window(acc, taps, w, step);
+    }
+
+    #[inline(always)]
+    fn store(self, acc: &[i32], requant: &[Requant], store: Store, y: &mut [i8]) {
+        store::store(acc, requant, store, y);
+    }
+
+    #[inline(always)]
+    fn add_linear(self, y: &mut [i8], x: Option<&[i8]>, linear: &Linear) {
+        add::linear(y, x, linear);
+    }
+
+    #[inline(always)]
+    fn lay_pixel(self, x: &[i8], to: &mut [i8], at: usize, pixel: usize) {
+        lay::lay_pixel(x, to, at, pixel);
+    }
+
+    #[inline(always)]
+    fn halves(self, block: &Block<'_>, x: &[i8], y: &mut [i8]) {
+        halves::halves(block, x, y);
+    }
+}

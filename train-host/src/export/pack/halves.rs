@@ -1,0 +1,39 @@
+//! The packing of four pixels at a time.
+
+use zipnet::ir::{Bias, Conv2d, Halves, Packing, Requant, Shape};
+
+use super::dual::bounds;
+use crate::graph::IntStore;
+
+/// A convolution into `y` as [`Packing::Halves`], where there are pixels enough and every sum, bias included, keeps within
+/// 24 bits.
+pub(super) fn conv2d(conv: &Conv2d, y: Shape, plain: &IntStore) -> Option<IntStore> {
+    let halves = Halves::new(conv);
+    let (units, pixels) = (usize::from(conv.units), usize::from(y.h) * usize::from(y.w));
+    let limit = 1 << Halves::BITS;
+    let within = |(low, high): (i64, i64)| low >= -limit && high < limit;
+    if pixels < Halves::PIXELS || plain.weights.contains(&-128) || !bounds(units, plain).all(within) {
+        return None;
+    }
+    let k = plain.weights.len() / units;
+    let mut weights = Vec::with_capacity(halves.groups * halves.weights());
+    for group in 0..halves.groups {
+        for block in (0..halves.units).step_by(Halves::UNITS) {
+            for j in 0..2 * halves.pairs {
+                let of = |unit: usize| plain.weights[(group * halves.units + unit) * k + j];
+                let units = block..block + Halves::UNITS;
+                weights.extend(units.map(|unit| if unit < halves.units && j < k { of(unit) } else { 0 }));
+            }
+        }
+    }
+    let mut bias = plain.bias.clone();
+    if conv.bias == Bias::Unit {
+        bias.resize(units * pixels.next_multiple_of(Halves::PIXELS), 0);
+    }
+    let factor = |q: &Requant| {
+        let factor = if q.multiplier == 0 { Requant::new(0, Halves::SHIFTS[1]) } else { *q };
+        Halves::takes(factor).then_some(factor)
+    };
+    let requant = plain.requant.iter().map(factor).collect::<Option<Vec<_>>>()?;
+    Some(IntStore { weights, bias, requant, packing: Packing::Halves, ..plain.clone() })
+}
