@@ -433,6 +433,14 @@ impl<L: Linked> Step<'_, '_, L> {
                     kernels::halves_conv2d(isa, conv, data, flow, scratch);
                 }
             }
+            Packing::RingDepthwise => {
+                if linked[Packing::RingDepthwise.at()]
+                    && let Op::DepthwiseConv2d(conv) = op
+                    && let Some((flow, scratch)) = self.flow()
+                {
+                    kernels::ring_depthwise_conv2d(isa, conv, data, flow, scratch);
+                }
+            }
             Packing::DspAdd => {
                 if linked[Packing::DspAdd.at()] {
                     self.operands(|held, _, x, y| packed::add(isa, data, held, x, y));

@@ -27,14 +27,54 @@ pub(crate) struct Block<'a> {
     pub(crate) store: Store,
 }
 
-/// See [`Isa::lay_pixel`](super::Isa::lay_pixel).
-pub(crate) fn lay_pixel(x: &[i8], to: &mut [i8], at: usize, pixel: usize) {
-    for (j, &x) in (at..).zip(x) {
-        let place = 16 * (j / 2) + 8 * (pixel / 2) + 4 * (j % 2);
-        if let Some(to) = to.get_mut(place..).and_then(|to| to.first_chunk_mut::<4>()) {
-            let word =
-                if pixel.is_multiple_of(2) { x.into() } else { word(to).wrapping_add(i32::from(x) << 16) };
-            *to = word.to_le_bytes().map(|byte| byte as i8);
+/// The channels of a depthwise convolution, for four neighbouring pixels.
+#[derive(Clone, Copy)]
+pub(crate) struct Windows<'a> {
+    /// `[tap][channel]`.
+    pub(crate) weights: &'a [i8],
+    /// A factor for each channel.
+    pub(crate) requant: &'a [Requant],
+    /// A bias for each channel.
+    pub(crate) bias: &'a [i32],
+    /// Channels.
+    pub(crate) channels: usize,
+    /// Pixels to store, 1 to 4.
+    pub(crate) pixels: usize,
+    /// How outputs are stored.
+    pub(crate) store: Store,
+}
+
+/// See [`Isa::lay_four`](super::Isa::lay_four).
+pub(crate) fn lay_four(x: &[i8], places: &[usize; 4], len: usize, to: &mut [i8], at: usize) {
+    let [r0, r1, r2, r3] = places.map(|place| run(x, place, len));
+    for (j, (((&x0, &x1), &x2), &x3)) in (at..).zip(r0.iter().zip(r1).zip(r2).zip(r3)) {
+        let place = 16 * (j / 2) + 4 * (j % 2);
+        for (i, (first, second)) in [(x0, x1), (x2, x3)].into_iter().enumerate() {
+            let word = i32::from(first) + (i32::from(second) << 16);
+            if let Some(to) = to.get_mut(place + 8 * i..).and_then(|to| to.first_chunk_mut::<4>()) {
+                *to = word.to_le_bytes().map(|byte| byte as i8);
+            }
+        }
+    }
+}
+
+/// See [`Isa::four_windows`](super::Isa::four_windows).
+pub(crate) fn four_windows(windows: &Windows<'_>, x: &[i8], taps: &[[usize; 4]], y: &mut [i8]) {
+    let channels = windows.channels;
+    for (channel, (&bias, &factor)) in windows.bias.iter().zip(windows.requant).take(channels).enumerate() {
+        let mut sums = [bias; 4];
+        let weights = windows.weights.get(channel..).unwrap_or_default().chunks(channels);
+        for (places, w) in taps.iter().zip(weights) {
+            for (sum, &place) in sums.iter_mut().zip(places) {
+                let x = x.get(place + channel).copied().unwrap_or_default();
+                let w = w.first().copied().unwrap_or_default();
+                *sum = sum.wrapping_add(i32::from(x) * i32::from(w));
+            }
+        }
+        for (pixel, &sum) in sums.iter().enumerate().take(windows.pixels) {
+            if let Some(y) = y.get_mut(pixel * channels + channel) {
+                *y = windows.store.narrow(requantise(sum, factor));
+            }
         }
     }
 }

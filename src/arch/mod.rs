@@ -36,7 +36,7 @@ use crate::fixed::{narrow, requantise};
 use crate::ir::{Clamp, Requant};
 use core::ops::Range;
 use fours::{Lanes, Sixteens};
-use halves::Block;
+use halves::{Block, Windows};
 use packed::{Eights, Finish, Linear, Quads, Taps, Tiles};
 
 /// Output channels that [`Isa::dot`] computes at once.
@@ -334,17 +334,23 @@ pub(crate) trait Isa: Copy {
         packed::add_linear(y, x, linear);
     }
 
-    /// Elements `at..` of the window of one of four pixels, as [`Halves`](crate::ir::Halves) tells; a second pixel of a
-    /// pair comes after the first.
+    /// Elements `at..` of the windows of four pixels, which lie from `places` of `x` on, as [`Halves`](crate::ir::Halves)
+    /// tells.
     #[inline(never)]
-    fn lay_pixel(self, x: &[i8], to: &mut [i8], at: usize, pixel: usize) {
-        halves::lay_pixel(x, to, at, pixel);
+    fn lay_four(self, x: &[i8], places: &[usize; 4], len: usize, to: &mut [i8], at: usize) {
+        halves::lay_four(x, places, len, to, at);
     }
 
     /// The units of a group for four pixels whose windows lie in `x`; `y` is the first pixel's first output on.
     #[inline(never)]
     fn halves(self, block: &Block<'_>, x: &[i8], y: &mut [i8]) {
         halves::halves(block, x, y);
+    }
+
+    /// Depthwise outputs of four pixels; `taps` are the places of the first channel in `x` that each tap reads for them.
+    #[inline(never)]
+    fn four_windows(self, windows: &Windows<'_>, x: &[i8], taps: &[[usize; 4]], y: &mut [i8]) {
+        halves::four_windows(windows, x, taps, y);
     }
 
     /// Units in blocks of sixteen, for all pixels: `x` is the image with its border, elements with

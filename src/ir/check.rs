@@ -381,7 +381,7 @@ impl Graph<'_, Int> {
                 matches!(node.op, Op::Mean { .. }) && 0 <= factor.multiplier && factor.multiplier < 1 << 30;
             let mantissa = if divided { 1 << 30 } else { factor.multiplier };
             let packs = data.packing.packs_factors();
-            if matches!(data.packing, Packing::Halves) && !Halves::takes(factor) {
+            if data.packing.narrows_factors() && !Halves::takes(factor) {
                 return Err(Fault::Packing);
             }
             if packs && !factor.is_packed() {

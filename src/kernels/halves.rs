@@ -1,14 +1,17 @@
-//! Convolution four pixels at a time, two in a word. What it computes is told at its namesake, the arithmetic at
-//! [`Halves`].
+//! Convolution four pixels at a time, two in a word, and depthwise convolution of four windows that share their weights. What
+//! they compute is told at their namesakes, the arithmetic at [`Halves`].
 //!
-//! The windows of four neighbouring outputs are copied together, border and all, two in a word; then each unit is a sum of
+//! Rows are copied with their border once, into a ring of as many as four neighbouring outputs see, so that all their
+//! windows are runs of it; for convolution the windows are then copied together, two in a word, and each unit is a sum of
 //! products over them. This asks for nothing of the window, so it takes every convolution there is.
+//!
+//! Rows are read in order, each before the output that lies as far down is written.
 
-use super::packed::Patches;
-use super::{Axis, Flow};
-use crate::arch::halves::Block;
+use super::Flow;
+use super::ring::{Pixels, Rows};
+use crate::arch::halves::{Block, Windows};
 use crate::arch::{Isa, run};
-use crate::ir::{Bias, Conv2d, Halves, IntData};
+use crate::ir::{Bias, Conv2d, DepthwiseConv2d, Halves, IntData, Ring};
 
 /// Convolution of `x` into `y`, weights packed as [`Halves`](crate::ir::Packing::Halves).
 #[inline(never)]
@@ -19,27 +22,44 @@ pub(crate) fn halves_conv2d<I: Isa>(
     mut flow: Flow<'_>,
     scratch: &mut [i8],
 ) {
-    let ((x, _), (y, _)) = (flow.x, flow.y);
+    let ((x, zero), (y, _)) = (flow.x, flow.y);
     let halves = Halves::new(conv);
     let [units, channels, span] = [conv.units, x.c, conv.span].map(usize::from);
-    let (rows, columns) = (Axis::rows(&conv.window, x), Axis::columns(&conv.window, x));
-    let whole = halves.groups == 1 && span == channels && columns.dilation == 1;
-    let bias_step = if conv.bias == Bias::Unit { units } else { 0 };
-    let (width, end) = (usize::from(y.w), usize::from(y.h) * usize::from(y.w));
+    let [kernel, stride, dilation] = [conv.window.kernel, conv.window.stride, conv.window.dilation];
+    let [rows, columns] = kernel.map(usize::from);
+    let [row_step, column_step] = stride.map(usize::from);
+    let [row_dilation, column_dilation] = dilation.map(usize::from);
     let group_step = channels.checked_div(halves.groups).unwrap_or(0);
-    let (mut oy, mut ox, mut pixel) = (0, 0, 0);
-    while pixel < end {
-        let pixels = Halves::PIXELS.min(end - pixel);
-        let mut next = (oy, ox);
+    // Whether a kernel row is one run.
+    let whole = halves.groups == 1 && span == channels && column_dilation == 1;
+    let bias_step = if conv.bias == Bias::Unit { units } else { 0 };
+    let Some((words, kept)) = scratch.split_at_mut_checked(halves.words()) else { return };
+    let mut image = Rows::new(Ring::new(&conv.window, x), zero, kept);
+    let mut pixels = Pixels::new([y.h, y.w].map(usize::from));
+    let mut pixel = 0;
+    while let Some((four, count)) = pixels.four() {
+        image.fill(flow.input(), four[3].0 * row_step + (rows - 1) * row_dilation + 1);
         for group in 0..halves.groups {
-            next = (oy, ox);
-            let windows = Patches { x: flow.input(), rows, columns, span, whole };
-            for i in 0..pixels {
-                let taps = (rows.taps(next.0), columns.taps(next.1));
-                windows.gather(taps, group * group_step, |x, at| isa.lay_pixel(x, scratch, at, i));
-                next.1 += 1;
-                if next.1 == width {
-                    next = (next.0 + 1, 0);
+            let source = image.data(flow.input());
+            let channel = group * group_step;
+            let mut at = 0;
+            for ky in 0..rows {
+                let places = four.map(|(oy, ox)| {
+                    image.at(oy * row_step + ky * row_dilation) + ox * column_step * channels
+                });
+                if whole {
+                    isa.lay_four(source, &places, columns * channels, words, at);
+                    at += columns * channels;
+                    continue;
+                }
+                for kx in 0..columns {
+                    // Channels of a group from `channel` on, then after wrapping round.
+                    let head = span.min(channels - channel);
+                    let first = kx * column_dilation * channels;
+                    let from = places.map(|place| place + first + channel);
+                    isa.lay_four(source, &from, head, words, at);
+                    isa.lay_four(source, &places.map(|place| place + first), span - head, words, at + head);
+                    at += span;
                 }
             }
             let first = group * halves.units;
@@ -50,14 +70,59 @@ pub(crate) fn halves_conv2d<I: Isa>(
                 bias_step,
                 units: halves.units,
                 pairs: halves.pairs,
-                pixels,
+                pixels: count,
                 y_step: units,
                 store: flow.store(data.clamp),
             };
             let y = flow.output().get_mut(pixel * units + first..).unwrap_or_default();
-            isa.halves(&block, scratch, y);
+            isa.halves(&block, words, y);
         }
-        (oy, ox) = next;
-        pixel += pixels;
+        pixel += count;
+    }
+}
+
+/// Depthwise convolution of `x` into `y`, packed as [`RingDepthwise`](crate::ir::Packing::RingDepthwise).
+#[inline(never)]
+pub(crate) fn ring_depthwise_conv2d<I: Isa>(
+    isa: I,
+    conv: &DepthwiseConv2d,
+    data: &IntData<'_>,
+    mut flow: Flow<'_>,
+    scratch: &mut [i8],
+) {
+    let ((x, zero), (y, _)) = (flow.x, flow.y);
+    let channels = usize::from(x.c);
+    let [kernel, stride, dilation] = [conv.window.kernel, conv.window.stride, conv.window.dilation];
+    let [rows, columns] = kernel.map(usize::from);
+    let [row_step, column_step] = stride.map(usize::from);
+    let [row_dilation, column_dilation] = dilation.map(usize::from);
+    let mut image = Rows::new(Ring::new(&conv.window, x), zero, scratch);
+    let windows = Windows {
+        weights: data.weights,
+        requant: data.requant,
+        bias: data.bias,
+        channels,
+        pixels: 0,
+        store: flow.store(data.clamp),
+    };
+    let mut pixels = Pixels::new([y.h, y.w].map(usize::from));
+    let mut pixel = 0;
+    while let Some((four, count)) = pixels.four() {
+        image.fill(flow.input(), four[3].0 * row_step + (rows - 1) * row_dilation + 1);
+        let mut taps = [[0; Halves::PIXELS]; Ring::TAPS];
+        let mut next = taps.iter_mut();
+        for ky in 0..rows {
+            let mut places = four
+                .map(|(oy, ox)| image.at(oy * row_step + ky * row_dilation) + ox * column_step * channels);
+            for tap in next.by_ref().take(columns) {
+                *tap = places;
+                places.iter_mut().for_each(|place| *place += column_dilation * channels);
+            }
+        }
+        let taps = run(&taps, 0, rows * columns);
+        let (source, y) = image.apart(&mut flow.bytes);
+        let y = y.get_mut(pixel * channels..).unwrap_or_default();
+        isa.four_windows(&Windows { pixels: count, ..windows }, source, taps, y);
+        pixel += count;
     }
 }

@@ -152,7 +152,7 @@ fn hold(packings: &[Packing], cases: u32, strategy: impl Strategy<Value = (Op, S
         let mut numbers = Numbers(seed);
         let without = same_for(Target::CortexM0, net(op, shape, &mut numbers), None, &mut numbers)?;
         match op {
-            Op::Conv2d(_) => seen.borrow_mut().push(without),
+            Op::Conv2d(_) | Op::DepthwiseConv2d(_) => seen.borrow_mut().push(without),
             Op::Add(_) => prop_assert_eq!(without, fours),
             _ => prop_assert_eq!(without, Packing::Plain),
         }
@@ -254,7 +254,7 @@ fn a_packed_depthwise_conv2d_is_the_same() {
         let op = DepthwiseConv2d { multiplier: 1, window, bias: Bias::Channel };
         (Op::DepthwiseConv2d(op), Shape::new(h, w, c), seed)
     });
-    hold(&[Packing::DspDepthwise, Packing::DspDepthwise3], 3000, strategy);
+    hold(&[Packing::DspDepthwise, Packing::DspDepthwise3, Packing::RingDepthwise], 3000, strategy);
 }
 
 #[test]

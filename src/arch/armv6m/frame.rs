@@ -63,4 +63,65 @@ macro_rules! clamp {
     };
 }
 
-pub(super) use {clamp, enter, leave, product};
+/// Stores the accumulators of some pixels, which lie in slots 18 to 21. Slots 7: factors, the next one is taken; 10: where
+/// the first output goes, which moves on by 1; 11: bytes from one output to the next pixel's; 12: bytes of the accumulators;
+/// 13: twice the zero point and 1; 14 and 15: least and greatest output. Takes all registers.
+macro_rules! finish {
+    () => {
+        concat!(
+            "ldr r0, [sp, #4*7]
+            ldmia r0!, {{r1, r2}}
+            str r0, [sp, #4*7]
+            rsbs r3, r2, #0
+            mov r8, r3
+            subs r3, #1
+            ldr r4, [sp, #4*13]
+            lsls r4, r3
+            mov r9, r4
+            lsrs r2, r1, #16
+            uxth r1, r1
+            ldr r3, [sp, #4*11]
+            mov r10, r3
+            ldr r3, [sp, #4*14]
+            mov r11, r3
+            ldr r3, [sp, #4*15]
+            mov r12, r3
+            add r5, sp, #4*18
+            ldr r3, [sp, #4*12]
+            adds r3, r3, r5
+            mov lr, r3
+            ldr r6, [sp, #4*10]
+            adds r3, r6, #1
+            str r3, [sp, #4*10]
+            20:
+            ldmia r5!, {{r0}}\n",
+            product!(),
+            "
+            add r0, r9
+            mov r7, r8
+            asrs r0, r7\n",
+            clamp!(),
+            "
+            strb r0, [r6]
+            add r6, r10
+            cmp r5, lr
+            bne 20b"
+        )
+    };
+}
+
+/// Makes room for 22 slots and fills 18 of them from the words at `r0`, after [`enter`].
+macro_rules! slots {
+    () => {
+        "sub sp, #88
+        mov r1, sp
+        ldmia r0!, {{r2-r7}}
+        stmia r1!, {{r2-r7}}
+        ldmia r0!, {{r2-r7}}
+        stmia r1!, {{r2-r7}}
+        ldmia r0!, {{r2-r7}}
+        stmia r1!, {{r2-r7}}"
+    };
+}
+
+pub(super) use {clamp, enter, finish, leave, product, slots};

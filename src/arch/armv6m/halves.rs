@@ -4,7 +4,7 @@
 //! added to its total, its upper half, rounded by the carry that the shift leaves behind, to the other total: 16 instructions
 //! for 8 products. Weights of the eight units of a block lie as far apart as the words, so one register moves along both.
 
-use super::frame::{clamp, enter, leave, product};
+use super::frame::{clamp, enter, finish, leave, product, slots};
 use crate::arch::halves::{self, Block};
 use core::arch::naked_asm;
 
@@ -93,14 +93,7 @@ macro_rules! step {
 unsafe extern "C" fn asm(words: &[usize; 18]) {
     naked_asm!(
         enter!(),
-        "sub sp, #88",
-        "mov r1, sp",
-        "ldmia r0!, {{r2-r7}}",
-        "stmia r1!, {{r2-r7}}",
-        "ldmia r0!, {{r2-r7}}",
-        "stmia r1!, {{r2-r7}}",
-        "ldmia r0!, {{r2-r7}}",
-        "stmia r1!, {{r2-r7}}",
+        slots!(),
         "ldr r0, [sp, #4*2]",
         "adr r1, 5f",
         "adds r0, r0, r1",
@@ -148,42 +141,7 @@ unsafe extern "C" fn asm(words: &[usize; 18]) {
         "subs r0, r0, r1",
         "str r0, [sp, #4*20]",
         "str r7, [sp, #4*21]",
-        "ldr r0, [sp, #4*7]",
-        "ldmia r0!, {{r1, r2}}",
-        "str r0, [sp, #4*7]",
-        // the shift to the right; half of its power, and the zero point times it
-        "rsbs r3, r2, #0",
-        "mov r8, r3",
-        "subs r3, #1",
-        "ldr r4, [sp, #4*13]",
-        "lsls r4, r3",
-        "mov r9, r4",
-        "lsrs r2, r1, #16",
-        "uxth r1, r1",
-        "ldr r3, [sp, #4*11]",
-        "mov r10, r3",
-        "ldr r3, [sp, #4*14]",
-        "mov r11, r3",
-        "ldr r3, [sp, #4*15]",
-        "mov r12, r3",
-        "add r5, sp, #4*18",
-        "ldr r3, [sp, #4*12]",
-        "adds r3, r3, r5",
-        "mov lr, r3",
-        "ldr r6, [sp, #4*10]",
-        "adds r3, r6, #1",
-        "str r3, [sp, #4*10]",
-        "3:",
-        "ldmia r5!, {{r0}}",
-        product!(),
-        "add r0, r9",
-        "mov r7, r8",
-        "asrs r0, r7",
-        clamp!(),
-        "strb r0, [r6]",
-        "add r6, r10",
-        "cmp r5, lr",
-        "bne 3b",
+        finish!(),
         "ldr r0, [sp, #4*4]",
         "adds r0, #1",
         "str r0, [sp, #4*4]",

@@ -1,90 +1,78 @@
-//! Elements of a window laid into words of two pixels.
+//! Elements of the windows of four pixels laid into words of two: about 13 instructions for four elements.
 
+use super::frame::{enter, leave};
 use crate::arch::halves;
 use core::arch::naked_asm;
 
-/// See [`Isa::lay_pixel`](crate::arch::Isa::lay_pixel).
+/// See [`Isa::lay_four`](crate::arch::Isa::lay_four).
 #[inline(never)]
-pub(super) fn lay_pixel(x: &[i8], to: &mut [i8], at: usize, pixel: usize) {
-    // What is no whole pair is laid by itself.
-    let (first, rest) = x.split_at_checked(at % 2).unwrap_or((x, &[]));
-    let pairs = rest.len() / 2;
-    let from = 16 * at.div_ceil(2) + 8 * (pixel / 2);
-    let whole = to.get_mut(from..).filter(|to| {
-        pairs > 0 && to.len() >= 16 * pairs - 8 && (to.as_ptr() as usize).is_multiple_of(4) && pixel < 4
-    });
-    let Some(whole) = whole else { return halves::lay_pixel(x, to, at, pixel) };
-    // SAFETY: so many elements are read, and so many pairs of words, 16 bytes apart, written.
-    unsafe {
-        if pixel.is_multiple_of(2) {
-            lay_first(rest.as_ptr(), whole.as_mut_ptr(), pairs);
-        } else {
-            lay_second(rest.as_ptr(), whole.as_mut_ptr(), pairs);
-        }
+pub(super) fn lay_four(x: &[i8], places: &[usize; 4], len: usize, to: &mut [i8], at: usize) {
+    let there = places.iter().all(|&place| place <= x.len() && x.len() - place >= len)
+        && (to.as_ptr() as usize).is_multiple_of(4)
+        && to.len() >= 16 * (at + len).div_ceil(2);
+    if !there || len == 0 {
+        return halves::lay_four(x, places, len, to, at);
     }
-    if !first.is_empty() {
-        halves::lay_pixel(first, to, at, pixel);
-    }
-    if rest.len() % 2 == 1 {
-        let last = rest.get(2 * pairs..).unwrap_or_default();
-        halves::lay_pixel(last, to, at + first.len() + 2 * pairs, pixel);
-    }
+    let [p0, p1, p2, p3] = places.map(|place| x.as_ptr() as usize + place);
+    let words = [p0, 0, p1.wrapping_sub(p0), p2.wrapping_sub(p0), p3.wrapping_sub(p0), p0 + len];
+    let to = to.as_mut_ptr().wrapping_add(at / 2 * 16);
+    // SAFETY: so many elements lie from each place on, and there is room for the words of all of them.
+    unsafe { asm(&words, to, at % 2) }
 }
 
-/// A function that lays pairs of elements, `r6` and `r7`, each as `$place` says.
-macro_rules! lay {
-    ($place:literal) => {
-        naked_asm!(
-            "push {{r4-r7, lr}}",
-            "movs r3, #0",
-            "movs r4, #1",
-            "lsls r5, r2, #1",
-            "adds r5, r5, r0",
-            // two pairs a turn; of an odd number the first alone
-            "lsrs r2, r2, #1",
-            "bcs 2f",
-            "1:",
-            "ldrsb r6, [r0, r3]",
-            "ldrsb r7, [r0, r4]",
-            $place,
-            "stmia r1!, {{r6, r7}}",
-            "adds r1, #8",
-            "adds r0, #2",
-            "2:",
-            "ldrsb r6, [r0, r3]",
-            "ldrsb r7, [r0, r4]",
-            $place,
-            "stmia r1!, {{r6, r7}}",
-            "adds r1, #8",
-            "adds r0, #2",
-            "cmp r0, r5",
-            "bne 1b",
-            "pop {{r4-r7, pc}}",
+/// One element of each run; `$at` is the place of the first word.
+macro_rules! element {
+    ($at:literal) => {
+        concat!(
+            "ldrsb r5, [r0, r1]\n",
+            "ldrsb r6, [r0, r2]\n",
+            "lsls r6, r6, #16\n",
+            "adds r5, r5, r6\n",
+            "str r5, [r7, #",
+            $at,
+            "]\n",
+            "ldrsb r5, [r0, r3]\n",
+            "ldrsb r6, [r0, r4]\n",
+            "lsls r6, r6, #16\n",
+            "adds r5, r5, r6\n",
+            "str r5, [r7, #",
+            $at,
+            "+8]\n",
+            "adds r0, #1\n",
         )
     };
 }
 
-/// First pixels of pairs.
-///
 /// # Safety
-/// There is a pair at least; `x` and `to` are as long as follows.
+/// `words` are the address of the first run, those of all four less it, and its end; they have one element at least. `to` is
+/// the words of the first pair of elements, of which the first is left out where `odd` is 1.
 #[unsafe(naked)]
-unsafe extern "C" fn lay_first(x: *const i8, to: *mut i8, pairs: usize) {
-    lay!("")
-}
-
-/// Second pixels, added to the words of the first.
-///
-/// # Safety
-/// As [`lay_first`].
-#[unsafe(naked)]
-unsafe extern "C" fn lay_second(x: *const i8, to: *mut i8, pairs: usize) {
-    lay!(
-        "lsls r6, r6, #16
-        lsls r7, r7, #16
-        ldr r2, [r1]
-        adds r6, r6, r2
-        ldr r2, [r1, #4]
-        adds r7, r7, r2"
+unsafe extern "C" fn asm(words: &[usize; 6], to: *mut i8, odd: usize) {
+    naked_asm!(
+        enter!(),
+        "mov r12, r1",
+        "mov r8, r2",
+        "ldmia r0!, {{r1-r6}}",
+        "mov lr, r6",
+        "mov r0, r1",
+        "mov r1, r2",
+        "mov r2, r3",
+        "mov r3, r4",
+        "mov r4, r5",
+        "mov r7, r12",
+        "mov r5, r8",
+        "cmp r5, #0",
+        "bne 2f",
+        "1:",
+        element!(0),
+        "cmp r0, lr",
+        "beq 3f",
+        "2:",
+        element!(4),
+        "adds r7, #16",
+        "cmp r0, lr",
+        "bne 1b",
+        "3:",
+        leave!(),
     )
 }

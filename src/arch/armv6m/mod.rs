@@ -20,8 +20,9 @@ mod halves;
 mod lay;
 mod store;
 mod window;
+mod windows;
 
-use super::halves::Block;
+use super::halves::{Block, Windows};
 use super::packed::Linear;
 use super::{Isa, QUAD, Store};
 use crate::ir::Requant;
@@ -54,8 +55,13 @@ impl Isa for Armv6m {
     }
 
     #[inline(always)]
-    fn lay_pixel(self, x: &[i8], to: &mut [i8], at: usize, pixel: usize) {
-        lay::lay_pixel(x, to, at, pixel);
+    fn lay_four(self, x: &[i8], places: &[usize; 4], len: usize, to: &mut [i8], at: usize) {
+        lay::lay_four(x, places, len, to, at);
+    }
+
+    #[inline(always)]
+    fn four_windows(self, windows: &Windows<'_>, x: &[i8], taps: &[[usize; 4]], y: &mut [i8]) {
+        windows::four_windows(windows, x, taps, y);
     }
 
     #[inline(always)]

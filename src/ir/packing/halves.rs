@@ -2,7 +2,7 @@
 //! weight serves both.
 
 use super::Packed;
-use crate::ir::{Bias, Conv2d, Requant, Shape};
+use crate::ir::{Bias, Conv2d, DepthwiseConv2d, Requant, Shape, Window};
 
 /// How a convolution is computed four pixels at a time, and what that takes.
 ///
@@ -51,13 +51,13 @@ impl Halves {
         self.units.div_ceil(Self::UNITS) * self.block()
     }
 
-    /// Bytes of scratch.
-    pub const fn scratch(&self) -> usize {
+    /// Bytes of the words of four windows, which come first in scratch.
+    pub const fn words(&self) -> usize {
         16 * self.pairs
     }
 
-    /// What a node has that makes `y`: biases of each pixel are those of whole fours of pixels.
-    pub(super) const fn lengths(&self, conv: &Conv2d, y: Shape) -> Packed {
+    /// What a node over `x` has that makes `y`: biases of each pixel are those of whole fours of pixels.
+    pub(super) const fn lengths(&self, conv: &Conv2d, x: Shape, y: Shape) -> Packed {
         let pixels = y.h as usize * y.w as usize;
         let pixels = if matches!(conv.bias, Bias::Unit) { pixels.next_multiple_of(Self::PIXELS) } else { 1 };
         let units = self.groups * self.units;
@@ -65,12 +65,81 @@ impl Halves {
             weights: self.groups * self.weights(),
             bias: pixels * units,
             requant: units,
-            scratch: self.scratch(),
+            scratch: self.words() + Ring::new(&conv.window, x).len(),
         }
     }
 
     /// Whether a factor is in range.
     pub const fn takes(factor: Requant) -> bool {
         factor.shift >= Self::SHIFTS[0] && factor.shift <= Self::SHIFTS[1]
+    }
+}
+
+/// Rows of an image with their border, as many as the windows of four neighbouring outputs see.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ring {
+    /// Bytes from a row to the next.
+    pub pitch: usize,
+    /// How many rows are kept.
+    pub kept: usize,
+    /// Rows of the border above.
+    pub top: usize,
+    /// Bytes of the border before a row.
+    pub left: usize,
+    /// Whether there is no border: then rows are read where the image lies.
+    pub direct: bool,
+}
+
+impl Ring {
+    /// The most taps of a depthwise window.
+    pub const TAPS: usize = 32;
+
+    /// The image `x` as a window that is legal sees it.
+    pub const fn new(window: &Window, x: Shape) -> Self {
+        let (p, c) = (window.padding, x.c as usize);
+        let [rows, columns] = [window.kernel[0] as usize, window.kernel[1] as usize];
+        let width = match window.output(x.h, x.w) {
+            Some([_, width]) => width as usize,
+            None => 1,
+        };
+        let read = (width - 1) * window.stride[1] as usize + (columns - 1) * window.dilation[1] as usize + 1;
+        let there = p.left as usize + x.w as usize;
+        // Rows of the output that four pixels lie in, at most.
+        let spanned = if width.is_multiple_of(4) {
+            1
+        } else if width == 1 {
+            4
+        } else {
+            2
+        };
+        Self {
+            pitch: if read > there { read } else { there } * c,
+            kept: (spanned - 1) * window.stride[0] as usize + (rows - 1) * window.dilation[0] as usize + 1,
+            top: p.top as usize,
+            left: p.left as usize * c,
+            direct: p.top == 0 && p.bottom == 0 && p.left == 0 && p.right == 0,
+        }
+    }
+
+    /// Bytes of scratch.
+    pub const fn len(&self) -> usize {
+        if self.direct { 0 } else { self.kept * self.pitch }
+    }
+
+    /// Whether there is none.
+    pub const fn is_empty(&self) -> bool {
+        self.direct
+    }
+
+    /// Whether a window at stride 1 may write its output, of as many rows and bytes, over its input: each row is copied
+    /// before the output is written that lies there.
+    pub(super) const fn in_place(&self, window: &Window) -> bool {
+        let below = (window.kernel[0] as usize - 1) * window.dilation[0] as usize;
+        !self.direct && window.stride[0] == 1 && self.top <= below
+    }
+
+    /// Whether [`Packing::RingDepthwise`](super::Packing::RingDepthwise) is for it.
+    pub const fn takes(conv: &DepthwiseConv2d) -> bool {
+        conv.multiplier == 1 && conv.window.taps() <= Self::TAPS && matches!(conv.bias, Bias::Channel)
     }
 }

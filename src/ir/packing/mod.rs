@@ -28,7 +28,7 @@ mod lanes;
 mod winograd;
 
 pub use fours::{Bordered, FourTaps, Fours};
-pub use halves::Halves;
+pub use halves::{Halves, Ring};
 pub use joined::Joined;
 pub use lanes::{Chunk, Lanes};
 pub use winograd::Winograd;
@@ -82,6 +82,10 @@ pub enum Packing {
     /// filled up with zeros to whole fours of pixels; shifts of factors from -20 to -1. For sums, bias included, within 24
     /// bits. See [`Halves`].
     Halves,
+    /// Depthwise convolution of one output and one bias a channel, whose windows are read where rows lie with their border.
+    /// Weights, biases and factors are plain ones; shifts of factors from -20 to -1. For sums, bias included, within 24
+    /// bits, and at most 32 taps. See [`Ring`].
+    RingDepthwise,
 }
 
 /// Numbers of elements that a packed node has.
@@ -99,7 +103,7 @@ pub struct Packed {
 
 impl Packing {
     /// Number of variants.
-    pub const COUNT: usize = 11;
+    pub const COUNT: usize = 12;
 
     /// The variant's number.
     pub const fn at(self) -> usize {
@@ -108,7 +112,12 @@ impl Packing {
 
     /// Whether factors have the packed form.
     pub const fn packs_factors(self) -> bool {
-        !matches!(self, Packing::Plain | Packing::Fours | Packing::FoursDepthwise | Packing::Halves)
+        !matches!(self, Packing::Plain | Packing::Fours | Packing::FoursDepthwise) && !self.narrows_factors()
+    }
+
+    /// Whether factors are plain ones of fewer shifts: [`Halves::takes`].
+    pub const fn narrows_factors(self) -> bool {
+        matches!(self, Packing::Halves | Packing::RingDepthwise)
     }
 
     /// What a packed `op` over `x` into `y` has; `None` where this is no packing for it, and for [`Packing::Plain`].
@@ -163,7 +172,15 @@ impl Packing {
             }
             Packing::Halves => {
                 let Op::Conv2d(conv) = op else { return None };
-                Some(Halves::new(conv).lengths(conv, y))
+                Some(Halves::new(conv).lengths(conv, x, y))
+            }
+            Packing::RingDepthwise => {
+                let Op::DepthwiseConv2d(conv) = op else { return None };
+                if !Ring::takes(conv) {
+                    return None;
+                }
+                let (c, scratch) = (x.c as usize, Ring::new(&conv.window, x).len());
+                Some(Packed { weights: op.weights(x), bias: c, requant: c, scratch })
             }
             Packing::DspAdd => {
                 let Op::Add(Operands::Equal) = op else { return None };
@@ -188,7 +205,17 @@ impl Packing {
         match self {
             Packing::Plain | Packing::DspDense | Packing::DspAdd => false,
             Packing::Fours | Packing::FoursDepthwise => false,
-            Packing::DspPatch | Packing::Halves => {
+            Packing::Halves => {
+                let Op::Conv2d(conv) = op else { return false };
+                let point = x.same(y) && conv.groups == 1 && conv.span == x.c && conv.window.is_point();
+                let alike = x.h == y.h && x.len() == y.len();
+                point || (alike && Ring::new(&conv.window, x).in_place(&conv.window))
+            }
+            Packing::RingDepthwise => {
+                let Op::DepthwiseConv2d(conv) = op else { return false };
+                x.same(y) && Ring::new(&conv.window, x).in_place(&conv.window)
+            }
+            Packing::DspPatch => {
                 let Op::Conv2d(conv) = op else { return false };
                 x.same(y) && conv.groups == 1 && conv.span == x.c && conv.window.is_point()
             }

@@ -52,8 +52,7 @@ pub(crate) fn conv2d<I: Isa>(
             }
             for i in 0..if single.is_some() { 0 } else { pixels } {
                 let to = patches.get_mut(i / 2 * patch..).unwrap_or_default();
-                let taps = (rows.taps(next.0), columns.taps(next.1));
-                window.gather(taps, channel, |x, at| isa.widen_lane(x, to, at, i % 2));
+                window.gather(isa, (rows.taps(next.0), columns.taps(next.1)), channel, to, i % 2);
                 next.1 += 1;
                 if next.1 == width {
                     next = (next.0 + 1, 0);
@@ -83,24 +82,25 @@ pub(crate) fn conv2d<I: Isa>(
 }
 
 /// What stays the same for all windows.
-pub(in crate::kernels) struct Patches<'a> {
-    pub(in crate::kernels) x: Input<'a>,
-    pub(in crate::kernels) rows: Axis,
-    pub(in crate::kernels) columns: Axis,
-    pub(in crate::kernels) span: usize,
+struct Patches<'a> {
+    x: Input<'a>,
+    rows: Axis,
+    columns: Axis,
+    span: usize,
     /// Whether a kernel row inside the image is one run.
-    pub(in crate::kernels) whole: bool,
+    whole: bool,
 }
 
 impl Patches<'_> {
-    /// Lays what a window reads, for the group from `channel` on, in the order of the weights: run by run, told at which
-    /// element of the window.
+    /// Widens what a window reads, for the group from `channel` on, in the order of the weights.
     #[inline(never)]
-    pub(in crate::kernels) fn gather(
+    fn gather<I: Isa>(
         &self,
+        isa: I,
         (rows, columns): (Taps, Taps),
         channel: usize,
-        mut lay: impl FnMut(&[i8], usize),
+        to: &mut [i8],
+        lane: usize,
     ) {
         let mut at = 0;
         for ky in 0..self.rows.kernel {
@@ -109,9 +109,9 @@ impl Patches<'_> {
                     let before = columns.first * self.span;
                     let len = (columns.end - columns.first) * self.span;
                     let after = (self.columns.kernel - columns.end) * self.span;
-                    self.border(before, at, &mut lay);
-                    lay(run(self.x.data, self.x.at(row, columns.at), len), at + before);
-                    self.border(after, at + before + len, &mut lay);
+                    self.border(isa, before, to, at, lane);
+                    isa.widen_lane(run(self.x.data, self.x.at(row, columns.at), len), to, at + before, lane);
+                    self.border(isa, after, to, at + before + len, lane);
                     at += before + len + after;
                 }
                 Some(row) => {
@@ -120,16 +120,17 @@ impl Patches<'_> {
                         match columns.place(kx, self.columns.dilation) {
                             Some(column) => {
                                 let from = self.x.at(row, column);
-                                lay(run(self.x.data, from + channel, head), at);
-                                lay(run(self.x.data, from, self.span - head), at + head);
+                                isa.widen_lane(run(self.x.data, from + channel, head), to, at, lane);
+                                let tail = run(self.x.data, from, self.span - head);
+                                isa.widen_lane(tail, to, at + head, lane);
                             }
-                            None => self.border(self.span, at, &mut lay),
+                            None => self.border(isa, self.span, to, at, lane),
                         }
                         at += self.span;
                     }
                 }
                 None => {
-                    self.border(self.columns.kernel * self.span, at, &mut lay);
+                    self.border(isa, self.columns.kernel * self.span, to, at, lane);
                     at += self.columns.kernel * self.span;
                 }
             }
@@ -137,11 +138,11 @@ impl Patches<'_> {
     }
 
     /// As many zero points.
-    fn border(&self, mut count: usize, mut at: usize, lay: &mut impl FnMut(&[i8], usize)) {
+    fn border<I: Isa>(&self, isa: I, mut count: usize, to: &mut [i8], mut at: usize, lane: usize) {
         const MOST: usize = 32;
         while count > 0 {
             let len = count.min(MOST);
-            lay(run(&[self.x.zero; MOST], 0, len), at);
+            isa.widen_lane(run(&[self.x.zero; MOST], 0, len), to, at, lane);
             (count, at) = (count - len, at + len);
         }
     }

@@ -9,7 +9,6 @@ mod rows;
 mod winograd;
 
 pub(crate) use add::add;
-pub(in crate::kernels) use conv2d::Patches;
 pub(crate) use conv2d::conv2d;
 pub(crate) use dense::dense;
 pub(crate) use depthwise_conv2d::{depthwise_conv2d, depthwise_conv2d_3x3};

@@ -1,6 +1,6 @@
 //! The packing of four pixels at a time.
 
-use zipnet::ir::{Bias, Conv2d, Halves, Packing, Requant, Shape};
+use zipnet::ir::{Bias, Conv2d, DepthwiseConv2d, Halves, Packing, Requant, Ring, Shape};
 
 use super::dual::bounds;
 use crate::graph::IntStore;
@@ -10,9 +10,7 @@ use crate::graph::IntStore;
 pub(super) fn conv2d(conv: &Conv2d, y: Shape, plain: &IntStore) -> Option<IntStore> {
     let halves = Halves::new(conv);
     let (units, pixels) = (usize::from(conv.units), usize::from(y.h) * usize::from(y.w));
-    let limit = 1 << Halves::BITS;
-    let within = |(low, high): (i64, i64)| low >= -limit && high < limit;
-    if pixels < Halves::PIXELS || plain.weights.contains(&-128) || !bounds(units, plain).all(within) {
+    if pixels < Halves::PIXELS || plain.weights.contains(&-128) || !bounds(units, plain).all(fits) {
         return None;
     }
     let k = plain.weights.len() / units;
@@ -30,10 +28,35 @@ pub(super) fn conv2d(conv: &Conv2d, y: Shape, plain: &IntStore) -> Option<IntSto
     if conv.bias == Bias::Unit {
         bias.resize(units * pixels.next_multiple_of(Halves::PIXELS), 0);
     }
+    let requant = requant(&plain.requant)?;
+    Some(IntStore { weights, bias, requant, packing: Packing::Halves, ..plain.clone() })
+}
+
+/// A depthwise convolution into `y` as [`Packing::RingDepthwise`], likewise.
+pub(super) fn depthwise(conv: &DepthwiseConv2d, y: Shape, plain: &IntStore) -> Option<IntStore> {
+    let channels = usize::from(y.c);
+    let by_channel: Vec<i8> = (0..channels)
+        .flat_map(|channel| plain.weights.iter().skip(channel).step_by(channels).copied())
+        .collect();
+    let turned = IntStore { weights: by_channel, ..plain.clone() };
+    if !Ring::takes(conv) || !bounds(channels, &turned).all(fits) {
+        return None;
+    }
+    let requant = requant(&plain.requant)?;
+    Some(IntStore { requant, packing: Packing::RingDepthwise, ..plain.clone() })
+}
+
+/// Whether all accumulators between these have few enough bits.
+fn fits((low, high): (i64, i64)) -> bool {
+    let limit = 1 << Halves::BITS;
+    low >= -limit && high < limit
+}
+
+/// Factors with a shift in range, if that is possible.
+fn requant(plain: &[Requant]) -> Option<Vec<Requant>> {
     let factor = |q: &Requant| {
         let factor = if q.multiplier == 0 { Requant::new(0, Halves::SHIFTS[1]) } else { *q };
         Halves::takes(factor).then_some(factor)
     };
-    let requant = plain.requant.iter().map(factor).collect::<Option<Vec<_>>>()?;
-    Some(IntStore { weights, bias, requant, packing: Packing::Halves, ..plain.clone() })
+    plain.iter().map(factor).collect()
 }

@@ -136,6 +136,8 @@ fn by_halves(net: &Net<Int>, i: usize) -> Option<IntStore> {
     let (x, y) = (net.shape(node.inputs[0]), net.shape(node.output));
     let store = if let Op::Conv2d(conv) = &node.op {
         halves::conv2d(conv, y, &node.store)?
+    } else if let Op::DepthwiseConv2d(conv) = &node.op {
+        halves::depthwise(conv, y, &node.store)?
     } else if let Op::Add(Operands::Equal) = &node.op {
         add::linear(zeros(net, i), &node.store, 256)?
     } else {
