@@ -1,21 +1,16 @@
-//! Convolution four pixels at a time, two in a word, and depthwise convolution of four windows that share their weights. What
-//! they compute is told at their namesakes, the arithmetic at [`Halves`].
-//!
-//! Rows are copied with their border once, into a ring of as many as four neighbouring outputs see, so that all their
-//! windows are runs of it; for convolution the windows are then copied together, two in a word, and each unit is a sum of
-//! products over them. This asks for nothing of the window, so it takes every convolution there is.
-//!
-//! Rows are read in order, each before the output that lies as far down is written.
+//! Convolution, plain and grouped. The windows of four neighbouring outputs are runs of the ring; they are copied together,
+//! two in a word, and each unit is a sum of products over them. This asks for nothing of the window, so it takes every
+//! convolution there is.
 
-use super::Flow;
 use super::ring::{Pixels, Rows};
-use crate::arch::halves::{Block, Windows};
+use crate::arch::halves::Block;
 use crate::arch::{Isa, run};
-use crate::ir::{Bias, Conv2d, DepthwiseConv2d, Halves, IntData, Ring};
+use crate::ir::{Bias, Conv2d, Halves, IntData, Ring};
+use crate::kernels::Flow;
 
 /// Convolution of `x` into `y`, weights packed as [`Halves`](crate::ir::Packing::Halves).
 #[inline(never)]
-pub(crate) fn halves_conv2d<I: Isa>(
+pub(crate) fn conv2d<I: Isa>(
     isa: I,
     conv: &Conv2d,
     data: &IntData<'_>,
@@ -77,52 +72,6 @@ pub(crate) fn halves_conv2d<I: Isa>(
             let y = flow.output().get_mut(pixel * units + first..).unwrap_or_default();
             isa.halves(&block, words, y);
         }
-        pixel += count;
-    }
-}
-
-/// Depthwise convolution of `x` into `y`, packed as [`RingDepthwise`](crate::ir::Packing::RingDepthwise).
-#[inline(never)]
-pub(crate) fn ring_depthwise_conv2d<I: Isa>(
-    isa: I,
-    conv: &DepthwiseConv2d,
-    data: &IntData<'_>,
-    mut flow: Flow<'_>,
-    scratch: &mut [i8],
-) {
-    let ((x, zero), (y, _)) = (flow.x, flow.y);
-    let channels = usize::from(x.c);
-    let [kernel, stride, dilation] = [conv.window.kernel, conv.window.stride, conv.window.dilation];
-    let [rows, columns] = kernel.map(usize::from);
-    let [row_step, column_step] = stride.map(usize::from);
-    let [row_dilation, column_dilation] = dilation.map(usize::from);
-    let mut image = Rows::new(Ring::new(&conv.window, x), zero, scratch);
-    let windows = Windows {
-        weights: data.weights,
-        requant: data.requant,
-        bias: data.bias,
-        channels,
-        pixels: 0,
-        store: flow.store(data.clamp),
-    };
-    let mut pixels = Pixels::new([y.h, y.w].map(usize::from));
-    let mut pixel = 0;
-    while let Some((four, count)) = pixels.four() {
-        image.fill(flow.input(), four[3].0 * row_step + (rows - 1) * row_dilation + 1);
-        let mut taps = [[0; Halves::PIXELS]; Ring::TAPS];
-        let mut next = taps.iter_mut();
-        for ky in 0..rows {
-            let mut places = four
-                .map(|(oy, ox)| image.at(oy * row_step + ky * row_dilation) + ox * column_step * channels);
-            for tap in next.by_ref().take(columns) {
-                *tap = places;
-                places.iter_mut().for_each(|place| *place += column_dilation * channels);
-            }
-        }
-        let taps = run(&taps, 0, rows * columns);
-        let (source, y) = image.apart(&mut flow.bytes);
-        let y = y.get_mut(pixel * channels..).unwrap_or_default();
-        isa.four_windows(&Windows { pixels: count, ..windows }, source, taps, y);
         pixel += count;
     }
 }

@@ -1,9 +1,9 @@
 //! Rows of an image with their border, the latest few of them, where the windows of some neighbouring outputs lie. An image
 //! that a window never leaves is read where it is.
 
-use super::{Bytes, Input};
 use crate::arch::run;
 use crate::ir::Ring;
+use crate::kernels::{Bytes, Input};
 
 /// The rows, from the top of the border down.
 pub(super) struct Rows<'a> {
