@@ -52,7 +52,7 @@ unsafe extern "C" fn bench_lap() {
 /// What the parts of one inference take; the unit is [`board::UNIT`].
 #[derive(Clone, Copy, Debug)]
 pub struct Laps {
-    /// Copying the input.
+    /// Copying the input; where it comes row by row, the first layer.
     pub input: u32,
     /// Each layer.
     pub layers: [u32; LAYERS],
