@@ -28,7 +28,7 @@ pub(super) fn conv2d(conv: &Conv2d, y: Shape, plain: &IntStore) -> Option<IntSto
     if conv.bias == Bias::Unit {
         bias.resize(units * pixels.next_multiple_of(Halves::PIXELS), 0);
     }
-    let requant = requant(&plain.requant)?;
+    let requant = requant((0..units).map(|unit| plain.factor(unit)))?;
     Some(IntStore { weights, bias, requant, packing: Packing::Halves, ..plain.clone() })
 }
 
@@ -42,7 +42,7 @@ pub(super) fn depthwise(conv: &DepthwiseConv2d, y: Shape, plain: &IntStore) -> O
     if !Ring::takes(conv) || !bounds(channels, &turned).all(fits) {
         return None;
     }
-    let requant = requant(&plain.requant)?;
+    let requant = requant(plain.requant.iter().copied())?;
     Some(IntStore { requant, packing: Packing::RingDepthwise, ..plain.clone() })
 }
 
@@ -53,10 +53,10 @@ fn fits((low, high): (i64, i64)) -> bool {
 }
 
 /// Factors with a shift in range, if that is possible.
-fn requant(plain: &[Requant]) -> Option<Vec<Requant>> {
-    let factor = |q: &Requant| {
-        let factor = if q.multiplier == 0 { Requant::new(0, Halves::SHIFTS[1]) } else { *q };
+fn requant(plain: impl Iterator<Item = Requant>) -> Option<Vec<Requant>> {
+    let factor = |q: Requant| {
+        let factor = if q.multiplier == 0 { Requant::new(0, Halves::SHIFTS[1]) } else { q };
         Halves::takes(factor).then_some(factor)
     };
-    plain.iter().map(factor).collect()
+    plain.map(factor).collect()
 }
