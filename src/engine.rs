@@ -8,7 +8,7 @@ use crate::ir::{
     Fault, Graph, Int, IntData, IntTensor, Node, Op, Operands, Packing, Scratch, Shape, Tensor, TensorId,
     Uses,
 };
-use crate::kernels::{self, Bytes, Flow, Input, Output, Pair, fours, nibbles, packed};
+use crate::kernels::{self, Bytes, Flow, Input, Output, Pair, fours, halves, nibbles, packed};
 use crate::stream::Rows;
 use core::marker::PhantomData;
 use core::ops::Range;
@@ -474,6 +474,22 @@ impl<L: Linked> Step<'_, '_, L> {
                     && let Some((x, y, scratch)) = self.apart_with_scratch(0)
                 {
                     nibbles::depthwise_conv2d(isa, conv, data, x, y, scratch);
+                }
+            }
+            Packing::Halves => {
+                if linked[Packing::Halves.at()]
+                    && let Op::Conv2d(conv) = op
+                    && let Some((flow, scratch)) = self.flow()
+                {
+                    halves::conv2d(isa, conv, data, flow, scratch);
+                }
+            }
+            Packing::RingDepthwise => {
+                if linked[Packing::RingDepthwise.at()]
+                    && let Op::DepthwiseConv2d(conv) = op
+                    && let Some((flow, scratch)) = self.flow()
+                {
+                    halves::depthwise_conv2d(isa, conv, data, flow, scratch);
                 }
             }
             Packing::DspAdd => {

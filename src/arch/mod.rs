@@ -11,15 +11,18 @@
 //!
 //! Every block is total: a run that does not lie in its slice is empty, and surplus elements are left alone.
 
+#[cfg(thumb)]
+mod armv6m;
 #[cfg(dsp)]
 mod armv7em;
 mod cpu;
 pub(crate) mod fours;
+pub(crate) mod halves;
 #[cfg(all(feature = "std", target_arch = "aarch64"))]
 mod neon;
 mod nibbles;
 pub(crate) mod packed;
-#[cfg(any(not(dsp), test))]
+#[cfg(any(not(any(dsp, thumb)), test))]
 mod scalar;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod x86;
@@ -34,6 +37,7 @@ use crate::fixed::{narrow, requantise};
 use crate::ir::{Clamp, IntData, Requant};
 use core::ops::Range;
 use fours::{Lanes, Sixteens};
+use halves::{Block, Windows};
 use packed::{Eights, Finish, Linear, Quads, Taps, Tiles};
 
 /// Output channels that [`Isa::dot`] computes at once.
@@ -171,6 +175,15 @@ pub(crate) trait Isa: Copy {
     fn tap(self, acc: &mut [i32], x: &[i8], w: &[i8]) {
         for ((acc, &x), &w) in acc.iter_mut().zip(x).zip(w) {
             *acc = acc.wrapping_add(i32::from(x) * i32::from(w));
+        }
+    }
+
+    /// `acc[c] += taps[0][c] * w[c] + taps[1][c] * w[step + c] + ...`: taps of a depthwise window. `acc` has at most
+    /// [`LANES`], and every tap as many.
+    #[inline(always)]
+    fn window(self, acc: &mut [i32], taps: &[&[i8]], w: &[i8], step: usize) {
+        for (i, x) in taps.iter().enumerate() {
+            self.tap(acc, x, run(w, i * step, acc.len()));
         }
     }
 
@@ -343,6 +356,25 @@ pub(crate) trait Isa: Copy {
     #[inline(never)]
     fn add_linear(self, y: &mut [i8], x: Option<&[i8]>, linear: &Linear) {
         packed::add_linear(y, x, linear);
+    }
+
+    /// Elements `at..` of the windows of four pixels, which lie from `places` of `x` on, as [`Halves`](crate::ir::Halves)
+    /// tells.
+    #[inline(never)]
+    fn lay_four(self, x: &[i8], places: &[usize; 4], len: usize, to: &mut [i8], at: usize) {
+        halves::lay_four(x, places, len, to, at);
+    }
+
+    /// The units of a group for four pixels whose windows lie in `x`; `y` is the first pixel's first output on.
+    #[inline(never)]
+    fn halves(self, block: &Block<'_>, x: &[i8], y: &mut [i8]) {
+        halves::halves(block, x, y);
+    }
+
+    /// Depthwise outputs of four pixels; `taps` are the places of the first channel in `x` that each tap reads for them.
+    #[inline(never)]
+    fn four_windows(self, windows: &Windows<'_>, x: &[i8], taps: &[[usize; 4]], y: &mut [i8]) {
+        halves::four_windows(windows, x, taps, y);
     }
 
     /// Units in blocks of sixteen, for all pixels: `x` is the image with its border, elements with

@@ -11,10 +11,11 @@ mod conv2d;
 mod dense;
 mod depthwise_conv2d;
 pub(crate) mod fours;
+pub(crate) mod halves;
 mod mean;
 pub(crate) mod nibbles;
 #[cfg(test)]
-mod oracle;
+pub(crate) mod oracle;
 pub(crate) mod packed;
 mod pad;
 mod pairs;
@@ -113,6 +114,11 @@ impl Flow<'_> {
             Bytes::Same(both) => &**both,
         };
         Input { shape: self.x.0, zero: self.x.1, data }
+    }
+
+    /// How outputs are stored.
+    const fn store(&self, clamp: Clamp) -> Store {
+        Store { zero: self.y.1, clamp }
     }
 
     /// The output.

@@ -87,11 +87,21 @@ fn net(op: Op, shape: Shape, numbers: &mut Numbers) -> Net<Int> {
 
 /// Whether a net packed for a Cortex-M4 gives the bytes it gives in plain order, its input whole or row by row; how it was
 /// packed.
-fn same(mut net: Net<Int>, limit: Option<usize>, numbers: &mut Numbers) -> Result<Packing, TestCaseError> {
+fn same(net: Net<Int>, limit: Option<usize>, numbers: &mut Numbers) -> Result<Packing, TestCaseError> {
+    same_for(Target::CortexM4, net, limit, numbers)
+}
+
+/// The same for any target.
+fn same_for(
+    target: Target,
+    mut net: Net<Int>,
+    limit: Option<usize>,
+    numbers: &mut Numbers,
+) -> Result<Packing, TestCaseError> {
     let inputs = numbers.int8s(3 * net.input_shape().len());
     plan(&mut net).expect("plans");
     let want = net.run(&inputs).expect("runs");
-    for target in [Target::Portable, Target::CortexM4] {
+    for target in [Target::Portable, target] {
         let mut rows = net.clone();
         let first = &net.nodes[0];
         let slides = first.op.strip(net.input_shape(), net.shape(first.output), 0).is_some();
@@ -106,7 +116,7 @@ fn same(mut net: Net<Int>, limit: Option<usize>, numbers: &mut Numbers) -> Resul
             prop_assert_eq!(cut.run_on(cpu, &inputs).expect("runs"), &want[..], "row by row, {}", cpu.name());
         }
     }
-    let arena = pack(&mut net, Target::CortexM4, limit).expect("packs");
+    let arena = pack(&mut net, target, limit).expect("packs");
     net.check(arena).expect("legal");
     let (x, y) = (net.nodes[0].inputs[0], net.nodes[0].output);
     if net.nodes.len() == 1
@@ -210,6 +220,13 @@ fn hold(packings: &[Packing], cases: u32, strategy: impl Strategy<Value = (Op, S
         let mut numbers = Numbers(seed);
         same(net(op, shape, &mut numbers), None, &mut numbers)?;
         seen.borrow_mut().push(packing);
+        let mut numbers = Numbers(seed);
+        let without = same_for(Target::CortexM0, net(op, shape, &mut numbers), None, &mut numbers)?;
+        match op {
+            Op::Conv2d(_) | Op::DepthwiseConv2d(_) => seen.borrow_mut().push(without),
+            Op::Add(_) => prop_assert_eq!(without, fours),
+            _ => prop_assert_eq!(without, Packing::Plain),
+        }
         if !packings.contains(&packing) {
             prop_assert_eq!(packing, Packing::Plain);
             plain.set(plain.get() + 1);
@@ -259,7 +276,7 @@ fn a_packed_conv2d_is_the_same() {
             )
         },
     );
-    hold(&[Packing::DspPatch, Packing::DspRows], 3000, strategy);
+    hold(&[Packing::DspPatch, Packing::DspRows, Packing::Halves], 3000, strategy);
 }
 
 #[test]
@@ -279,7 +296,7 @@ fn a_convolution_by_minimal_filtering_is_the_same() {
         let [height, width] = window.output(h, w)?;
         (height >= 4 && 3 * width >= 16 * width.div_ceil(8)).then_some((Op::Conv2d(conv), shape, seed))
     });
-    hold(&[Packing::DspWinograd, Packing::DspRows], 300, strategy);
+    hold(&[Packing::DspWinograd, Packing::DspRows, Packing::Halves], 300, strategy);
 }
 
 #[test]
@@ -308,7 +325,7 @@ fn a_packed_depthwise_conv2d_is_the_same() {
         let op = DepthwiseConv2d { multiplier: 1, window, bias: Bias::Channel };
         (Op::DepthwiseConv2d(op), Shape::new(h, w, c), seed)
     });
-    hold(&[Packing::DspDepthwise, Packing::DspDepthwise3], 3000, strategy);
+    hold(&[Packing::DspDepthwise, Packing::DspDepthwise3, Packing::RingDepthwise], 3000, strategy);
 }
 
 #[test]

@@ -22,12 +22,14 @@
 //! gives what [`requantise`](crate::fixed::requantise) gives, for `e` from 2 to 31.
 
 mod fours;
+mod halves;
 mod joined;
 mod lanes;
 mod nibbles;
 mod winograd;
 
 pub use fours::{Bordered, FourTaps, Fours};
+pub use halves::{Halves, Ring};
 pub use joined::Joined;
 pub use lanes::{Chunk, Lanes};
 pub use nibbles::Nibbles;
@@ -87,6 +89,15 @@ pub enum Packing {
     NibblesDense,
     /// Depthwise convolution with weights of 4 bits in plain order, `[kh][kw][channels]` without gaps.
     NibblesDepthwise,
+    /// Conv2d four pixels at a time, two in a word: `[group][block of 8 units][pair of elements][element][8 units]`, filled
+    /// up with zeros to whole blocks and pairs; weights from -127. Biases and factors are plain ones, biases of each pixel
+    /// filled up with zeros to whole fours of pixels; shifts of factors from -20 to -1. For sums, bias included, within 24
+    /// bits. See [`Halves`].
+    Halves,
+    /// Depthwise convolution of one output and one bias a channel, whose windows are read where rows lie with their border.
+    /// Weights, biases and factors are plain ones; shifts of factors from -20 to -1. For sums, bias included, within 24
+    /// bits, and at most 32 taps. See [`Ring`].
+    RingDepthwise,
 }
 
 /// Numbers of elements that a packed node has.
@@ -104,7 +115,7 @@ pub struct Packed {
 
 impl Packing {
     /// Number of variants.
-    pub const COUNT: usize = 14;
+    pub const COUNT: usize = 16;
 
     /// The variant's number.
     pub const fn at(self) -> usize {
@@ -117,14 +128,20 @@ impl Packing {
             Packing::Plain | Packing::Fours | Packing::FoursDepthwise => false,
             Packing::Nibbles | Packing::NibblesShort => false,
             Packing::NibblesDense | Packing::NibblesDepthwise => false,
+            Packing::Halves | Packing::RingDepthwise => false,
             Packing::DspPatch | Packing::DspRows | Packing::DspWinograd | Packing::DspDense => true,
             Packing::DspDepthwise | Packing::DspDepthwise3 | Packing::DspAdd => true,
         }
     }
 
+    /// Whether factors are plain ones of fewer shifts: [`Halves::takes`].
+    pub const fn narrows_factors(self) -> bool {
+        matches!(self, Packing::Halves | Packing::RingDepthwise)
+    }
+
     /// Whether one factor may stand for those of all units of `op`.
     pub const fn shares_factors(self, op: &Op) -> bool {
-        matches!(op, Op::Conv2d(_) | Op::Dense(_)) && !matches!(self, Packing::Fours)
+        matches!(op, Op::Conv2d(_) | Op::Dense(_)) && !matches!(self, Packing::Fours | Packing::Halves)
     }
 
     /// What a packed `op` over `x` into `y` has; `None` where this is no packing for it, and for [`Packing::Plain`].
@@ -189,6 +206,18 @@ impl Packing {
                 let Op::DepthwiseConv2d(conv) = op else { return None };
                 Some(Nibbles::depthwise(conv, y))
             }
+            Packing::Halves => {
+                let Op::Conv2d(conv) = op else { return None };
+                Some(Halves::new(conv).lengths(conv, x, y))
+            }
+            Packing::RingDepthwise => {
+                let Op::DepthwiseConv2d(conv) = op else { return None };
+                if !Ring::takes(conv) {
+                    return None;
+                }
+                let (c, scratch) = (x.c as usize, Ring::new(&conv.window, x).len());
+                Some(Packed { weights: op.weights(x), bias: c, requant: c, scratch })
+            }
             Packing::DspAdd => {
                 let Op::Add(Operands::Equal) = op else { return None };
                 Some(Packed { weights: 0, bias: 3, requant: 0, scratch: 0 })
@@ -214,6 +243,16 @@ impl Packing {
             Packing::Fours | Packing::FoursDepthwise => false,
             Packing::Nibbles | Packing::NibblesShort => false,
             Packing::NibblesDense | Packing::NibblesDepthwise => false,
+            Packing::Halves => {
+                let Op::Conv2d(conv) = op else { return false };
+                let point = x.same(y) && conv.groups == 1 && conv.span == x.c && conv.window.is_point();
+                let alike = x.h == y.h && x.len() == y.len();
+                point || (alike && Ring::new(&conv.window, x).in_place(&conv.window))
+            }
+            Packing::RingDepthwise => {
+                let Op::DepthwiseConv2d(conv) = op else { return false };
+                x.same(y) && Ring::new(&conv.window, x).in_place(&conv.window)
+            }
             Packing::DspPatch => {
                 let Op::Conv2d(conv) = op else { return false };
                 x.same(y) && conv.groups == 1 && conv.span == x.c && conv.window.is_point()

@@ -9,36 +9,39 @@ use crate::cases::{Cases, golden};
 use crate::random::{self, Numbers};
 use crate::shipped;
 
-/// The CPU that runs them.
-const M4: Target = Target::CortexM4;
-
 /// Random nets.
 const RANDOM: u64 = 320;
 
 /// Samples of each net.
 const SAMPLES: usize = 2;
 
-/// Every packing that a table for a Cortex-M4 can hold.
-const PACKINGS: [Packing; 11] = [
-    Packing::DspPatch,
-    Packing::DspRows,
-    Packing::DspWinograd,
-    Packing::DspDense,
-    Packing::DspDepthwise,
-    Packing::DspDepthwise3,
-    Packing::DspAdd,
-    Packing::Nibbles,
-    Packing::NibblesShort,
-    Packing::NibblesDense,
-    Packing::NibblesDepthwise,
-];
+/// Every packing that a table for a target can hold.
+const fn packings(target: Target) -> &'static [Packing] {
+    match target {
+        Target::Portable => &[],
+        Target::CortexM0 => &[Packing::Halves, Packing::RingDepthwise, Packing::DspAdd],
+        Target::CortexM4 => &[
+            Packing::DspPatch,
+            Packing::DspRows,
+            Packing::DspWinograd,
+            Packing::DspDense,
+            Packing::DspDepthwise,
+            Packing::DspDepthwise3,
+            Packing::DspAdd,
+        ],
+    }
+}
 
-/// Random nets drawn from `seed`, of some of which the input comes row by row, then all shipped ones, packed for a
-/// Cortex-M4; these also with weights of 4 bits, for any CPU and for that one.
+/// Those of weights of 4 bits.
+const NIBBLES: [Packing; 4] =
+    [Packing::Nibbles, Packing::NibblesShort, Packing::NibblesDense, Packing::NibblesDepthwise];
+
+/// Random nets drawn from `seed`, of some of which the input comes row by row, then all shipped ones, packed for a target;
+/// these also with weights of 4 bits, for any CPU and for that one.
 ///
 /// # Errors
 /// Where a packing, or an input that comes row by row, occurs in too few of the random nets.
-pub(crate) fn cases(seed: u64) -> Result<Cases> {
+pub(crate) fn cases(target: Target, seed: u64) -> Result<Cases> {
     let mut cases = Cases::default();
     let (mut seen, mut rows) = ([0; Packing::COUNT], 0);
     for i in 0..RANDOM {
@@ -49,7 +52,8 @@ pub(crate) fn cases(seed: u64) -> Result<Cases> {
         let samples = golden(&net, SAMPLES, i)?;
         // Now row by row, where the first layer slides a window.
         let streamed = numbers.below(3) == 0 && slides(&net);
-        let (stored, cut) = if streamed { by_rows(net, M4, limit)? } else { (whole(net, M4, limit)?, None) };
+        let (stored, cut) =
+            if streamed { by_rows(target, net, limit)? } else { (whole(target, net, limit)?, None) };
         stored.net.nodes.iter().for_each(|node| seen[node.store.packing.at()] += 1);
         rows += usize::from(streamed);
         cases.push(&stored, cut.as_ref(), &samples);
@@ -57,15 +61,15 @@ pub(crate) fn cases(seed: u64) -> Result<Cases> {
     if rows < 20 {
         return Err(Error::new(format!("seed {seed}: fewer than 20 inputs come row by row")));
     }
-    if let Some(packing) = PACKINGS.iter().find(|packing| seen[packing.at()] < 5) {
+    if let Some(packing) = packings(target).iter().chain(&NIBBLES).find(|packing| seen[packing.at()] < 5) {
         return Err(Error::new(format!("seed {seed}: fewer than 5 layers are packed as {packing:?}")));
     }
     for name in shipped::names() {
         let net = shipped::stored(name)?.net;
-        for (net, target) in [(halved(&net), Target::Portable), (halved(&net), M4), (net, M4)] {
+        for (net, target) in [(halved(&net), Target::Portable), (halved(&net), target), (net, target)] {
             let samples = golden(&net, SAMPLES, 1)?;
-            cases.push(&whole(net.clone(), target, None)?, None, &samples);
-            let (stored, cut) = by_rows(net, target, None)?;
+            cases.push(&whole(target, net.clone(), None)?, None, &samples);
+            let (stored, cut) = by_rows(target, net, None)?;
             cases.push(&stored, cut.as_ref(), &samples);
         }
     }
@@ -90,12 +94,12 @@ fn slides(net: &Net<Int>) -> bool {
         && net.readers(net.input).count() == 1
 }
 
-fn whole(mut net: Net<Int>, target: Target, limit: Option<usize>) -> Result<Stored> {
+fn whole(target: Target, mut net: Net<Int>, limit: Option<usize>) -> Result<Stored> {
     let arena = pack(&mut net, target, limit)?;
     Ok(stored(net, arena))
 }
 
-fn by_rows(mut net: Net<Int>, target: Target, limit: Option<usize>) -> Result<(Stored, Option<Streamed>)> {
+fn by_rows(target: Target, mut net: Net<Int>, limit: Option<usize>) -> Result<(Stored, Option<Streamed>)> {
     pack_streamed(&mut net, target, limit)?;
     let cut = Streamed::new(&net)?;
     let arena = net.with(|graph| graph.arena_len());

@@ -6,6 +6,7 @@ mod add;
 mod depthwise;
 mod dual;
 mod fours;
+mod halves;
 mod nibbles;
 mod winograd;
 
@@ -23,7 +24,8 @@ pub enum Target {
     /// Any CPU: weights in plain order.
     #[default]
     Portable,
-    /// Cortex-M0, M0+ and M3: weights in plain order, which serves them best.
+    /// Cortex-M0, M0+, M3 and others without DSP instructions: weights packed for multiplications of 32 bits, two pixels a
+    /// time.
     CortexM0,
     /// Cortex-M4, M7, M33 and others with DSP instructions: weights packed for dual multiplications.
     CortexM4,
@@ -104,7 +106,11 @@ fn within(plain: &Net<Int>, target: Target, aims: &[usize], streamed: bool) -> R
     let mut net = plain.clone();
     for (i, &aim) in aims.iter().enumerate() {
         let first = streamed && i == 0;
-        let of_target = if target == Target::CortexM4 { packed(plain, i, aim, first) } else { None };
+        let of_target = match target {
+            Target::Portable => None,
+            Target::CortexM0 => by_halves(plain, i),
+            Target::CortexM4 => packed(plain, i, aim, first),
+        };
         if let Some(store) = of_target.or_else(|| halved(plain, i)) {
             net.nodes[i].store = store;
         }
@@ -162,6 +168,26 @@ fn by_fours(net: &Net<Int>, i: usize) -> Option<IntStore> {
         fours::depthwise(conv, x, &node.store)?
     } else if let Op::Dense(dense) = &node.op {
         fours::dense(dense, x, &node.store)
+    } else if let Op::Add(Operands::Equal) = &node.op {
+        add::linear(zeros(net, i), &node.store, 256)?
+    } else {
+        return None;
+    };
+    let lengths = store.packing.lengths(&node.op, x, y)?;
+    Some(IntStore { scratch: Scratch { offset: 0, len: lengths.scratch as u32 }, ..store })
+}
+
+/// A node's numbers packed for CPUs that multiply 32 bits by 32, with the scratch they ask for.
+fn by_halves(net: &Net<Int>, i: usize) -> Option<IntStore> {
+    let node = &net.nodes[i];
+    if node.store.packing != Packing::Plain || node.store.bits == 4 {
+        return None;
+    }
+    let (x, y) = (net.shape(node.inputs[0]), net.shape(node.output));
+    let store = if let Op::Conv2d(conv) = &node.op {
+        halves::conv2d(conv, y, &node.store)?
+    } else if let Op::DepthwiseConv2d(conv) = &node.op {
+        halves::depthwise(conv, y, &node.store)?
     } else if let Op::Add(Operands::Equal) = &node.op {
         add::linear(zeros(net, i), &node.store, 256)?
     } else {
