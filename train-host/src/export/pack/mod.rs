@@ -59,6 +59,7 @@ pub fn pack_streamed(net: &mut Net<Int>, target: Target, limit: Option<usize>) -
 
 /// As [`pack`], or as [`pack_streamed`].
 fn arranged(net: &mut Net<Int>, target: Target, limit: Option<usize>, streamed: bool) -> Result<usize> {
+    share_factors(net);
     let (least, smallest) = within(net, target, &vec![0; net.nodes.len()], streamed)?;
     let most = limit.unwrap_or(smallest + smallest * MORE / 100);
     check_limit(&least, smallest, most)?;
@@ -78,6 +79,16 @@ fn arranged(net: &mut Net<Int>, target: Target, limit: Option<usize>, streamed: 
     }
     *net = least;
     Ok(smallest)
+}
+
+/// Keeps one factor where all units of a node have the same.
+fn share_factors(net: &mut Net<Int>) {
+    for node in &mut net.nodes {
+        let requant = &mut node.store.requant;
+        if node.store.packing.shares_factors(&node.op) && requant.iter().all(|q| *q == requant[0]) {
+            requant.truncate(1);
+        }
+    }
 }
 
 /// The bytes alive while a node runs, its scratch among them.
