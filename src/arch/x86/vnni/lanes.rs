@@ -1,7 +1,8 @@
 //! Depthwise convolution, 64 lanes at a time: the bytes of four taps are interleaved, so that a lane's four elements
 //! meet its four weights in one instruction.
 
-use super::factors::{AWAY, Factors, HIDDEN, Narrow, TWICE};
+use super::super::rounding::{AWAY, HIDDEN, TWICE};
+use super::factors::{Factors, Narrow};
 use crate::arch::fours::Lanes;
 use crate::ir::Requant;
 use core::arch::x86_64::*;
