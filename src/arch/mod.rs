@@ -13,6 +13,8 @@
 
 #[cfg(dsp)]
 mod armv7em;
+#[cfg(test)]
+mod blocks;
 mod cpu;
 pub(crate) mod fours;
 #[cfg(all(feature = "std", target_arch = "aarch64"))]

@@ -13,7 +13,7 @@ mod depthwise_conv2d;
 pub(crate) mod fours;
 mod mean;
 #[cfg(test)]
-mod oracle;
+pub(crate) mod oracle;
 pub(crate) mod packed;
 mod pad;
 mod pairs;

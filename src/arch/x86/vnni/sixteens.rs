@@ -14,6 +14,7 @@ use core::arch::x86_64::*;
 /// `s.fits(x.len(), y.len())`.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 pub(in super::super) unsafe fn sixteens(s: &Sixteens<'_>, x: &[i8], y: &mut [i8]) {
+    debug_assert!(s.fits(x.len(), y.len()));
     let blocks = s.units.div_ceil(16);
     let mut block = 0;
     // SAFETY: the caller's promise; blocks stay below `blocks`.

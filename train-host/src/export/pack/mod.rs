@@ -11,6 +11,7 @@ mod winograd;
 use clap::ValueEnum;
 use zipnet::ir::{Conv2d, Int, Op, Operands, Packing, Scratch, TensorId};
 
+use super::aligned::Aligned;
 use crate::Result;
 use crate::graph::{IntStore, Net};
 use crate::plan::{check_limit, plan};
@@ -90,7 +91,7 @@ fn within(plain: &Net<Int>, target: Target, aims: &[usize]) -> Result<(Net<Int>,
 ///
 /// # Errors
 /// As [`plan()`].
-pub fn for_host(net: &Net<Int>) -> Result<Net<Int>> {
+pub fn for_host(net: &Net<Int>) -> Result<Aligned> {
     let mut net = net.clone();
     for i in 0..net.nodes.len() {
         if net.nodes[i].store.packing == Packing::Plain
@@ -100,7 +101,7 @@ pub fn for_host(net: &Net<Int>) -> Result<Net<Int>> {
         }
     }
     plan(&mut net)?;
-    Ok(net)
+    Ok(Aligned::new(net))
 }
 
 /// A node's numbers packed for dot-product instructions, with the scratch they ask for.
@@ -112,7 +113,7 @@ fn by_fours(net: &Net<Int>, i: usize) -> Option<IntStore> {
     } else if let Op::DepthwiseConv2d(conv) = &node.op {
         fours::depthwise(conv, x, &node.store)?
     } else if let Op::Dense(dense) = &node.op {
-        fours::dense(dense, x, &node.store)
+        fours::dense(dense, x, &node.store)?
     } else if let Op::Add(Operands::Equal) = &node.op {
         add::linear(zeros(net, i), &node.store, 256)?
     } else {
