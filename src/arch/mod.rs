@@ -32,7 +32,7 @@ pub(crate) use cpu::Job;
 pub(crate) use scalar::Scalar;
 
 use crate::fixed::{narrow, requantise};
-use crate::ir::{Clamp, Requant};
+use crate::ir::{Clamp, IntData, Requant};
 use core::ops::Range;
 use fours::{Lanes, Sixteens};
 use packed::{Eights, Finish, Linear, Quads, Taps, Tiles};
@@ -50,10 +50,27 @@ pub(crate) struct Matrix<'a> {
     pub(crate) weights: &'a [i8],
     /// Weights of a unit.
     pub(crate) k: usize,
-    /// A factor for each unit.
-    pub(crate) requant: &'a [Requant],
+    /// A factor for each unit, or one for all.
+    requant: &'a [Requant],
+    /// The first of them, for a quad.
+    shared: [Requant; QUAD],
     /// How the outputs are stored.
-    pub(crate) store: Store,
+    store: Store,
+}
+
+impl<'a> Matrix<'a> {
+    /// The weights and factors of `data`, `k` weights a unit.
+    #[inline(always)]
+    pub(crate) fn new(data: &IntData<'a>, k: usize, store: Store) -> Self {
+        let shared = [data.requant.first().copied().unwrap_or_default(); QUAD];
+        Self { weights: data.weights, k, requant: data.requant, shared, store }
+    }
+
+    /// The factors of the units from `unit` on, at most a quad.
+    #[inline(always)]
+    fn factors(&self, unit: usize, len: usize) -> &[Requant] {
+        if self.requant.len() == 1 { run(&self.shared, 0, len) } else { run(self.requant, unit, len) }
+    }
 }
 
 /// From two int8 operands to the int8 sum.
@@ -188,7 +205,7 @@ pub(crate) trait Isa: Copy {
     /// Stores the accumulators of a quad from `unit` on, as far as the units go before `end`.
     #[inline(always)]
     fn finish(self, matrix: &Matrix<'_>, unit: usize, end: usize, acc: &[i32; QUAD], y: &mut [i8]) {
-        let requant = run(matrix.requant, unit, QUAD.min(end - unit));
+        let requant = matrix.factors(unit, QUAD.min(end - unit));
         self.store(acc, requant, matrix.store, y.get_mut(unit..).unwrap_or_default());
     }
 

@@ -19,7 +19,7 @@ pub(crate) use winograd::winograd_conv2d;
 use crate::arch::Isa;
 use crate::arch::packed::Quads;
 use crate::arch::run;
-use crate::ir::Clamp;
+use crate::ir::{Clamp, Requant};
 
 /// Applies an activation to what the blocks stored, which hold themselves within int8 only.
 #[inline(always)]
@@ -29,35 +29,44 @@ fn activate<I: Isa>(isa: I, y: &mut [i8], clamp: Clamp) {
     }
 }
 
+/// Factors of a block of units, where all units share one.
+#[inline(always)]
+fn shared<const N: usize>(requant: &[Requant]) -> [Requant; N] {
+    [requant.first().copied().unwrap_or_default(); N]
+}
+
+/// The factors of the units from `unit` on as blocks of `N` units read them, and how many lie between two blocks' factors:
+/// none where all units share one, whose block is `shared`.
+#[inline(always)]
+fn factors<'a, const N: usize>(
+    requant: &'a [Requant],
+    unit: usize,
+    shared: &'a [Requant; N],
+) -> (&'a [Requant], usize) {
+    if requant.len() == 1 { (shared, 0) } else { (requant.get(unit..).unwrap_or_default(), N) }
+}
+
 /// [`Isa::quads`] of `units` units, of which the last may be no whole quad.
 fn quads<I: Isa>(isa: I, all: &Quads<'_>, runs: &[&[i8]], y: &mut [i8], units: usize) {
-    let whole = units / 4;
-    isa.quads(&Quads { count: whole, ..*all }, runs, y);
-    let rest = units % 4;
+    let (whole, rest) = (units / 4, units % 4);
+    let mut part = Quads { count: whole, ..*all };
+    isa.quads(&part, runs, y);
     if rest == 0 {
         return;
     }
     let size = 8 * all.pairs * runs.len();
-    for pixel in 0..all.pixels / 2 + all.pixels % 2 {
+    part.weights = run(all.weights, whole * size, size);
+    part.requant = run(all.requant, whole * all.requant_step, 4);
+    (part.count, part.y_step) = (1, 4);
+    for pixel in (0..all.pixels).step_by(2) {
         // Two pixels at a time, to where there is room for four units.
-        let pixels = 2.min(all.pixels - 2 * pixel);
         let mut last = [0; 8];
-        let mut places = [&[][..]; crate::ir::Lanes::MOST];
-        for (place, x) in places.iter_mut().zip(runs) {
-            *place = x.get(pixel * all.x_step..).unwrap_or_default();
-        }
-        let part = Quads {
-            weights: run(all.weights, whole * size, size),
-            requant: run(all.requant, 4 * whole, 4),
-            bias: all.bias.get(2 * pixel * all.bias_step + 4 * whole..).unwrap_or_default(),
-            count: 1,
-            pixels,
-            y_step: 4,
-            ..*all
-        };
-        isa.quads(&part, places.get(..runs.len()).unwrap_or_default(), &mut last);
-        for (i, last) in last.as_chunks::<4>().0.iter().enumerate().take(pixels) {
-            let y = y.get_mut((2 * pixel + i) * all.y_step + 4 * whole..).unwrap_or_default();
+        part.pixels = 2.min(all.pixels - pixel);
+        part.bias = all.bias.get(pixel * all.bias_step + 4 * whole..).unwrap_or_default();
+        isa.quads(&part, runs, &mut last);
+        part.x_from += all.x_step;
+        for (i, last) in last.as_chunks::<4>().0.iter().enumerate().take(part.pixels) {
+            let y = y.get_mut((pixel + i) * all.y_step + 4 * whole..).unwrap_or_default();
             y.iter_mut().zip(last).take(rest).for_each(|(y, &last)| *y = last);
         }
     }
