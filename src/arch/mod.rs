@@ -15,6 +15,8 @@
 mod armv6m;
 #[cfg(dsp)]
 mod armv7em;
+#[cfg(test)]
+mod blocks;
 mod cpu;
 pub(crate) mod fours;
 pub(crate) mod halves;

@@ -362,7 +362,7 @@ pub struct EvalArgs {
 /// Choices of `bench`.
 #[derive(Debug, Args)]
 pub struct BenchArgs {
-    /// Output folder of a training or an import; of an imported net int8 is timed alone, layer by layer.
+    /// Output folder of a training or an import; the float net of an import is made of its int8 numbers.
     pub dir: PathBuf,
     /// Print JSON.
     #[arg(long)]

@@ -138,9 +138,8 @@ fn same_on_host(mut net: Net<Int>, numbers: &mut Numbers) -> Result<Packing, Tes
     let want = net.run_on(portable, &inputs).expect("runs");
     let packed = for_host(&net).expect("packs");
     for cpu in Cpu::all() {
-        for net in [&net, &packed] {
-            prop_assert_eq!(net.run_on(cpu, &inputs).expect("runs"), &want[..], "{}", cpu.name());
-        }
+        prop_assert_eq!(net.run_on(cpu, &inputs).expect("runs"), &want[..], "{}", cpu.name());
+        prop_assert_eq!(packed.run_on(cpu, &inputs).expect("runs"), &want[..], "{}, packed", cpu.name());
     }
     Ok(packed.nodes[0].store.packing)
 }
@@ -195,10 +194,18 @@ fn same_halved(mut net: Net<Int>, numbers: &mut Numbers) -> Result<(), TestCaseE
     Ok(())
 }
 
-/// Holds `same` against random operators, each of which must come out in one of `packings` but for one in ten, and each
-/// of which some must.
+/// As many cases as the environment's `ZIPNET_CASES` says, else `few`.
+fn cases(few: u32) -> u32 {
+    std::env::var("ZIPNET_CASES").map_or(few, |text| text.parse().expect("a number of cases"))
+}
+
+/// Holds `same` and `same_on_host` against random operators, each of which must come out in one of `packings` but for
+/// one in ten, and each of which some must.
 fn hold(packings: &[Packing], cases: u32, strategy: impl Strategy<Value = (Op, Shape, u64)>) {
-    let mut runner = TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });
+    let config =
+        Config { cases, failure_persistence: None, max_local_rejects: u32::MAX, ..Config::default() };
+    let mut runner = TestRunner::new(config);
+    let fast = std::cell::Cell::new(None);
     let plain = std::cell::Cell::new(0);
     let seen = std::cell::RefCell::new(Vec::new());
     let property = |(op, shape, seed): (Op, Shape, u64)| {
@@ -214,6 +221,7 @@ fn hold(packings: &[Packing], cases: u32, strategy: impl Strategy<Value = (Op, S
             let mut numbers = Numbers(seed);
             same_halved(net(op, shape, &mut numbers), &mut numbers)?;
         }
+        fast.set(Some((op.name(), fours)));
         let mut numbers = Numbers(seed);
         let packing = same(net(op, shape, &mut numbers), Some(1 << 20), &mut numbers)?;
         // Less scratch, perhaps another packing.
@@ -234,6 +242,9 @@ fn hold(packings: &[Packing], cases: u32, strategy: impl Strategy<Value = (Op, S
         Ok(())
     };
     runner.run(&strategy, property).expect("the bytes are the same");
+    if let Some((op, packing)) = fast.get() {
+        Cpu::all().for_each(|cpu| println!("{op} in {packing:?} on {}: {cases} cases", cpu.name()));
+    }
     for packing in packings {
         let count = seen.borrow().iter().filter(|seen| *seen == packing).count();
         println!("{packing:?}: {count} of {cases}");
@@ -276,7 +287,7 @@ fn a_packed_conv2d_is_the_same() {
             )
         },
     );
-    hold(&[Packing::DspPatch, Packing::DspRows, Packing::Halves], 3000, strategy);
+    hold(&[Packing::DspPatch, Packing::DspRows, Packing::Halves], cases(3000), strategy);
 }
 
 #[test]
@@ -296,7 +307,7 @@ fn a_convolution_by_minimal_filtering_is_the_same() {
         let [height, width] = window.output(h, w)?;
         (height >= 4 && 3 * width >= 16 * width.div_ceil(8)).then_some((Op::Conv2d(conv), shape, seed))
     });
-    hold(&[Packing::DspWinograd, Packing::DspRows, Packing::Halves], 300, strategy);
+    hold(&[Packing::DspWinograd, Packing::DspRows, Packing::Halves], cases(300), strategy);
 }
 
 #[test]
@@ -307,7 +318,7 @@ fn a_packed_dense_layer_is_the_same() {
     ];
     let strategy = (1..=70u16, shapes, any::<u64>())
         .prop_map(|(units, shape, seed)| (Op::Dense(Dense { units, bias: Bias::Channel }), shape, seed));
-    hold(&[Packing::DspDense], 2000, strategy);
+    hold(&[Packing::DspDense], cases(2000), strategy);
 }
 
 #[test]
@@ -325,7 +336,7 @@ fn a_packed_depthwise_conv2d_is_the_same() {
         let op = DepthwiseConv2d { multiplier: 1, window, bias: Bias::Channel };
         (Op::DepthwiseConv2d(op), Shape::new(h, w, c), seed)
     });
-    hold(&[Packing::DspDepthwise, Packing::DspDepthwise3, Packing::RingDepthwise], 3000, strategy);
+    hold(&[Packing::DspDepthwise, Packing::DspDepthwise3, Packing::RingDepthwise], cases(3000), strategy);
 }
 
 #[test]
@@ -364,6 +375,7 @@ fn weights_that_do_not_fit_stay_plain() {
     low.nodes[0].store.weights[3] = -128;
     let mut coarse = net(op, Shape::flat(10), &mut numbers);
     coarse.nodes[0].store.requant[1] = Requant::new(1 << 30, -1);
+    assert_eq!(same_on_host(low.clone(), &mut numbers).expect("the bytes are the same"), Packing::Plain);
     for net in [wide, low, coarse] {
         assert_eq!(same(net, None, &mut numbers).expect("the bytes are the same"), Packing::Plain);
     }

@@ -75,10 +75,10 @@ pub enum Packing {
     /// Conv2d or Dense by fours: `[group][block of 16 units][run][four elements][16 units][4]`. Runs are filled up to
     /// whole fours with zeros, blocks to whole sixteens. Factors are `[group][block][16]`, plain ones; biases
     /// `[2][pixel or once][group][block][16]`: as they are, then less 128 times the sum of the unit's weights, for CPUs
-    /// that multiply elements with 128 added. See [`Fours`].
+    /// that multiply elements with 128 added. No weight is -128. See [`Fours`].
     Fours,
     /// Depthwise convolution by fours: `[block of 64 lanes][four taps][64 lanes][4]`, factors `[block][64]`, plain ones,
-    /// biases `[2][block][64]` as before. See [`FourTaps`] for the order of lanes.
+    /// biases `[2][block][64]` as before. No weight is -128. See [`FourTaps`] for the order of lanes.
     FoursDepthwise,
     /// Conv2d with weights of 4 bits, two a byte: row by row as in plain order, each row from a byte on. For every CPU. See
     /// [`Nibbles`].
@@ -137,6 +137,11 @@ impl Packing {
     /// Whether factors are plain ones of fewer shifts: [`Halves::takes`].
     pub const fn narrows_factors(self) -> bool {
         matches!(self, Packing::Halves | Packing::RingDepthwise)
+    }
+
+    /// Whether weights lie by fours.
+    pub const fn is_by_fours(self) -> bool {
+        matches!(self, Packing::Fours | Packing::FoursDepthwise)
     }
 
     /// Whether one factor may stand for those of all units of `op`.

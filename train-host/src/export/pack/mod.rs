@@ -14,6 +14,7 @@ use clap::ValueEnum;
 use zipnet::ir::{Conv2d, Int, Op, Operands, Packing, Scratch, TensorId};
 
 use super::Streamed;
+use super::aligned::Aligned;
 use crate::Result;
 use crate::graph::{IntStore, Net};
 use crate::plan::{check_limit, plan};
@@ -131,7 +132,7 @@ fn within(plain: &Net<Int>, target: Target, aims: &[usize], streamed: bool) -> R
 ///
 /// # Errors
 /// As [`plan()`].
-pub fn for_host(net: &Net<Int>) -> Result<Net<Int>> {
+pub fn for_host(net: &Net<Int>) -> Result<Aligned> {
     let mut net = net.clone();
     for i in 0..net.nodes.len() {
         let node = &net.nodes[i];
@@ -146,7 +147,7 @@ pub fn for_host(net: &Net<Int>) -> Result<Net<Int>> {
         }
     }
     plan(&mut net)?;
-    Ok(net)
+    Ok(Aligned::new(net))
 }
 
 /// A node's weights of 4 bits packed two a byte, with the scratch they ask for.
@@ -167,7 +168,7 @@ fn by_fours(net: &Net<Int>, i: usize) -> Option<IntStore> {
     } else if let Op::DepthwiseConv2d(conv) = &node.op {
         fours::depthwise(conv, x, &node.store)?
     } else if let Op::Dense(dense) = &node.op {
-        fours::dense(dense, x, &node.store)
+        fours::dense(dense, x, &node.store)?
     } else if let Op::Add(Operands::Equal) = &node.op {
         add::linear(zeros(net, i), &node.store, 256)?
     } else {
