@@ -80,9 +80,13 @@ impl Cost {
         let top = paint();
         infer(engine, input)?;
         let stack = top - deepest(top);
-        let between = board::counts(START.load(Ordering::Relaxed), STOP.load(Ordering::Relaxed));
-        Ok(Self { count: between.saturating_sub(OVERHEAD), stack })
+        Ok(Self { count: counted(), stack })
     }
+}
+
+/// What [`Cost::count`] tells, of what last ran between [`bench_start`] and [`bench_stop`].
+pub fn counted() -> u32 {
+    board::counts(START.load(Ordering::Relaxed), STOP.load(Ordering::Relaxed)).saturating_sub(OVERHEAD)
 }
 
 /// Whether the counter tells what [`board::UNIT`] says, tried on a loop of 501 instructions: no fewer cycles, and in

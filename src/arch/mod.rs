@@ -33,7 +33,7 @@ use crate::fixed::{narrow, requantise};
 use crate::ir::{Clamp, Requant};
 use core::ops::Range;
 use fours::{Lanes, Sixteens};
-use packed::{Eights, Finish, Linear, Quads, Taps, Tiles};
+use packed::{Eights, Finish, Linear, Quads, Sight, Taps, Tiles};
 
 /// Output channels that [`Isa::dot`] computes at once.
 pub(crate) const QUAD: usize = 4;
@@ -220,6 +220,12 @@ pub(crate) trait Isa: Copy {
         for (i, x) in x.chunks_exact(channels.max(1)).enumerate() {
             self.widen_lane(x, to.get_mut(i / 2 * pitch..).unwrap_or_default(), 0, i % 2);
         }
+    }
+
+    /// What a window sees, tap after tap, as elements `at..` of a pixel that [`Isa::widen_lane`] puts.
+    #[inline(never)]
+    fn gather(self, sight: &Sight<'_>, to: &mut [i8], at: usize, lane: usize) {
+        packed::gather(sight, to, at, lane);
     }
 
     /// Copies the runs of each of `count` pairs of pixels together: `pairs` pairs of elements of each run, which lie

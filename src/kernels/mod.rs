@@ -186,6 +186,13 @@ impl Taps {
         self.first == 0 && self.end == kernel
     }
 
+    /// How many of `kernel` taps lie before, inside and behind the image.
+    #[inline(always)]
+    const fn thirds(&self, kernel: usize) -> [usize; 3] {
+        let end = if self.end > self.first { self.end } else { self.first };
+        [self.first, end - self.first, kernel.saturating_sub(end)]
+    }
+
     /// The row or column that tap `t` reads; `None` on the border.
     #[inline(always)]
     const fn place(&self, t: usize, dilation: usize) -> Option<usize> {

@@ -14,6 +14,7 @@ mod collect;
 mod depthwise;
 mod eights;
 mod frame;
+mod gather;
 mod join;
 mod quads;
 mod sum;
@@ -23,7 +24,7 @@ mod widen;
 mod winograd;
 
 use super::Isa;
-use super::packed::{Eights, Finish, Linear, Quads, Taps, Tiles};
+use super::packed::{Eights, Finish, Linear, Quads, Sight, Taps, Tiles};
 use crate::ir::Clamp;
 
 /// The token; this module exists only where the CPU has the instructions.
@@ -46,6 +47,11 @@ impl Isa for Armv7em {
     #[inline(always)]
     fn widen_pixels(self, x: &[i8], channels: usize, to: &mut [i8], pitch: usize) {
         widen::pixels(x, channels, to, pitch);
+    }
+
+    #[inline(always)]
+    fn gather(self, sight: &Sight<'_>, to: &mut [i8], at: usize, lane: usize) {
+        gather::gather(sight, to, at, lane);
     }
 
     #[inline(always)]

@@ -57,6 +57,25 @@ pub(crate) struct Eights<'a> {
     pub(crate) zero: i8,
 }
 
+/// What a window sees: taps, each of them a run of elements, before, inside and behind the image along either axis.
+#[derive(Clone, Copy)]
+pub(crate) struct Sight<'a> {
+    /// The image, from the first run inside on.
+    pub(crate) x: &'a [i8],
+    /// Rows of taps before, inside and behind.
+    pub(crate) rows: [usize; 3],
+    /// Elements from a row's first run to the next row's.
+    pub(crate) row_step: usize,
+    /// Columns of taps likewise.
+    pub(crate) columns: [usize; 3],
+    /// Elements from a run to the next in a row.
+    pub(crate) column_step: usize,
+    /// Elements of a run.
+    pub(crate) len: usize,
+    /// What stands outside.
+    pub(crate) border: i8,
+}
+
 /// An addition in one linear form: `sat8(((256 a y >> 16) + (256 b x >> 16) + c) >> 21)`.
 #[derive(Clone, Copy)]
 pub(crate) struct Linear {
@@ -76,6 +95,26 @@ pub(crate) fn widen_lane(x: &[i8], to: &mut [i8], at: usize, lane: usize) {
             *to = half(x);
         }
         at += if at & 2 == 0 { 2 } else { 6 };
+    }
+}
+
+/// See [`Isa::gather`](super::Isa::gather).
+pub(crate) fn gather(sight: &Sight<'_>, to: &mut [i8], mut at: usize, lane: usize) {
+    let [rows, columns] = [sight.rows, sight.columns];
+    for row in 0..rows.iter().sum() {
+        for column in 0..columns.iter().sum() {
+            let inside = |tap: usize, [before, inside, _]: [usize; 3]| {
+                tap.checked_sub(before).filter(|&tap| tap < inside)
+            };
+            let place = inside(row, rows).zip(inside(column, columns));
+            let from = place.map(|(row, column)| row * sight.row_step + column * sight.column_step);
+            let x = from.map_or(&[][..], |from| run(sight.x, from, sight.len));
+            for i in 0..sight.len {
+                let x = x.get(i).copied().unwrap_or(sight.border);
+                widen_lane(&[x], to, at + i, lane);
+            }
+            at += sight.len;
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 //! window, so it takes every convolution there is; a 1x1 is a window of one run.
 
 use super::{activate, quads};
-use crate::arch::packed::Quads;
+use crate::arch::packed::{Quads, Sight};
 use crate::arch::{Isa, run};
 use crate::ir::{Bias, Chunk, Conv2d, IntData};
 use crate::kernels::{Axis, Flow, Input, Taps};
@@ -45,7 +45,7 @@ pub(crate) fn conv2d<I: Isa>(
         for group in 0..groups {
             next = (oy, ox);
             let channel = group * channels.checked_div(groups).unwrap_or(0);
-            let window = Patches { x: flow.input(), rows, columns, span, whole };
+            let window = Patches { x: flow.input(), rows, columns, span };
             let single = single.then(|| run(window.x.data, pixel * channels, pixels * channels));
             if let Some(x) = single {
                 isa.widen_pixels(x, channels, patches, patch);
@@ -87,8 +87,6 @@ struct Patches<'a> {
     rows: Axis,
     columns: Axis,
     span: usize,
-    /// Whether a kernel row inside the image is one run.
-    whole: bool,
 }
 
 impl Patches<'_> {
@@ -102,48 +100,36 @@ impl Patches<'_> {
         to: &mut [i8],
         lane: usize,
     ) {
+        let c = usize::from(self.x.shape.c);
+        let sight = Sight {
+            x: self.x.data.get(self.x.at(rows.at, columns.at) + channel..).unwrap_or_default(),
+            rows: rows.thirds(self.rows.kernel),
+            row_step: self.rows.dilation * usize::from(self.x.shape.w) * c,
+            columns: columns.thirds(self.columns.kernel),
+            column_step: self.columns.dilation * c,
+            len: self.span,
+            border: self.x.zero,
+        };
+        if channel + self.span <= c {
+            return isa.gather(&sight, to, 0, lane);
+        }
+        // The channels wrap round: each tap is two runs.
+        let parts = [(channel, c - channel), (0, self.span + channel - c)];
         let mut at = 0;
         for ky in 0..self.rows.kernel {
-            match rows.place(ky, self.rows.dilation) {
-                Some(row) if self.whole => {
-                    let before = columns.first * self.span;
-                    let len = (columns.end - columns.first) * self.span;
-                    let after = (self.columns.kernel - columns.end) * self.span;
-                    self.border(isa, before, to, at, lane);
-                    isa.widen_lane(run(self.x.data, self.x.at(row, columns.at), len), to, at + before, lane);
-                    self.border(isa, after, to, at + before + len, lane);
-                    at += before + len + after;
-                }
-                Some(row) => {
-                    let head = self.span.min(usize::from(self.x.shape.c) - channel);
-                    for kx in 0..self.columns.kernel {
-                        match columns.place(kx, self.columns.dilation) {
-                            Some(column) => {
-                                let from = self.x.at(row, column);
-                                isa.widen_lane(run(self.x.data, from + channel, head), to, at, lane);
-                                let tail = run(self.x.data, from, self.span - head);
-                                isa.widen_lane(tail, to, at + head, lane);
-                            }
-                            None => self.border(isa, self.span, to, at, lane),
-                        }
-                        at += self.span;
-                    }
-                }
-                None => {
-                    self.border(isa, self.columns.kernel * self.span, to, at, lane);
-                    at += self.columns.kernel * self.span;
+            for kx in 0..self.columns.kernel {
+                let place = rows.place(ky, self.rows.dilation).zip(columns.place(kx, self.columns.dilation));
+                for (part, len) in parts {
+                    let (x, inside) = match place {
+                        Some((row, column)) => (self.x.data.get(self.x.at(row, column) + part..), 1),
+                        None => (None, 0),
+                    };
+                    let x = x.unwrap_or_default();
+                    let one = Sight { x, rows: [0, inside, 1 - inside], columns: [0, 1, 0], len, ..sight };
+                    isa.gather(&one, to, at, lane);
+                    at += len;
                 }
             }
-        }
-    }
-
-    /// As many zero points.
-    fn border<I: Isa>(&self, isa: I, mut count: usize, to: &mut [i8], mut at: usize, lane: usize) {
-        const MOST: usize = 32;
-        while count > 0 {
-            let len = count.min(MOST);
-            isa.widen_lane(run(&[self.x.zero; MOST], 0, len), to, at, lane);
-            (count, at) = (count - len, at + len);
         }
     }
 }

@@ -37,19 +37,20 @@ fn quads<I: Isa>(isa: I, all: &Quads<'_>, runs: &[&[i8]], y: &mut [i8], units: u
     if rest == 0 {
         return;
     }
+    // To where there is room for four units, so many pixels at a time.
+    const AT_ONCE: usize = 16;
     let size = 8 * all.pairs * runs.len();
-    for pixel in 0..all.pixels / 2 + all.pixels % 2 {
-        // Two pixels at a time, to where there is room for four units.
-        let pixels = 2.min(all.pixels - 2 * pixel);
-        let mut last = [0; 8];
+    for first in (0..all.pixels).step_by(AT_ONCE) {
+        let pixels = AT_ONCE.min(all.pixels - first);
+        let mut last = [0; 4 * AT_ONCE];
         let mut places = [&[][..]; crate::ir::Lanes::MOST];
         for (place, x) in places.iter_mut().zip(runs) {
-            *place = x.get(pixel * all.x_step..).unwrap_or_default();
+            *place = x.get(first / 2 * all.x_step..).unwrap_or_default();
         }
         let part = Quads {
             weights: run(all.weights, whole * size, size),
             requant: run(all.requant, 4 * whole, 4),
-            bias: all.bias.get(2 * pixel * all.bias_step + 4 * whole..).unwrap_or_default(),
+            bias: all.bias.get(first * all.bias_step + 4 * whole..).unwrap_or_default(),
             count: 1,
             pixels,
             y_step: 4,
@@ -57,7 +58,7 @@ fn quads<I: Isa>(isa: I, all: &Quads<'_>, runs: &[&[i8]], y: &mut [i8], units: u
         };
         isa.quads(&part, places.get(..runs.len()).unwrap_or_default(), &mut last);
         for (i, last) in last.as_chunks::<4>().0.iter().enumerate().take(pixels) {
-            let y = y.get_mut((2 * pixel + i) * all.y_step + 4 * whole..).unwrap_or_default();
+            let y = y.get_mut((first + i) * all.y_step + 4 * whole..).unwrap_or_default();
             y.iter_mut().zip(last).take(rest).for_each(|(y, &last)| *y = last);
         }
     }
