@@ -21,8 +21,8 @@ fn main() {
 
     let on = |feature: &str| env::var_os(format!("CARGO_FEATURE_{feature}")).is_some();
     println!("cargo::rerun-if-env-changed=ZIPNET_CASES");
-    if on("OPERATORS") {
-        let hint = "`firmware/run operators` makes it and sets ZIPNET_CASES";
+    if on("CASES") {
+        let hint = "`firmware/run operators` and `firmware/run packed` make one and set ZIPNET_CASES";
         let cases = env::var_os("ZIPNET_CASES").map(PathBuf::from).unwrap_or_else(|| fail(hint));
         copy(&cases, &out.join("cases.rs"), hint);
     }

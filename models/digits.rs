@@ -14,6 +14,11 @@ pub const NAME: &str = "digits";
 #[allow(dead_code)]
 pub const LABELS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 
+/// What each node is called.
+#[rustfmt::skip]
+#[allow(dead_code)]
+pub const LAYERS: [&str; 4] = ["h1", "h2", "h3", "out"];
+
 /// Multiplications by a weight in one inference.
 #[allow(dead_code)]
 pub const MACS: u32 = 63660;

@@ -99,16 +99,13 @@ impl<'a> Runner<'a> {
         &self,
         arena: &'m mut [i8],
         input: &[i8],
-        mut see: impl FnMut(usize, &[i8]),
+        see: impl FnMut(usize, &[i8]),
     ) -> Result<&'m [i8], WrongLength> {
         if arena.len() < self.arena {
             return Err(WrongLength { expected: self.arena, given: arena.len() });
         }
         copy(input, bytes_mut(&self.graph, self.graph.input, arena))?;
-        for (i, node) in self.graph.nodes.iter().enumerate() {
-            step::<Every>(self.cpu, &self.graph, node, arena);
-            see(i, bytes(&self.graph, node.output, arena));
-        }
+        run::<Every>(self.cpu, &self.graph, arena, see);
         Ok(bytes(&self.graph, self.graph.output, arena))
     }
 }
@@ -160,12 +157,17 @@ pub(crate) fn copy(from: &[i8], to: &mut [i8]) -> Result<(), WrongLength> {
     Ok(())
 }
 
-/// All nodes in order.
+/// All nodes in order; shows the output of each, by index.
 #[inline(always)]
-pub(crate) fn run<L: Linked>(graph: &Graph<'_, Int>, arena: &mut [i8]) {
-    let cpu = Cpu::fastest();
-    for node in graph.nodes {
+pub(crate) fn run<L: Linked>(
+    cpu: Cpu,
+    graph: &Graph<'_, Int>,
+    arena: &mut [i8],
+    mut see: impl FnMut(usize, &[i8]),
+) {
+    for (i, node) in graph.nodes.iter().enumerate() {
         step::<L>(cpu, graph, node, arena);
+        see(i, bytes(graph, node.output, arena));
     }
 }
 

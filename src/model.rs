@@ -1,5 +1,6 @@
 //! A model of a firmware: a table known when it is compiled, an arena, and the calls a user makes.
 
+use crate::arch::Cpu;
 use crate::engine::{self, Linked, WrongLength};
 use crate::ir::{Graph, Int, Tensor, Uses};
 use core::marker::PhantomData;
@@ -122,7 +123,13 @@ impl<M: Model> Engine<M> {
 
     /// One inference over what [`Engine::input_mut`] holds; returns the scores.
     pub fn infer(&mut self) -> &[i8] {
-        engine::run::<Of<M>>(M::GRAPH, self.arena.bytes_mut());
+        self.observe(|_, _| {})
+    }
+
+    /// The same, and shows the output of every node, by index, as soon as it is there.
+    #[inline(always)]
+    pub fn observe(&mut self, see: impl FnMut(usize, &[i8])) -> &[i8] {
+        engine::run::<Of<M>>(Cpu::fastest(), M::GRAPH, self.arena.bytes_mut(), see);
         engine::bytes(M::GRAPH, M::GRAPH.output, self.arena.bytes())
     }
 
@@ -131,8 +138,16 @@ impl<M: Model> Engine<M> {
     /// # Errors
     /// When the input has not as many elements as the model's.
     pub fn run(&mut self, input: &[i8]) -> Result<&[i8], WrongLength> {
-        engine::copy(input, self.input_mut())?;
+        self.load(input)?;
         Ok(self.infer())
+    }
+
+    /// Copies an input to where [`Engine::infer`] expects it.
+    ///
+    /// # Errors
+    /// When the input has not as many elements as the model's.
+    pub fn load(&mut self, input: &[i8]) -> Result<(), WrongLength> {
+        engine::copy(input, self.input_mut())
     }
 
     /// One inference over `input`; returns the class with the greatest score.

@@ -168,21 +168,50 @@ fn eight_parts_are_concatenated() {
     assert_eq!(y, [5, 5, 5, 5, 5, 5, 5, 5, -6, -6, -6, -6, -6, -6, -6, -6]);
 }
 
+/// A model of two operators in place.
+struct Two;
+
+static TWO: Graph<'static, Int> = Graph {
+    name: "two",
+    tensors: &[at(0, FLAT, 0), at(0, FLAT, 0), at(0, FLAT, 0)],
+    nodes: &[
+        Node {
+            op: Op::Relu,
+            inputs: &[TensorId(0)],
+            output: TensorId(1),
+            data: IntData { requant: &[ONE], clamp: Clamp::new(0, 127), ..IntData::NONE },
+        },
+        Node {
+            op: Op::Relu6,
+            inputs: &[TensorId(1)],
+            output: TensorId(2),
+            data: IntData { requant: &[ONE], clamp: Clamp::new(-128, 9), ..IntData::NONE },
+        },
+    ],
+    input: TensorId(0),
+    output: TensorId(2),
+};
+
+impl Model for Two {
+    type Arena = Arena<6>;
+    const GRAPH: &'static Graph<'static, Int> = &TWO;
+}
+
 #[test]
 fn every_output_can_be_seen() {
-    let one = [ONE];
-    let below = IntData { requant: &one, clamp: Clamp::new(0, 127), ..IntData::NONE };
-    let above = IntData { requant: &one, clamp: Clamp::new(-128, 9), ..IntData::NONE };
-    let tensors = [at(0, FLAT, 0), at(0, FLAT, 0), at(0, FLAT, 0)];
-    let nodes = [node(Op::Relu, &IDS[..1], 1, below), node(Op::Relu6, &IDS[1..2], 2, above)];
-    let graph =
-        Graph { name: "seen", tensors: &tensors, nodes: &nodes, input: TensorId(0), output: TensorId(2) };
+    let want = [(0, vec![0, 50, 1, 2, 3, 4]), (1, vec![0, 9, 1, 2, 3, 4])];
     let (mut arena, mut seen) = ([0; 6], vec![]);
-    let runner = Runner::new(&graph).unwrap();
+    let runner = Runner::new(&TWO).unwrap();
     assert_eq!(runner.arena_len(), 6);
     let y = runner.observe(&mut arena, &[-5, 50, 1, 2, 3, 4], |i, y| seen.push((i, y.to_vec()))).unwrap();
     assert_eq!(y, [0, 9, 1, 2, 3, 4]);
-    assert_eq!(seen, [(0, vec![0, 50, 1, 2, 3, 4]), (1, vec![0, 9, 1, 2, 3, 4])]);
+    assert_eq!(seen, want);
+
+    let (mut engine, mut seen) = (Engine::<Two>::new(), vec![]);
+    assert_eq!(engine.load(&[0; 5]), Err(WrongLength { expected: 6, given: 5 }));
+    engine.load(&[-5, 50, 1, 2, 3, 4]).unwrap();
+    assert_eq!(engine.observe(|i, y| seen.push((i, y.to_vec()))), [0, 9, 1, 2, 3, 4]);
+    assert_eq!(seen, want);
 }
 
 #[test]

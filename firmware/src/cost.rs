@@ -86,7 +86,32 @@ impl Cost {
 
 /// What [`Cost::count`] tells, of what last ran between [`bench_start`] and [`bench_stop`].
 pub fn counted() -> u32 {
-    board::counts(START.load(Ordering::Relaxed), STOP.load(Ordering::Relaxed)).saturating_sub(OVERHEAD)
+    board::counts(start(), stop()).saturating_sub(OVERHEAD)
+}
+
+/// The counter where [`bench_start`] was called last.
+pub(crate) fn start() -> u32 {
+    START.load(Ordering::Relaxed)
+}
+
+/// The counter where [`bench_stop`] was called last.
+pub(crate) fn stop() -> u32 {
+    STOP.load(Ordering::Relaxed)
+}
+
+/// `n / d` to the nearest thousandth, by long division: neither float nor 64 bits. `d` below 2^28; 0 for `d` = 0.
+pub fn ratio(n: u32, d: u32) -> (u32, u32) {
+    if d == 0 {
+        return (0, 0);
+    }
+    let n = n.saturating_add(d / 2000);
+    let (mut rest, mut thousandths) = (n % d, 0);
+    for _ in 0..3 {
+        rest *= 10;
+        thousandths = thousandths * 10 + rest / d;
+        rest %= d;
+    }
+    (n / d, thousandths)
 }
 
 /// Whether the counter tells what [`board::UNIT`] says, tried on a loop of 501 instructions: no fewer cycles, and in

@@ -6,6 +6,7 @@
 //! | [`model`] | which network? a table written by `train-host`, chosen by `ZIPNET_MODEL` when building |
 //! | [`app`] | what does it do? shows classes on an LED; knows `embedded-hal`, not the board |
 //! | [`cost`] | what does it take? counts, and the stack, of one inference |
+//! | [`laps`] | which layer takes it? |
 //!
 //! Logs go through `defmt`: out of QEMU by semihosting, out of a board by RTT. `./launch` decodes them.
 #![no_std]
@@ -16,6 +17,7 @@ pub mod app;
 #[cfg_attr(not(any(feature = "nrf52840-dk", feature = "nucleo-f446re")), path = "boards/qemu_an386.rs")]
 pub mod board;
 pub mod cost;
+pub mod laps;
 
 /// The network: `Net`, its `NAME` and `LABELS`, and the `GOLDEN` samples of the host.
 #[allow(missing_docs, reason = "generated")]
@@ -25,6 +27,14 @@ pub mod model {
 
 use core::panic::PanicInfo;
 use cortex_m::peripheral::DCB;
+use zipnet::Model;
+
+/// The input to measure on: the first golden sample, zeros where the table holds none.
+pub fn sample() -> &'static [i8] {
+    static ZEROS: [i8; model::Net::GRAPH.tensor(model::Net::GRAPH.input).shape.len()] =
+        [0; model::Net::GRAPH.tensor(model::Net::GRAPH.input).shape.len()];
+    model::GOLDEN.first().map_or(&ZEROS[..], |golden| golden.input)
+}
 
 /// Exit code of a run that did what it should.
 pub const SUCCESS: i32 = 0;

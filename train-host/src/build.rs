@@ -31,7 +31,7 @@ pub fn build(recipe: &Recipe, input: Shape, classes: usize, seed: u64) -> Result
     let mut dropout = Vec::new();
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
     for (i, layer) in recipe.layers.iter().enumerate() {
-        let name = layer.name.clone().unwrap_or_else(|| format!("{}_{}", i + 1, layer.kind.name()));
+        let name = layer.name_at(i);
         let inputs = sources(layer, &name, &names, net.output)?;
         let x = net.shape(inputs[0]);
         let output = match layer.kind.op(x) {
@@ -120,11 +120,18 @@ fn unit(rng: &mut Xoshiro256PlusPlus) -> f64 {
     (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64
 }
 
+impl Layer {
+    /// What the layer is called that stands at place `i` of its recipe.
+    pub(crate) fn name_at(&self, i: usize) -> String {
+        self.name.clone().unwrap_or_else(|| format!("{}_{}", i + 1, self.kind.name()))
+    }
+}
+
 impl Kind {
     /// The operator over an input of `x`; `None` for what exists only while training.
     fn op(&self, x: Shape) -> Option<Op> {
         Some(match self {
-            Kind::Conv2d { units, kernel, stride, dilation, padding, groups, span, bias } => {
+            Kind::Conv2d { units, kernel, stride, dilation, padding, groups, span, bias, bits: _ } => {
                 Op::Conv2d(Conv2d {
                     units: *units,
                     window: window(*kernel, *stride, *dilation, padding, x),
@@ -133,14 +140,14 @@ impl Kind {
                     bias: *bias,
                 })
             }
-            Kind::DepthwiseConv2d { multiplier, kernel, stride, dilation, padding, bias } => {
+            Kind::DepthwiseConv2d { multiplier, kernel, stride, dilation, padding, bias, bits: _ } => {
                 Op::DepthwiseConv2d(DepthwiseConv2d {
                     multiplier: *multiplier,
                     window: window(*kernel, *stride, *dilation, padding, x),
                     bias: *bias,
                 })
             }
-            Kind::Dense { units, bias } => Op::Dense(Dense { units: *units, bias: *bias }),
+            Kind::Dense { units, bias, bits: _ } => Op::Dense(Dense { units: *units, bias: *bias }),
             Kind::MaxPool2d { kernel, stride, padding } => Op::MaxPool2d(pool(*kernel, *stride, padding, x)),
             Kind::AvgPool2d { kernel, stride, padding } => Op::AvgPool2d(pool(*kernel, *stride, padding, x)),
             Kind::Add {} => Op::Add(Operands::Equal),

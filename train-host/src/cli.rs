@@ -73,6 +73,9 @@ pub struct TrainArgs {
     /// Seed of weights, order, dropout and augmentation.
     #[arg(long)]
     pub seed: Option<u64>,
+    /// Bits of a weight, 8 or 4, in every layer [default: as the recipe says].
+    #[arg(long)]
+    pub bits: Option<u8>,
     /// Output folder [default: out/RECIPE].
     #[arg(long)]
     pub out: Option<PathBuf>,
@@ -197,6 +200,9 @@ pub struct TuneArgs {
     /// Seed of new weights, order, and augmentation [default: that of the old net].
     #[arg(long)]
     pub seed: Option<u64>,
+    /// Bits of a weight, 8 or 4, in every layer [default: as the recipe says].
+    #[arg(long)]
+    pub bits: Option<u8>,
     /// Output folder [default: DIR with what was done to it at the end].
     #[arg(long)]
     pub out: Option<PathBuf>,

@@ -51,6 +51,14 @@ pub struct IntStore {
     pub scratch: Scratch,
     /// See [`IntData::packing`].
     pub packing: Packing,
+    /// Bits of a weight in the table, 8 or 4: weights of 4 bits lie from -7 to 7. They take a byte each here as long as
+    /// they are in plain order.
+    #[serde(default = "eight")]
+    pub bits: u8,
+}
+
+fn eight() -> u8 {
+    8
 }
 
 impl Default for IntStore {
@@ -62,6 +70,7 @@ impl Default for IntStore {
             clamp: Clamp::FULL,
             scratch: Scratch::default(),
             packing: Packing::Plain,
+            bits: eight(),
         }
     }
 }
@@ -75,7 +84,7 @@ impl FloatStore {
 
 impl IntStore {
     fn data(&self) -> IntData<'_> {
-        let Self { weights, bias, requant, clamp, scratch, packing } = self;
+        let Self { weights, bias, requant, clamp, scratch, packing, bits: _ } = self;
         IntData { weights, bias, requant, clamp: *clamp, scratch: *scratch, packing: *packing }
     }
 }
@@ -130,7 +139,23 @@ impl<P: Owned> NetNode<P> {
 impl NetNode<Int> {
     /// Bytes of weights and biases in the table.
     pub fn weight_bytes(&self) -> usize {
-        self.store.weights.len() + 4 * self.store.bias.len()
+        let IntStore { weights, bias, packing, bits, .. } = &self.store;
+        let halved = *packing == Packing::Plain && *bits == 4;
+        let weights = if halved { weights.len().div_ceil(2) } else { weights.len() };
+        weights + 4 * bias.len()
+    }
+
+    /// Bits of a weight; `None` for an operator without weights.
+    pub fn bits(&self) -> Option<u8> {
+        match &self.op {
+            Op::Conv2d(_) | Op::DepthwiseConv2d(_) | Op::Dense(_) => Some(self.store.bits),
+            Op::Add(_) | Op::Sub(_) | Op::Mul(_) | Op::Prelu { .. } => None,
+            Op::MaxPool2d(_) | Op::AvgPool2d(_) | Op::Mean { .. } | Op::Concat { .. } => None,
+            Op::Relu | Op::Relu6 | Op::ReluN1To1 | Op::LeakyRelu | Op::HardSwish => None,
+            Op::Logistic | Op::Tanh | Op::Softmax | Op::Requantize | Op::BatchNorm => None,
+            Op::Pad(_) | Op::Slice(_) | Op::Transpose { .. } | Op::ResizeNearest { .. } => None,
+            Op::ChannelShuffle { .. } | Op::Reshape { .. } => None,
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! Recipes shipped with the crate are listed in [`SHIPPED`]; any other is a path. Everything a recipe may say is a
 //! field here; an unknown key is an error.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -165,12 +166,31 @@ pub struct EarlyStop {
 }
 
 /// How to quantise.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Quantise {
     /// How an activation's range is chosen.
     #[serde(default)]
     pub calibrate: Calibrate,
+    /// Bits of a weight, 8 or 4, in layers that are not among [`Quantise::layers`].
+    #[serde(default = "eight")]
+    pub bits: u8,
+    /// Bits of a weight by the layer's name: those that a recipe's layers say themselves.
+    #[serde(skip)]
+    pub layers: BTreeMap<String, u8>,
+}
+
+impl Default for Quantise {
+    fn default() -> Self {
+        Self { calibrate: Calibrate::default(), bits: eight(), layers: BTreeMap::new() }
+    }
+}
+
+impl Quantise {
+    /// Bits of a weight in a layer.
+    pub fn bits_of(&self, layer: &str) -> u8 {
+        self.layers.get(layer).copied().unwrap_or(self.bits)
+    }
 }
 
 /// How the range of an activation is chosen from what the calibration images make of it.
@@ -191,6 +211,9 @@ fn batch_norm_momentum() -> f32 {
 }
 fn one() -> u64 {
     1
+}
+fn eight() -> u8 {
+    8
 }
 fn beta1() -> f32 {
     0.9
@@ -277,6 +300,8 @@ pub enum Kind {
         span: Option<u16>,
         #[serde(default = "channel")]
         bias: zipnet::ir::Bias,
+        /// Bits of a weight, 8 or 4; absent, as `quantise` says.
+        bits: Option<u8>,
     },
     DepthwiseConv2d {
         #[serde(default = "one_group")]
@@ -290,11 +315,15 @@ pub enum Kind {
         padding: Border,
         #[serde(default = "channel")]
         bias: zipnet::ir::Bias,
+        /// Bits of a weight, 8 or 4; absent, as `quantise` says.
+        bits: Option<u8>,
     },
     Dense {
         units: u16,
         #[serde(default = "channel")]
         bias: zipnet::ir::Bias,
+        /// Bits of a weight, 8 or 4; absent, as `quantise` says.
+        bits: Option<u8>,
     },
     /// Without a kernel: over the whole input.
     MaxPool2d {
@@ -370,7 +399,7 @@ impl Recipe {
     /// # Errors
     /// Names the line where the text is not a recipe, or the key whose value is out of range.
     pub fn parse(origin: &str, text: &str) -> Result<Self> {
-        let recipe: Self = toml::from_str(text).map_err(|e| {
+        let mut recipe: Self = toml::from_str(text).map_err(|e| {
             let line = e.span().map_or(0, |span| text[..span.start].matches('\n').count() + 1);
             let what = e.message();
             Error::new(if line == 0 {
@@ -379,8 +408,24 @@ impl Recipe {
                 format!("{origin}:{line}: {what}")
             })
         })?;
+        for (i, layer) in recipe.layers.iter().enumerate() {
+            if let Kind::Conv2d { bits: Some(bits), .. }
+            | Kind::DepthwiseConv2d { bits: Some(bits), .. }
+            | Kind::Dense { bits: Some(bits), .. } = layer.kind
+            {
+                recipe.quantise.layers.insert(layer.name_at(i), bits);
+            }
+        }
         recipe.validate().map_err(|e| Error::new(format!("{origin}: {e}")))?;
         Ok(recipe)
+    }
+
+    /// Bits of a weight in every layer, whatever the recipe says; `None` changes nothing.
+    pub fn set_bits(&mut self, bits: Option<u8>) {
+        if let Some(bits) = bits {
+            self.quantise.bits = bits;
+            self.quantise.layers.clear();
+        }
     }
 
     /// Ranges that the types do not say. Called by [`Recipe::parse`]; again after a command line changed the recipe.
@@ -420,6 +465,10 @@ impl Recipe {
             require(some, "train.early_stop.hold_out", stop.hold_out, "above 0 and below 1")?;
             require(stop.patience >= 1, "train.early_stop.patience", stop.patience, "at least 1")?;
         }
+        bits("quantise.bits", self.quantise.bits)?;
+        for (layer, &of_layer) in &self.quantise.layers {
+            bits(&format!("bits of layer {layer:?}"), of_layer)?;
+        }
         require(!self.layers.is_empty(), "layer", "nothing", "at least one [[layer]]")?;
         for layer in &self.layers {
             if let Kind::Dropout { rate } = layer.kind {
@@ -436,6 +485,10 @@ fn require(holds: bool, key: &str, value: impl std::fmt::Display, range: &str) -
 
 fn share(key: &str, value: f32) -> Result<()> {
     require((0.0..1.0).contains(&value), key, value, "from 0 to below 1")
+}
+
+fn bits(key: &str, value: u8) -> Result<()> {
+    require(matches!(value, 4 | 8), key, value, "8 or 4")
 }
 
 fn not_negative(key: &str, value: f32) -> Result<()> {
@@ -503,11 +556,33 @@ mod tests {
             ("batch = 64", "batch = 0", "train.batch is 0"),
             ("rate = 0.25", "rate = 1.5", "rate of a dropout is 1.5"),
             ("label_smoothing = 0.0", "label_smoothing = 1.0", "label_smoothing is 1"),
+            ("calibrate = \"min_max\"", "bits = 5", "quantise.bits is 5"),
+            ("units = 30", "units = 30\nbits = 2", "bits of layer \"h3\" is 2"),
             ("name = \"digits\"", "name = \"../digits\"", "name is ../digits"),
         ] {
             let error = refused(&text().replacen(from, to, 1));
             assert!(error.contains(part), "{error}");
         }
+    }
+
+    #[test]
+    fn bits_are_those_of_the_layer_else_of_all() {
+        let changed = text()
+            .replace("calibrate = \"min_max\"", "bits = 4")
+            .replace("units = 30", "units = 30\nbits = 8")
+            .replace("name = \"out\"", "bits = 8");
+        let mut recipe = Recipe::parse("r.toml", &changed).expect("parses");
+        let of = |recipe: &Recipe| ["h1", "h2", "h3", "8_dense"].map(|layer| recipe.quantise.bits_of(layer));
+        assert_eq!(of(&recipe), [4, 4, 8, 8]);
+        recipe.set_bits(None);
+        assert_eq!(of(&recipe), [4, 4, 8, 8]);
+        recipe.set_bits(Some(4));
+        assert_eq!(of(&recipe), [4; 4]);
+        let quantise = Recipe::parse("r.toml", &text()).expect("parses").quantise;
+        assert_eq!(quantise, Quantise::default());
+        assert_eq!(quantise.bits_of("h1"), 8);
+        let error = refused(&text().replace("rate = 0.25", "rate = 0.25\nbits = 4"));
+        assert!(error.contains("bits"), "{error}");
     }
 
     #[test]

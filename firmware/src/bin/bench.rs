@@ -5,9 +5,9 @@
 #![no_std]
 #![no_main]
 
-use firmware::cost::{Cost, flash, plausible};
-use firmware::model::{GOLDEN, NAME, Net};
-use firmware::{FAILURE, SUCCESS, board, exit};
+use firmware::cost::{Cost, flash, plausible, ratio};
+use firmware::model::{NAME, Net};
+use firmware::{FAILURE, SUCCESS, board, exit, sample};
 use zipnet::{Engine, Memory, Model};
 
 /// Multiplications by a weight in one inference.
@@ -17,10 +17,6 @@ const MACS: u32 = {
     macs as u32
 };
 
-/// The input where the table holds no golden sample.
-static ZEROS: [i8; Net::GRAPH.tensor(Net::GRAPH.input).shape.len()] =
-    [0; Net::GRAPH.tensor(Net::GRAPH.input).shape.len()];
-
 #[cortex_m_rt::entry]
 fn main() -> ! {
     static mut ENGINE: Engine<Net> = Engine::new();
@@ -29,8 +25,7 @@ fn main() -> ! {
     if !plausible() {
         defmt::warn!("the counter is off (QEMU needs -icount shift=7)");
     }
-    let input = GOLDEN.first().map_or(&ZEROS[..], |golden| golden.input);
-    let Ok(cost) = Cost::of(ENGINE, input) else {
+    let Ok(cost) = Cost::of(ENGINE, sample()) else {
         defmt::error!("the first golden sample of {=str} is no input", NAME);
         exit(FAILURE)
     };
@@ -51,19 +46,4 @@ fn main() -> ! {
         cost.stack,
     );
     exit(SUCCESS)
-}
-
-/// `n / d` to the nearest thousandth, by long division: neither float nor 64 bits. `d` below 2^28; 0 for `d` = 0.
-fn ratio(n: u32, d: u32) -> (u32, u32) {
-    if d == 0 {
-        return (0, 0);
-    }
-    let n = n.saturating_add(d / 2000);
-    let (mut rest, mut thousandths) = (n % d, 0);
-    for _ in 0..3 {
-        rest *= 10;
-        thousandths = thousandths * 10 + rest / d;
-        rest %= d;
-    }
-    (n / d, thousandths)
 }

@@ -121,6 +121,7 @@ fn settings(tune: &TuneArgs, stored: &Stored, name: &str, suffix: &str) -> Resul
     recipe.train.seed = tune.seed.unwrap_or(*seed);
     recipe.train.schedule.peak = tune.rate.unwrap_or(recipe.train.schedule.peak);
     let epochs = tune.epochs.unwrap_or(recipe.train.epochs);
+    recipe.set_bits(tune.bits);
     recipe.validate()?;
     recipe.train.epochs = epochs;
     Ok(recipe)

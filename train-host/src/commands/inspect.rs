@@ -32,14 +32,17 @@ pub(super) fn describe(stored: &Stored) -> String {
         }
     }
     text.push('\n');
-    let mut rows =
-        vec![["layer", "operator", "input", "output", "MACs", "weight bytes"].map(str::to_owned).to_vec()];
+    let mut rows = vec![
+        ["layer", "operator", "input", "output", "MACs", "bits", "weight bytes"].map(str::to_owned).to_vec(),
+    ];
     for layer in Layer::all(net) {
         let (macs, bytes) = (layer.macs.to_string(), layer.weight_bytes.to_string());
-        rows.push(vec![layer.name, layer.op, layer.input.replace(", ", " + "), layer.output, macs, bytes]);
+        let bits = layer.bits.map(|bits| bits.to_string()).unwrap_or_default();
+        let input = layer.input.replace(", ", " + ");
+        rows.push(vec![layer.name, layer.op, input, layer.output, macs, bits, bytes]);
     }
     let total = ["total", "", "", ""].map(str::to_owned).into_iter();
-    rows.push(total.chain([net.macs().to_string(), net.weight_bytes().to_string()]).collect());
+    rows.push(total.chain([net.macs().to_string(), String::new(), net.weight_bytes().to_string()]).collect());
     text.push_str(&align(&rows));
     text.push('\n');
     text.push_str(&net.with(|graph| arena(net, graph, stored.arena)));

@@ -114,6 +114,7 @@ fn recipe(args: &TrainArgs) -> Result<Recipe> {
     }
     recipe.train.epochs = args.epochs.unwrap_or(recipe.train.epochs);
     recipe.train.seed = args.seed.unwrap_or(recipe.train.seed);
+    recipe.set_bits(args.bits);
     recipe.validate()?;
     Ok(recipe)
 }

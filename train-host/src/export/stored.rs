@@ -232,6 +232,13 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn a_file_that_tells_no_bits_has_eight() {
+        let text = small().to_json();
+        assert!(text.contains(",\"bits\":8"));
+        assert_eq!(Stored::parse(&text.replace(",\"bits\":8", "")).expect("reads").to_json(), text);
+    }
+
+    #[test]
     fn an_illegal_file_is_refused() {
         let text = small().to_json();
         for (from, to, part) in [

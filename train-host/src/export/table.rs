@@ -53,6 +53,12 @@ pub fn table(stored: &Stored, samples: &[Sample]) -> String {
     put("#[allow(dead_code)]");
     put(&format!("pub const LABELS: [&str; {}] = {:?};", origin.classes.len(), origin.classes));
     put("");
+    let layers: Vec<&str> = net.nodes.iter().map(|node| node.name.as_str()).collect();
+    put("/// What each node is called.");
+    put("#[rustfmt::skip]");
+    put("#[allow(dead_code)]");
+    put(&format!("pub const LAYERS: [&str; {}] = {layers:?};", layers.len()));
+    put("");
     put("/// Multiplications by a weight in one inference.");
     put("#[allow(dead_code)]");
     put(&format!("pub const MACS: u32 = {};", net.macs()));
@@ -291,6 +297,7 @@ mod tests {
             "Op::Dense(Dense { units: 2, bias: Bias::Channel })",
             "const _: () = GRAPH.check(8);",
             "pub const LABELS: [&str; 2] = [\"no\", \"\\\"yes\\\"\"];",
+            "pub const LAYERS: [&str; 1] = [\"the out-put\"];",
             "pub static GOLDEN: [zipnet::Golden; 1]",
         ] {
             assert!(text.contains(part), "{part}\n{text}");

@@ -4,7 +4,8 @@
 //! tensor takes over the samples; from the ranges follow the scales, and from the scales ([`factors`]) the integers of
 //! each operator. What the rounding of its weights adds to an output in the mean over the samples is taken off its
 //! bias (Nagel et al. 2019, arXiv 1906.04721). Weights are symmetric with a scale for each output channel, tensors have
-//! one scale and zero point (TensorFlow Lite's "8-bit quantization specification").
+//! one scale and zero point (TensorFlow Lite's "8-bit quantization specification"). Weights of 4 bits are whole numbers
+//! from -7 to 7 on the same terms.
 
 mod activation;
 mod calibrate;
@@ -120,6 +121,7 @@ fn quantise_folded(
             shapes: (folded.shape(node.inputs[0]), folded.shape(step.output)),
             mean: &calibration.means[node.inputs[0].at()],
             activation: step.activation,
+            bits: spec.bits_of(&node.name),
         };
         let store = node::store(&node.op, &node.store, &around)
             .map_err(|e| Error::new(format!("layer {:?} ({}): {e}", node.name, node.op.name())))?;

@@ -25,6 +25,8 @@ pub(super) struct Around<'a> {
     pub(super) mean: &'a [f32],
     /// What the operator's clamp does.
     pub(super) activation: Activation,
+    /// Bits of a weight, 8 or 4.
+    pub(super) bits: u8,
 }
 
 /// The int8 numbers of an operator that [`fold`](super::fold::fold) left in a net.
@@ -67,27 +69,29 @@ fn no_float_form() -> Error {
 /// rounding the weights takes from the output in the mean, and the input's zero point folded in.
 fn weighted(op: &Op, float: &FloatStore, around: &Around<'_>) -> Result<IntStore> {
     let (input, channels) = (around.inputs[0], usize::from(around.shapes.1.c));
+    let levels = levels(around.bits);
     if !float.weights.iter().chain(&float.bias).all(|w| w.is_finite()) {
         return Err(Error::new("a weight or bias is not finite"));
     }
     let weights_of = |c| weights_of(op, c, channels, float.weights.len());
     let biases_of = |c| (c..float.bias.len()).step_by(channels); // of the channel, or of each of its units
     let scale_of = |c| {
-        let most = |values: &mut dyn Iterator<Item = f32>| values.map(f32::abs).fold(0.0, f32::max);
-        let weight = most(&mut weights_of(c).map(|i| float.weights[i]));
-        weight_scale(weight, most(&mut biases_of(c).map(|i| float.bias[i])), input.scale)
+        let weights: Vec<f32> = weights_of(c).map(|i| float.weights[i]).collect();
+        let bias = biases_of(c).map(|i| float.bias[i].abs()).fold(0.0, f32::max);
+        weight_scale(step(&weights, levels), bias, input.scale)
     };
     let scales: Vec<f32> = (0..channels).map(scale_of).collect();
     let mut made = IntStore {
         weights: vec![0; float.weights.len()],
         bias: vec![0; float.bias.len()],
         clamp: factors::clamp(around.activation, around.output),
+        bits: around.bits,
         ..IntStore::default()
     };
     let mut lost = float.weights.clone();
     for (c, &scale) in scales.iter().enumerate() {
         for i in weights_of(c) {
-            let q = (f64::from(float.weights[i]) / f64::from(scale)).round().clamp(-127.0, 127.0);
+            let q = (f64::from(float.weights[i]) / f64::from(scale)).round().clamp(-levels, levels);
             made.weights[i] = q as i8;
             lost[i] = (f64::from(float.weights[i]) - q * f64::from(scale)) as f32;
         }
@@ -123,10 +127,43 @@ fn mean_output(op: &Op, weights: Vec<f32>, biases: usize, around: &Around<'_>) -
     Ok(means)
 }
 
-/// The scale of a channel's weights: the greatest becomes 127. Where the weights are so small, or all 0, that the
-/// bias would not fit the accumulator, the bias decides; where that is 0 too, any scale will do.
-fn weight_scale(weight: f32, bias: f32, input: f32) -> f32 {
-    let by_weight = f64::from(weight) / 127.0;
+/// The greatest weight of so many bits; the least is its negative.
+fn levels(bits: u8) -> f64 {
+    if bits == 4 { 7.0 } else { 127.0 }
+}
+
+/// Steps that are tried for weights of few levels, as fractions of the one by which the greatest weight just fits.
+const TRIES: [f64; 41] = {
+    let mut tries = [0.0; 41];
+    let mut i = 0;
+    while i < tries.len() {
+        tries[i] = 1.0 - i as f64 / 80.0;
+        i += 1;
+    }
+    tries
+};
+
+/// The step of a channel's weights. Of 8 bits the greatest weight becomes 127: clipping it would gain nothing. Of 4 bits
+/// it is the step of [`TRIES`] that makes the sum of the squared errors least, greater weights being clipped.
+fn step(weights: &[f32], levels: f64) -> f64 {
+    let most = weights.iter().map(|w| f64::from(w.abs())).fold(0.0, f64::max) / levels;
+    if levels == 127.0 || most == 0.0 {
+        return most;
+    }
+    let error = |step: f64| {
+        let error = |&w: &f32| {
+            let q = (f64::from(w) / step).round().clamp(-levels, levels);
+            (f64::from(w) - q * step).powi(2)
+        };
+        weights.iter().map(error).sum::<f64>()
+    };
+    let tried = TRIES.map(|share| (error(share * most), share * most));
+    tried.into_iter().fold((f64::INFINITY, most), |least, next| if next.0 < least.0 { next } else { least }).1
+}
+
+/// The scale of a channel's weights: their [`step`]. Where the weights are so small, or all 0, that the bias would not
+/// fit the accumulator, the bias decides; where that is 0 too, any scale will do.
+fn weight_scale(by_weight: f64, bias: f32, input: f32) -> f32 {
     let by_bias = f64::from(bias) / (f64::from(input) * libm::exp2(f64::from(BIAS_BITS)));
     let scale = by_weight.max(by_bias) as f32;
     if scale.is_normal() { scale } else { 1.0 }
@@ -140,7 +177,7 @@ mod tests {
     use super::*;
 
     fn around<'a>(inputs: &'a [Scale], output: Scale, shapes: (Shape, Shape), mean: &'a [f32]) -> Around<'a> {
-        Around { inputs, output, shapes, mean, activation: Activation::None }
+        Around { inputs, output, shapes, mean, activation: Activation::None, bits: 8 }
     }
 
     /// A dense layer whose inputs are 0 in the mean.
@@ -163,6 +200,29 @@ mod tests {
         assert_eq!(made.bias[0], 381 + 3 * (64 - 127 + 32));
         assert_eq!(made.bias[1], -102 + 3 * (127 - 64));
         assert_eq!(made.requant.len(), 2);
+    }
+
+    #[test]
+    fn four_bits_clip_where_that_errs_less() {
+        assert_eq!(step(&[0.0, -14.0, 2.0, 4.0], 7.0), 2.0);
+        assert_eq!(step(&[0.0, 0.0], 7.0), 0.0);
+        assert_eq!(step(&[1.0, -3.0], 127.0), 3.0 / 127.0);
+        // One great weight among many small ones: finer steps for those are worth its clipping.
+        let weights: Vec<f32> = (0..200).map(|i| 0.01 * i as f32 - 1.0).chain([1.5]).collect();
+        let error = |step: f64| -> f64 {
+            let error = |&w: &f32| f64::from(w) - step * (f64::from(w) / step).round().clamp(-7.0, 7.0);
+            weights.iter().map(|w| error(w).powi(2)).sum()
+        };
+        let (chosen, fitting) = (step(&weights, 7.0), 1.5 / 7.0);
+        assert!(chosen < fitting && error(chosen) < 0.9 * error(fitting), "{chosen} of {fitting}");
+
+        let op = Op::Dense(Dense { units: 2, bias: Bias::Channel });
+        let float =
+            FloatStore { weights: vec![0.7, -0.1, 0.0, -7.0], bias: vec![0.0; 2], ..FloatStore::default() };
+        let (inputs, shapes) = ([X], (Shape::flat(2), Shape::flat(2)));
+        let around = Around { bits: 4, ..around(&inputs, Y, shapes, &[0.0; 2]) };
+        let made = store(&op, &float, &around).expect("fits");
+        assert_eq!((made.weights.as_slice(), made.bits), ([7, -1, 0, -7].as_slice(), 4));
     }
 
     #[test]

@@ -19,7 +19,7 @@ fn quantised(net: &Net<Float>, calibrate: Calibrate, samples: &[Vec<f32>]) -> Qu
         }
         Ok(())
     };
-    quantise_with(net, &Quantise { calibrate }, replay).expect("quantises")
+    quantise_with(net, &Quantise { calibrate, ..Quantise::default() }, replay).expect("quantises")
 }
 
 fn grid(q: &Quantised, id: TensorId) -> Scale {

@@ -27,7 +27,7 @@ pub(super) fn section(report: &Report) -> Option<Markup> {
                 table.layers {
                     thead { tr {
                         th.n { "step" } th { "layer" } th { "operator" } th { "input" } th { "output" }
-                        th.n { "MACs" } th.n { "share" } th.n { "weight bytes" }
+                        th.n { "MACs" } th.n { "share" } th.n { "bits" } th.n { "weight bytes" }
                         th.n { "SQNR, dB" } th.scale { span { "0" } span { (fixed(full, 0, "")) } }
                     } }
                     tbody { @for (step, layer) in report.layers.iter().enumerate() { tr {
@@ -38,6 +38,7 @@ pub(super) fn section(report: &Report) -> Option<Markup> {
                         td { (layer.output) }
                         td.n { (thousands(layer.macs)) }
                         td.n.soft { @if layer.macs > 0 { (percent(layer.macs as f64 / macs as f64)) } }
+                        td.n { @if let Some(bits) = layer.bits { (bits) } }
                         td.n { (thousands(layer.weight_bytes as u64)) }
                         td.n { (decibels(layer)) }
                         td.bar { @if let Some(db) = measured(layer) {
@@ -46,7 +47,7 @@ pub(super) fn section(report: &Report) -> Option<Markup> {
                     } } }
                     tfoot { tr {
                         td {} td { "all" } td {} td {} td {}
-                        td.n { (thousands(macs)) } td {} td.n { (thousands(weights as u64)) } td {} td {}
+                        td.n { (thousands(macs)) } td {} td {} td.n { (thousands(weights as u64)) } td {} td {}
                     } }
                 }
             }

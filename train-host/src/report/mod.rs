@@ -137,6 +137,8 @@ pub struct Layer {
     pub output: String,
     /// Multiply-accumulates of one inference.
     pub macs: u64,
+    /// Bits of a weight, 8 or 4; `None` where it has none.
+    pub bits: Option<u8>,
     /// Bytes of its weights and biases.
     pub weight_bytes: usize,
     /// Signal to quantisation noise of its output, in decibels: the power of the float net's output over that of its
@@ -155,6 +157,7 @@ impl Layer {
                 input: inputs.join(", "),
                 output: show(net.shape(node.output)),
                 macs: node.op.macs(net.shape(node.inputs[0]), net.shape(node.output)),
+                bits: node.bits(),
                 weight_bytes: node.weight_bytes(),
                 sqnr_db: None,
             }

@@ -39,7 +39,7 @@ impl Report {
     }
 
     fn layer_table(&self) -> String {
-        let head = ["layer", "operator", "input", "output", "MACs", "bytes", "SQNR dB"];
+        let head = ["layer", "operator", "input", "output", "MACs", "bits", "bytes", "SQNR dB"];
         let mut rows = vec![head.map(str::to_owned).to_vec()];
         for layer in &self.layers {
             rows.push(vec![
@@ -48,11 +48,12 @@ impl Report {
                 layer.input.clone(),
                 layer.output.clone(),
                 thousands(layer.macs),
+                layer.bits.map(|bits| bits.to_string()).unwrap_or_default(),
                 thousands(layer.weight_bytes as u64),
                 layers::decibels(layer),
             ]);
         }
-        columns(&rows, &[false, false, false, false, true, true, true])
+        columns(&rows, &[false, false, false, false, true, true, true, true])
     }
 }
 

@@ -98,7 +98,7 @@ pub(super) fn recipe(
     net.unit("b2", "b1", n, 2 * c);
     net.unit("b3", "b2", n, 2 * c);
     net.push("mean", &[], Kind::AvgPool2d { kernel: None, stride: None, padding: Border::All(0) });
-    net.push("out", &[], Kind::Dense { units: 10, bias: Bias::Channel });
+    net.push("out", &[], Kind::Dense { units: 10, bias: Bias::Channel, bits: None });
     Recipe {
         name: name.to_owned(),
         data: data.to_owned(),
@@ -130,6 +130,7 @@ fn conv(units: u16, kernel: u16, stride: u16, groups: u16) -> Kind {
         groups,
         span: None,
         bias: Bias::None,
+        bits: None,
     }
 }
 
@@ -156,6 +157,7 @@ impl Author {
             dilation: Pair::Both(1),
             padding: Border::All(1),
             bias: Bias::None,
+            bits: None,
         };
         self.push(&part("in"), &[from], conv(inner, 1, 1, self.groups));
         self.push(&part("in_norm"), &[], Kind::BatchNorm {});

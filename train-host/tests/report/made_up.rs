@@ -30,7 +30,8 @@ fn layer(
     sqnr_db: Option<f64>,
 ) -> Layer {
     let (input, output) = (shapes.0.to_owned(), shapes.1.to_owned());
-    Layer { name: name.into(), op: op.into(), input, output, macs, weight_bytes, sqnr_db }
+    let bits = (macs > 0).then_some(8);
+    Layer { name: name.into(), op: op.into(), input, output, macs, bits, weight_bytes, sqnr_db }
 }
 
 fn tensor(name: &str, offset: usize, bytes: usize, first: usize, last: usize) -> ArenaTensor {

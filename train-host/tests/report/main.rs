@@ -50,7 +50,7 @@ fn the_json_has_every_key_and_the_figures() {
         assert_eq!(keys(&json[score]), ["accuracy", "errors", "samples"]);
     }
     for layer in json["layers"].as_array().expect("a list") {
-        assert_eq!(keys(layer), ["input", "macs", "name", "op", "output", "sqnr_db", "weight_bytes"]);
+        assert_eq!(keys(layer), ["bits", "input", "macs", "name", "op", "output", "sqnr_db", "weight_bytes"]);
     }
     assert_eq!(json["model"], "digits");
     assert_eq!(json["seed"], 1);

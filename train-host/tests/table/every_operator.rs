@@ -14,6 +14,11 @@ pub const NAME: &str = "every_operator";
 #[allow(dead_code)]
 pub const LABELS: [&str; 5] = ["a", "b", "c", "d", "e"];
 
+/// What each node is called.
+#[rustfmt::skip]
+#[allow(dead_code)]
+pub const LAYERS: [&str; 40] = ["stem", "overlapping", "squashed", "depthwise", "shuffled", "pooled", "averaged", "both", "mixed", "residual", "again", "twice", "global", "16_reshape", "out", "18_softmax", "imported requantize", "imported add", "imported pad", "imported transpose", "imported slice", "imported resize_nearest", "imported mean", "imported add", "imported add", "imported sub", "imported sub", "imported mul", "imported relu_n1_to_1", "imported prelu", "imported leaky_relu", "imported hard_swish", "imported relu6", "imported mean", "imported concat", "imported concat", "imported relu", "imported logistic", "imported slice", "imported reshape"];
+
 /// Multiplications by a weight in one inference.
 #[allow(dead_code)]
 pub const MACS: u32 = 20856;

@@ -1,7 +1,8 @@
 //! Runs many nets, each over its own golden samples: every output must equal the golden one, byte for byte.
 //!
-//! The nets are the single-operator models of `tests/golden`, imported on the host, the outputs those of an independent
-//! implementation. `firmware/run operators` makes the table.
+//! `firmware/run operators` takes the single-operator models of `tests/golden`, imported on the host, with the outputs of
+//! an independent implementation; `firmware/run packed` takes packed nets, with what the portable kernels give on the
+//! host. The table is made by `train-host/examples/tables`.
 #![no_std]
 #![no_main]
 
