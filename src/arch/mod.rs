@@ -29,11 +29,11 @@ pub(crate) use cpu::Job;
 #[cfg(any(test, all(feature = "std", target_arch = "x86_64")))]
 pub(crate) use scalar::Scalar;
 
-use crate::fixed::{narrow, requantise};
+use crate::fixed::{mean, narrow, requantise};
 use crate::ir::{Clamp, Requant};
 use core::ops::Range;
 use fours::{Lanes, Sixteens};
-use packed::{Eights, Finish, Linear, Quads, Sight, Taps, Tiles};
+use packed::{Eights, Finish, Linear, Quads, Sight, Taps, Tiles, View};
 
 /// Output channels that [`Isa::dot`] computes at once.
 pub(crate) const QUAD: usize = 4;
@@ -175,6 +175,42 @@ pub(crate) trait Isa: Copy {
         }
     }
 
+    /// `y[c]` is the greatest of `x[c]` over the taps of a window.
+    #[inline(always)]
+    fn max_window(self, y: &mut [i8], view: &View<'_>) {
+        y.fill(i8::MIN);
+        for (block, y) in y.chunks_mut(LANES).enumerate() {
+            for row in 0..view.taps[0] {
+                for column in 0..view.taps[1] {
+                    let at = row * view.steps[0] + column * view.steps[1] + block * LANES;
+                    self.max(y, run(view.x, at, y.len()));
+                }
+            }
+        }
+    }
+
+    /// `y[c]` is the mean of `x[c]` over the taps of a window, to nearest, ties away from zero.
+    #[inline(always)]
+    fn mean_window(self, y: &mut [i8], view: &View<'_>) {
+        self.mean_of_many(y, view);
+    }
+
+    /// The same for any number of taps, up to 2^24.
+    #[inline(never)]
+    fn mean_of_many(self, y: &mut [i8], view: &View<'_>) {
+        let count = (view.taps[0] * view.taps[1]) as u32;
+        let mut acc = [0; LANES];
+        for (block, y) in y.chunks_mut(LANES).enumerate() {
+            let acc = acc.get_mut(..y.len()).unwrap_or_default();
+            acc.fill(0);
+            for row in 0..view.taps[0] {
+                let x = view.x.get(row * view.steps[0] + block * LANES..).unwrap_or_default();
+                self.sum_row(acc, x, view.steps[1], view.taps[1]);
+            }
+            y.iter_mut().zip(acc).for_each(|(y, &mut sum)| *y = mean(sum, count) as i8);
+        }
+    }
+
     /// `y[c] = requantise(acc[c])` for consecutive channels, as many as `y` and `requant` both have.
     #[inline(never)]
     fn store(self, acc: &[i32], requant: &[Requant], store: Store, y: &mut [i8]) {
@@ -222,10 +258,11 @@ pub(crate) trait Isa: Copy {
         }
     }
 
-    /// What a window sees, tap after tap, as elements `at..` of a pixel that [`Isa::widen_lane`] puts.
+    /// What the windows of neighbouring pixels see, tap after tap, as elements `at..` of pixels that
+    /// [`Isa::widen_lane`] puts; the first one is pixel `lane` of its pair, and pairs are `pitch` bytes apart.
     #[inline(never)]
-    fn gather(self, sight: &Sight<'_>, to: &mut [i8], at: usize, lane: usize) {
-        packed::gather(sight, to, at, lane);
+    fn gather(self, sight: &Sight<'_>, to: &mut [i8], pitch: usize, at: usize, lane: usize) {
+        packed::gather(sight, to, pitch, at, lane);
     }
 
     /// Copies the runs of each of `count` pairs of pixels together: `pairs` pairs of elements of each run, which lie

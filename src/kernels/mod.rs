@@ -169,6 +169,16 @@ impl Axis {
         Taps { first, end, at: (from + first * self.dilation).saturating_sub(self.before) }
     }
 
+    /// How many outputs from `o` on have all their taps inside; 1 where `o` itself does not.
+    #[inline]
+    fn alike(&self, o: usize) -> usize {
+        let (from, reach) = (o * self.stride, (self.kernel.saturating_sub(1)) * self.dilation);
+        match (self.extent + self.before).checked_sub(from + reach + 1) {
+            Some(room) if from >= self.before => room.checked_div(self.stride).unwrap_or(0) + 1,
+            _ => 1,
+        }
+    }
+
     /// Dilated steps that it takes to cover `distance`.
     #[inline]
     fn steps(&self, distance: usize) -> usize {

@@ -16,15 +16,17 @@ mod eights;
 mod frame;
 mod gather;
 mod join;
+mod pool;
 mod quads;
 mod sum;
+mod three;
 mod tiles;
 mod two_rows;
 mod widen;
 mod winograd;
 
 use super::Isa;
-use super::packed::{Eights, Finish, Linear, Quads, Sight, Taps, Tiles};
+use super::packed::{Eights, Finish, Linear, Quads, Sight, Taps, Tiles, View};
 use crate::ir::Clamp;
 
 /// The token; this module exists only where the CPU has the instructions.
@@ -45,13 +47,25 @@ impl Isa for Armv7em {
     }
 
     #[inline(always)]
+    fn max_window(self, y: &mut [i8], view: &View<'_>) {
+        pool::max_window(y, view);
+    }
+
+    #[inline(always)]
+    fn mean_window(self, y: &mut [i8], view: &View<'_>) {
+        if !pool::mean_window(y, view) {
+            self.mean_of_many(y, view);
+        }
+    }
+
+    #[inline(always)]
     fn widen_pixels(self, x: &[i8], channels: usize, to: &mut [i8], pitch: usize) {
         widen::pixels(x, channels, to, pitch);
     }
 
     #[inline(always)]
-    fn gather(self, sight: &Sight<'_>, to: &mut [i8], at: usize, lane: usize) {
-        gather::gather(sight, to, at, lane);
+    fn gather(self, sight: &Sight<'_>, to: &mut [i8], pitch: usize, at: usize, lane: usize) {
+        gather::gather(sight, to, pitch, at, lane);
     }
 
     #[inline(always)]

@@ -57,9 +57,12 @@ fn quads<I: Isa>(isa: I, all: &Quads<'_>, runs: &[&[i8]], y: &mut [i8], units: u
             ..*all
         };
         isa.quads(&part, places.get(..runs.len()).unwrap_or_default(), &mut last);
-        for (i, last) in last.as_chunks::<4>().0.iter().enumerate().take(pixels) {
-            let y = y.get_mut((first + i) * all.y_step + 4 * whole..).unwrap_or_default();
-            y.iter_mut().zip(last).take(rest).for_each(|(y, &last)| *y = last);
+        let mut at = first * all.y_step + 4 * whole;
+        for last in last.as_chunks::<4>().0.iter().take(pixels) {
+            if let Some(y) = y.get_mut(at..at + rest) {
+                y.iter_mut().zip(last).for_each(|(y, &last)| *y = last);
+            }
+            at += all.y_step;
         }
     }
 }

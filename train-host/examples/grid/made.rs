@@ -1,5 +1,6 @@
 //! A net of one operator with made-up numbers, and what the portable kernels make of an input.
 
+use train_host::clean::clean;
 use train_host::export::{Origin, Source, Stored, Target, pack};
 use train_host::graph::{IntStore, Net};
 use train_host::plan::plan;
@@ -70,6 +71,10 @@ pub(super) fn plain(point: &Point) -> Result<Net<Int>> {
     let y = op.output(&shapes).map_err(|fault| Error::new(format!("{}: {fault}", point.name())))?;
     let (zero, store) = numbers_of(&op, shape, y, &mut numbers);
     net.push("op", op, &inputs, meta(zero), store)?;
+    // Import would do so too.
+    if point.groups > 1 && point.channels == 1 {
+        clean(&mut net)?;
+    }
     plan(&mut net)?;
     Ok(net)
 }

@@ -160,7 +160,7 @@ fn convolution(net: &Net<Int>, i: usize, conv: &Conv2d, aim: usize) -> Option<In
     let room = |packing| aim.saturating_sub(alive(packing));
     let least = || {
         let rows = dual::rows(conv, x, plain, usize::MAX);
-        let patches = dual::patches(conv, y, plain, room(Packing::DspPatch).min(CHUNK));
+        let patches = dual::patches(conv, [x, y], plain, room(Packing::DspPatch).min(CHUNK));
         let bytes = |store: &IntStore| {
             let lengths = store.packing.lengths(&node.op, x, y);
             alive(store.packing) + lengths.map_or(0, |lengths| lengths.scratch)

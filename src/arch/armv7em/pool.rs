@@ -1,0 +1,187 @@
+//! Windows of pooling: four channels at a time stay in registers, 11 cycles a tap of a mean, 9 of a maximum.
+//!
+//! A mean divides by a multiplication: with `r = ceil(2^32 / n)` and `a` the magnitude of a sum plus half of `n`, at most
+//! `128.5 n`, `(a r) >> 32` is `a / n` as long as `128.5 n^2 < 2^32`.
+
+use crate::arch::packed::View;
+use core::arch::naked_asm;
+
+/// Most taps of a mean that a multiplication divides by.
+const MOST: usize = 4096;
+
+/// See [`Isa::max_window`](crate::arch::Isa::max_window).
+#[inline(never)]
+pub(super) fn max_window(y: &mut [i8], view: &View<'_>) {
+    if !view.reaches(y.len()) {
+        return y.fill(i8::MIN);
+    }
+    let words = |y: *mut i8, x: *const i8, count: usize| words(view, y, x, count);
+    // SAFETY: `x` has so many channels in every tap.
+    unsafe {
+        fours(y, view.x, |y, x, count| max_of_four(&mut words(y, x, count)), |y, x, count| {
+            max_of_one(&mut words(y, x, count));
+        });
+    }
+}
+
+/// See [`Isa::mean_window`](crate::arch::Isa::mean_window). Whether there are few enough taps to do so.
+#[inline(never)]
+pub(super) fn mean_window(y: &mut [i8], view: &View<'_>) -> bool {
+    match view.taps[0].saturating_mul(view.taps[1]) {
+        1 => max_window(y, view),
+        2..=MOST if view.reaches(y.len()) => means(y, view),
+        _ => return false,
+    }
+    true
+}
+
+/// Means of two taps or more, [`MOST`] at most; the caller has held every length.
+#[inline(always)]
+fn means(y: &mut [i8], view: &View<'_>) {
+    let words = |y: *mut i8, x: *const i8, count: usize| words(view, y, x, count);
+    // SAFETY: as above.
+    unsafe {
+        fours(y, view.x, |y, x, count| mean_of_four(&mut words(y, x, count)), |y, x, count| {
+            mean_of_one(&mut words(y, x, count));
+        });
+    }
+}
+
+/// Calls for channels in fours, of which the last may overlap, or for the few there are.
+#[inline(always)]
+unsafe fn fours(
+    y: &mut [i8],
+    x: &[i8],
+    four: impl Fn(*mut i8, *const i8, usize),
+    one: impl Fn(*mut i8, *const i8, usize),
+) {
+    let (channels, y, x) = (y.len(), y.as_mut_ptr(), x.as_ptr());
+    if channels < 4 {
+        return one(y, x, channels);
+    }
+    four(y, x, channels / 4);
+    if !channels.is_multiple_of(4) {
+        four(y.wrapping_add(channels - 4), x.wrapping_add(channels - 4), 1);
+    }
+}
+
+/// Words: outputs, inputs, rows, columns, bytes from row to row and from column to column, channels or fours of them, and
+/// of a mean the factor that divides and half of the taps. There is one of everything at least.
+#[inline(always)]
+fn words(view: &View<'_>, y: *mut i8, x: *const i8, count: usize) -> [usize; 9] {
+    let (&View { taps: [rows, columns], steps, .. }, taps) = (view, view.taps[0] * view.taps[1]);
+    let factor = (u32::MAX / taps as u32).wrapping_add(1) as usize;
+    [y as usize, x as usize, rows, columns, steps[0], steps[1], count, factor, taps / 2]
+}
+
+/// `$start` begins a maximum or a sum, `$tap` takes in the elements at `r3`, `$finish` stores at `r8`.
+macro_rules! window {
+    ($channels:literal, [$($start:expr),*], [$($tap:expr),*], [$($finish:expr),*]) => {
+        naked_asm!(
+            "push {{r4-r11, lr}}",
+            "ldr r1, [r0, #4]",
+            "ldr r10, [r0, #16]",
+            "ldr r11, [r0, #20]",
+            "ldr r12, [r0, #24]",
+            "1:",
+            $($start,)*
+            "ldr r8, [r0, #8]",
+            "mov r2, r1",
+            "2:",
+            "ldr r9, [r0, #12]",
+            "mov r3, r2",
+            "3:",
+            $($tap,)*
+            "bne 3b",
+            "subs r8, #1",
+            "add r2, r2, r10",
+            "bne 2b",
+            "ldr r8, [r0]",
+            $($finish,)*
+            concat!("add r8, #", $channels),
+            "str r8, [r0]",
+            concat!("add r1, #", $channels),
+            "subs r12, #1",
+            "bne 1b",
+            "pop {{r4-r11, pc}}",
+        )
+    };
+}
+
+/// A sum divided by the factor in `r9`, `r2` being half of the taps, rounded to nearest, ties away from zero.
+macro_rules! divide {
+    ($sum:literal, $at:literal) => {
+        concat!(
+            "eor lr, ", $sum, ", ", $sum, ", asr #31\n",
+            "sub lr, lr, ", $sum, ", asr #31\n",
+            "add lr, lr, r2\n",
+            "umull r3, lr, lr, r9\n",
+            "eor lr, lr, ", $sum, ", asr #31\n",
+            "sub lr, lr, ", $sum, ", asr #31\n",
+            "strb lr, [r8, #", $at, "]\n",
+        )
+    };
+}
+
+/// # Safety
+/// The words hold what [`words`] says, and the bytes they tell of can be read and written.
+#[unsafe(naked)]
+unsafe extern "C" fn max_of_four(words: &mut [usize; 9]) {
+    window!(
+        4,
+        ["ldr r4, [r1]"],
+        ["ldr lr, [r3]", "add r3, r3, r11", "subs r9, #1", "ssub8 r5, r4, lr", "sel r4, r4, lr"],
+        ["str r4, [r8]"]
+    )
+}
+
+/// # Safety
+/// As [`max_of_four`].
+#[unsafe(naked)]
+unsafe extern "C" fn max_of_one(words: &mut [usize; 9]) {
+    window!(
+        1,
+        ["ldrsb r4, [r1]"],
+        ["ldrsb lr, [r3]", "add r3, r3, r11", "cmp r4, lr", "it lt", "movlt r4, lr", "subs r9, #1"],
+        ["strb r4, [r8]"]
+    )
+}
+
+/// # Safety
+/// As [`max_of_four`].
+#[unsafe(naked)]
+unsafe extern "C" fn mean_of_four(words: &mut [usize; 9]) {
+    window!(
+        4,
+        ["mov r4, #0", "mov r5, #0", "mov r6, #0", "mov r7, #0"],
+        [
+            "ldr lr, [r3]",
+            "add r3, r3, r11",
+            "subs r9, #1",
+            "sxtab r4, r4, lr",
+            "sxtab r5, r5, lr, ror #8",
+            "sxtab r6, r6, lr, ror #16",
+            "sxtab r7, r7, lr, ror #24"
+        ],
+        [
+            "ldr r9, [r0, #28]",
+            "ldr r2, [r0, #32]",
+            divide!("r4", 0),
+            divide!("r5", 1),
+            divide!("r6", 2),
+            divide!("r7", 3)
+        ]
+    )
+}
+
+/// # Safety
+/// As [`max_of_four`].
+#[unsafe(naked)]
+unsafe extern "C" fn mean_of_one(words: &mut [usize; 9]) {
+    window!(
+        1,
+        ["mov r4, #0"],
+        ["ldrsb lr, [r3]", "add r3, r3, r11", "subs r9, #1", "add r4, r4, lr"],
+        ["ldr r9, [r0, #28]", "ldr r2, [r0, #32]", divide!("r4", 0)]
+    )
+}
