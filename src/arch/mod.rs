@@ -30,7 +30,7 @@ pub(crate) use cpu::Job;
 pub(crate) use scalar::Scalar;
 
 use crate::fixed::{mean, narrow, requantise};
-use crate::ir::{Clamp, Requant};
+use crate::ir::{Clamp, IntData, Requant};
 use core::ops::Range;
 use fours::{Lanes, Sixteens};
 use packed::{Eights, Finish, Linear, Quads, Sight, Taps, Tiles, View};
@@ -48,10 +48,27 @@ pub(crate) struct Matrix<'a> {
     pub(crate) weights: &'a [i8],
     /// Weights of a unit.
     pub(crate) k: usize,
-    /// A factor for each unit.
-    pub(crate) requant: &'a [Requant],
+    /// A factor for each unit, or one for all.
+    requant: &'a [Requant],
+    /// The first of them, for a quad.
+    shared: [Requant; QUAD],
     /// How the outputs are stored.
-    pub(crate) store: Store,
+    store: Store,
+}
+
+impl<'a> Matrix<'a> {
+    /// The weights and factors of `data`, `k` weights a unit.
+    #[inline(always)]
+    pub(crate) fn new(data: &IntData<'a>, k: usize, store: Store) -> Self {
+        let shared = [data.requant.first().copied().unwrap_or_default(); QUAD];
+        Self { weights: data.weights, k, requant: data.requant, shared, store }
+    }
+
+    /// The factors of the units from `unit` on, at most a quad.
+    #[inline(always)]
+    fn factors(&self, unit: usize, len: usize) -> &[Requant] {
+        if self.requant.len() == 1 { run(&self.shared, 0, len) } else { run(self.requant, unit, len) }
+    }
 }
 
 /// From two int8 operands to the int8 sum.
@@ -175,21 +192,23 @@ pub(crate) trait Isa: Copy {
         }
     }
 
-    /// `y[c]` is the greatest of `x[c]` over the taps of a window.
+    /// `y[c]` is the greatest of `x[c]` over the taps of a window, pixel after pixel.
     #[inline(always)]
     fn max_window(self, y: &mut [i8], view: &View<'_>) {
-        y.fill(i8::MIN);
-        for (block, y) in y.chunks_mut(LANES).enumerate() {
-            for row in 0..view.taps[0] {
-                for column in 0..view.taps[1] {
-                    let at = row * view.steps[0] + column * view.steps[1] + block * LANES;
-                    self.max(y, run(view.x, at, y.len()));
+        for (pixel, y) in pixels(y, view) {
+            y.fill(i8::MIN);
+            for (block, y) in y.chunks_mut(LANES).enumerate() {
+                for row in 0..view.taps[0] {
+                    for column in 0..view.taps[1] {
+                        let at = pixel + row * view.steps[0] + column * view.steps[1] + block * LANES;
+                        self.max(y, run(view.x, at, y.len()));
+                    }
                 }
             }
         }
     }
 
-    /// `y[c]` is the mean of `x[c]` over the taps of a window, to nearest, ties away from zero.
+    /// `y[c]` is the mean of `x[c]` over the taps of a window, to nearest, ties away from zero, pixel after pixel.
     #[inline(always)]
     fn mean_window(self, y: &mut [i8], view: &View<'_>) {
         self.mean_of_many(y, view);
@@ -200,14 +219,16 @@ pub(crate) trait Isa: Copy {
     fn mean_of_many(self, y: &mut [i8], view: &View<'_>) {
         let count = (view.taps[0] * view.taps[1]) as u32;
         let mut acc = [0; LANES];
-        for (block, y) in y.chunks_mut(LANES).enumerate() {
-            let acc = acc.get_mut(..y.len()).unwrap_or_default();
-            acc.fill(0);
-            for row in 0..view.taps[0] {
-                let x = view.x.get(row * view.steps[0] + block * LANES..).unwrap_or_default();
-                self.sum_row(acc, x, view.steps[1], view.taps[1]);
+        for (pixel, y) in pixels(y, view) {
+            for (block, y) in y.chunks_mut(LANES).enumerate() {
+                let acc = acc.get_mut(..y.len()).unwrap_or_default();
+                acc.fill(0);
+                for row in 0..view.taps[0] {
+                    let at = pixel + row * view.steps[0] + block * LANES;
+                    self.sum_row(acc, view.x.get(at..).unwrap_or_default(), view.steps[1], view.taps[1]);
+                }
+                y.iter_mut().zip(acc).for_each(|(y, &mut sum)| *y = mean(sum, count) as i8);
             }
-            y.iter_mut().zip(acc).for_each(|(y, &mut sum)| *y = mean(sum, count) as i8);
         }
     }
 
@@ -222,7 +243,7 @@ pub(crate) trait Isa: Copy {
     /// Stores the accumulators of a quad from `unit` on, as far as the units go before `end`.
     #[inline(always)]
     fn finish(self, matrix: &Matrix<'_>, unit: usize, end: usize, acc: &[i32; QUAD], y: &mut [i8]) {
-        let requant = run(matrix.requant, unit, QUAD.min(end - unit));
+        let requant = matrix.factors(unit, QUAD.min(end - unit));
         self.store(acc, requant, matrix.store, y.get_mut(unit..).unwrap_or_default());
     }
 
@@ -376,6 +397,12 @@ pub(crate) trait Isa: Copy {
     fn lanes(self, lanes: &Lanes<'_>, x: &[i8], y: &mut [i8]) {
         fours::lanes(lanes, x, y, Self::OFFSET);
     }
+}
+
+/// The outputs of each pixel of a view, and where its first tap lies.
+fn pixels<'a>(y: &'a mut [i8], view: &View<'_>) -> impl Iterator<Item = (usize, &'a mut [i8])> {
+    let (step, channels) = (view.pixel_step, y.len().checked_div(view.pixels).unwrap_or(0));
+    y.chunks_exact_mut(channels.max(1)).enumerate().map(move |(i, y)| (i * step, y))
 }
 
 /// The `len` elements from `from` on, if all of them exist.

@@ -370,11 +370,12 @@ impl Graph<'_, Int> {
         if data.bias.len() != bias {
             return Err(Fault::Bias);
         }
-        if data.requant.len() != requant {
+        let shared = data.requant.len() == 1 && data.packing.shares_factors(&node.op);
+        if data.requant.len() != requant && !shared {
             return Err(Fault::Requant);
         }
         let mut j = 0;
-        while j < requant {
+        while j < data.requant.len() {
             let factor = data.requant[j];
             // A mean divides its mantissa by the number of elements.
             let divided =

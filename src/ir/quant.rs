@@ -127,9 +127,9 @@ pub struct Scratch {
 ///
 /// | operator | `weights` | `bias` | `requant` | `clamp` |
 /// |---|---|---|---|---|
-/// | conv2d | `[units][kh][kw][span]` | zero point folded in | one a unit | yes |
+/// | conv2d | `[units][kh][kw][span]` | zero point folded in | one a unit, or one for all | yes |
 /// | depthwise_conv2d | `[kh][kw][channels]` | zero point folded in | one a channel | yes |
-/// | dense | `[units][inputs]` | zero point folded in | one a unit | yes |
+/// | dense | `[units][inputs]` | zero point folded in | one a unit, or one for all | yes |
 /// | max_pool2d, avg_pool2d | | | | yes |
 /// | add, sub | the constant operand | its zero point | of the left operand, of the right one, of the sum | yes |
 /// | mul | the constant operand | its zero point | one | yes |

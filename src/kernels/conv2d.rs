@@ -37,7 +37,7 @@ pub(crate) fn conv2d<I: Isa>(isa: I, conv: &Conv2d, data: &IntData<'_>, x: Input
     let k = rows.kernel * columns.kernel * span;
     let job = Job {
         x,
-        matrix: Matrix { weights: data.weights, k, requant: data.requant, store: y.store(data.clamp) },
+        matrix: Matrix::new(data, k, y.store(data.clamp)),
         rows,
         columns,
         units,
@@ -191,7 +191,9 @@ impl Job<'_> {
 mod tests {
     use super::*;
     use crate::ir::{Op, Packing, Scratch, Shape};
-    use crate::kernels::oracle::{Numbers, element, finish, hold, on_every_isa, outputs, taps, windows};
+    use crate::kernels::oracle::{
+        Numbers, element, factor, finish, hold, on_every_isa, outputs, taps, windows,
+    };
     use proptest::prelude::*;
     use std::prelude::v1::*;
 
@@ -210,7 +212,7 @@ mod tests {
                     }
                 }
             }
-            y.data[i] = finish(acc, data.requant[n], store);
+            y.data[i] = finish(acc, factor(data, n), store);
         }
     }
 

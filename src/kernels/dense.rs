@@ -20,7 +20,7 @@ use crate::ir::IntData;
 #[inline(never)]
 pub(crate) fn dense<I: Isa>(isa: I, data: &IntData<'_>, x: Input<'_>, y: Output<'_>) {
     let (units, k) = (usize::from(y.shape.c), x.shape.len());
-    let matrix = Matrix { weights: data.weights, k, requant: data.requant, store: y.store(data.clamp) };
+    let matrix = Matrix::new(data, k, y.store(data.clamp));
     isa.units(&matrix, 0..units, x.data, data.bias, y.data);
 }
 
@@ -28,7 +28,7 @@ pub(crate) fn dense<I: Isa>(isa: I, data: &IntData<'_>, x: Input<'_>, y: Output<
 mod tests {
     use super::*;
     use crate::ir::{Packing, Scratch, Shape};
-    use crate::kernels::oracle::{Numbers, finish, hold, on_every_isa};
+    use crate::kernels::oracle::{Numbers, factor, finish, hold, on_every_isa};
     use proptest::prelude::*;
     use std::prelude::v1::*;
 
@@ -58,7 +58,7 @@ mod tests {
             for unit in 0..n {
                 let products = row(unit).iter().zip(x.data);
                 let sum: i64 = products.map(|(&w, &q)| i64::from(w) * (i64::from(q) - i64::from(zero))).sum();
-                let want = finish(i64::from(bias[unit]) + sum, data.requant[unit], store);
+                let want = finish(i64::from(bias[unit]) + sum, factor(&data, unit), store);
                 prop_assert_eq!(got[unit], want, "unit {}", unit);
             }
             Ok(())

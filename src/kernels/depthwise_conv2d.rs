@@ -111,7 +111,7 @@ mod tests {
             let data = IntData {
                 weights: &w,
                 bias: &bias.iter().enumerate().map(fold).collect::<Vec<_>>(),
-                requant: &numbers.requants(channels),
+                requant: &(0..channels).map(|_| numbers.requant()).collect::<Vec<_>>(),
                 clamp: numbers.clamp(),
                 scratch: Scratch::default(),
                 packing: Packing::Plain,

@@ -4,7 +4,7 @@
 use super::Input;
 use crate::arch::Store;
 use crate::fixed::tests::requantise_exactly;
-use crate::ir::{Clamp, Padding, Requant, Shape, Window};
+use crate::ir::{Clamp, IntData, Padding, Requant, Shape, Window};
 use proptest::prelude::any;
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
@@ -80,7 +80,9 @@ impl Numbers {
         Requant { multiplier, shift }
     }
 
+    /// One a unit, or one for all.
     pub(crate) fn requants(&mut self, n: usize) -> Vec<Requant> {
+        let n = if self.below(4) == 0 { 1 } else { n };
         (0..n).map(|_| self.requant()).collect()
     }
 
@@ -91,6 +93,11 @@ impl Numbers {
         let (a, b) = (self.int8(), self.int8());
         Clamp::new(a.min(b), a.max(b))
     }
+}
+
+/// The factor of a unit.
+pub(crate) fn factor(data: &IntData<'_>, unit: usize) -> Requant {
+    data.requant[if data.requant.len() == 1 { 0 } else { unit }]
 }
 
 /// `requantise`, zero point and clamp.

@@ -34,24 +34,30 @@ pub(crate) fn avg_pool2d<I: Isa>(isa: I, pool: &Pool2d, clamp: Clamp, x: Input<'
     activate(isa, clamp, y);
 }
 
-/// Each window in turn, and the pixel it makes.
+/// The windows of a row that see as many taps together, and the pixels they make.
 #[inline(always)]
 fn windows(pool: &Pool2d, x: Input<'_>, y: &mut Output<'_>, make: impl Fn(&View<'_>, &mut [i8])) {
     let channels = usize::from(x.shape.c);
     let (rows, columns) = (Axis::rows(&pool.window, x.shape), Axis::columns(&pool.window, x.shape));
     let row = usize::from(x.shape.w) * channels;
-    let mut pixels = y.data.chunks_mut(channels.max(1));
-    for oy in 0..usize::from(y.shape.h) {
+    let (height, width) = (usize::from(y.shape.h), usize::from(y.shape.w));
+    let mut at = 0;
+    for oy in 0..height {
         let in_rows = rows.taps(oy);
-        for ox in 0..usize::from(y.shape.w) {
+        let mut ox = 0;
+        while ox < width {
             let in_columns = columns.taps(ox);
-            let Some(pixel) = pixels.next() else { return };
+            let pixels = columns.alike(ox).min(width - ox);
             let view = View {
                 x: x.data.get(in_rows.at * row + in_columns.at * channels..).unwrap_or_default(),
                 taps: [in_rows.end - in_rows.first, in_columns.end - in_columns.first],
                 steps: [row, channels],
+                pixels,
+                pixel_step: columns.stride * channels,
             };
-            make(&view, pixel);
+            let end = at + pixels * channels;
+            make(&view, y.data.get_mut(at..end).unwrap_or_default());
+            (ox, at) = (ox + pixels, end);
         }
     }
 }

@@ -83,6 +83,11 @@ impl FloatStore {
 }
 
 impl IntStore {
+    /// The factor of a unit, its own or that of all.
+    pub fn factor(&self, unit: usize) -> Requant {
+        self.requant[if self.requant.len() == 1 { 0 } else { unit }]
+    }
+
     fn data(&self) -> IntData<'_> {
         let Self { weights, bias, requant, clamp, scratch, packing, bits: _ } = self;
         IntData { weights, bias, requant, clamp: *clamp, scratch: *scratch, packing: *packing }

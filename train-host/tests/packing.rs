@@ -44,7 +44,7 @@ impl Numbers {
         IntTensor { scale: 1.0, zero: self.int8s(1)[0], offset: 0 }
     }
 
-    /// Factors that leave something of sums of `k` products, and 0 now and then.
+    /// Factors that leave something of sums of `k` products, and 0 now and then; all the same in one of four cases.
     fn requants(&mut self, count: usize, k: usize) -> Vec<Requant> {
         let bits = 6 + k.ilog2() as i32 / 2;
         let mut one = || match self.below(16) {
@@ -52,7 +52,8 @@ impl Numbers {
             1 => Requant::new(1 << 30, -2 - self.below(30) as i32),
             _ => Requant::new((1 << 30) + (self.next() & 0x3fff_ffff) as i32, -bits - self.below(3) as i32),
         };
-        (0..count).map(|_| one()).collect()
+        let factors: Vec<Requant> = (0..count).map(|_| one()).collect();
+        if self.below(4) == 0 { vec![factors[0]; count] } else { factors }
     }
 }
 

@@ -39,7 +39,7 @@ pub(super) fn taps(taps: &Taps<'_>, rows: &[&[i8]], y: &mut [i8]) {
         *place = (row.as_ptr() as usize).wrapping_sub(skip);
     }
     let first = y.as_mut_ptr() as usize;
-    let part = |from: usize, chunks: usize, at_once: usize| {
+    let part = |from: usize, chunks: usize, at_once: usize, behind: usize| {
         [
             0,
             0,
@@ -66,8 +66,8 @@ pub(super) fn taps(taps: &Taps<'_>, rows: &[&[i8]], y: &mut [i8]) {
             12 * stride,
             4 * dilation,
             4 * columns,
-            0,
-            0,
+            4 * behind * stride,
+            behind * taps.step,
             0,
             0,
             0,
@@ -75,8 +75,11 @@ pub(super) fn taps(taps: &Taps<'_>, rows: &[&[i8]], y: &mut [i8]) {
             0,
         ]
     };
-    let four = |from: usize, chunks: usize| {
-        let words = part(from, chunks, 4);
+    // The last four may begin with some of the columns before, unless one column is all that is left.
+    let fours = if width % 4 == 1 || width < 4 { width / 4 } else { width.div_ceil(4) };
+    let rest = width.saturating_sub(4 * fours);
+    if fours > 0 {
+        let words = part(0, fours, 4, (4 * fours).saturating_sub(width));
         // SAFETY: records, rows and outputs are as long as the functions read and write for these columns.
         unsafe {
             match (turning, columns, stride) {
@@ -86,16 +89,9 @@ pub(super) fn taps(taps: &Taps<'_>, rows: &[&[i8]], y: &mut [i8]) {
                 (false, ..) => four_anyhow(&words),
             }
         }
-    };
-    let fours = width / 4;
-    let rest = width - 4 * fours;
-    if fours > 0 {
-        four(0, fours);
     }
-    if rest > 1 && fours > 0 {
-        four(width - 4, 1); // some of the columns before once more
-    } else if rest > 0 {
-        let words = part(width - rest, rest, 1);
+    if rest > 0 {
+        let words = part(width - rest, rest, 1, 0);
         // SAFETY: as before.
         unsafe {
             match (turning, columns) {
@@ -112,7 +108,8 @@ pub(super) fn taps(taps: &Taps<'_>, rows: &[&[i8]], y: &mut [i8]) {
 /// addresses, 11 bytes that the first turn of a row leaves out, 12 bytes of a row's turns, 13 where it is entered, 14
 /// channels left, 15 place of the taps, 16 bytes of a record, 17 chunks, 18 place of the channel in the rows, 19 bytes
 /// to the next chunk, 20 to the next channel; 21 and 22 bytes from a column to the next and to the fourth, 23 from a tap to
-/// the next, 24 of a row's taps.
+/// the next, 24 of a row's taps; 25 and 26 bytes of rows and of outputs by which the last chunk, unless it is the only one,
+/// begins before the end of the one before.
 ///
 /// `$begin` goes before everything, `$start` copies the bias to the accumulators, `$sum` adds the products to them: of the
 /// taps from `r1` on, with rows whose places lie from `lr` on, `r7` bytes further on.
@@ -155,7 +152,16 @@ macro_rules! columns {
             take!("r8", 7),
             "subs r8, r8, #1",
             keep!(7, "r8"),
+            "beq 9f",
+            "cmp r8, #1",
             "bne 2b",
+            take!("r8", 25),
+            take!("r9", 26),
+            "sub r7, r7, r8",
+            "sub r0, r0, r9",
+            keep!(5, "r0"),
+            "b 2b",
+            "9:",
             take!("r8", 8),
             take!("r9", 16),
             "add r8, r8, r9",

@@ -1,11 +1,14 @@
 //! Eight units times one pixel: dense layers, where each weight is used once.
 //!
-//! A step is two elements: one word of inputs, four of weights, eight dual multiplications and four extensions, 19 cycles
-//! for 16 products. Sixteen steps are one turn, the first of which may be entered further down.
+//! A step is four elements: two words of inputs, eight of weights, sixteen dual multiplications and eight extensions, 37
+//! cycles for 32 products. Eight steps are one turn, the first of which may be entered further down.
 
-use super::frame::{TURN, enter, high, keep, leave, narrow, take, turn};
+use super::frame::{enter, high, keep, leave, narrow, take};
 use crate::arch::packed::Eights;
 use core::arch::naked_asm;
+
+/// Pairs of elements in a turn.
+const TURN: usize = 16;
 
 /// See [`Isa::eights`](crate::arch::Isa::eights).
 #[inline(always)]
@@ -13,9 +16,9 @@ pub(super) fn eights(eights: &Eights<'_>, x: &[i8], y: &mut [i8]) {
     let (count, pairs) = (y.len() / 8, eights.pairs);
     let there = x.len() >= 4 * pairs
         && eights.weights.len() >= 16 * pairs * count
-        && eights.requant.len() >= 8 * count
+        && eights.requant.len() + eights.requant_step >= eights.requant_step * count + 8
         && eights.bias.len() >= 8 * count;
-    if !there || count == 0 || pairs == 0 {
+    if !there || count == 0 || pairs == 0 || pairs % 2 == 1 {
         return;
     }
     let turns = pairs.div_ceil(TURN);
@@ -31,7 +34,7 @@ pub(super) fn eights(eights: &Eights<'_>, x: &[i8], y: &mut [i8]) {
         4 * skip,
         4 * turns * TURN,
         0,
-        0,
+        8 * eights.requant_step,
         0,
         0,
         0,
@@ -45,75 +48,105 @@ pub(super) fn eights(eights: &Eights<'_>, x: &[i8], y: &mut [i8]) {
 macro_rules! step {
     ($at:literal) => {
         concat!(
-            "ldr r10, [r0, #4*",
+            "ldr r10, [r0, #8*",
             $at,
             "]\n",
-            "ldr r8, [r1, #16*",
+            "ldr r8, [r1, #32*",
             $at,
             "]\n",
-            "ldr r9, [r1, #16*",
+            "ldr r9, [r1, #32*",
             $at,
             "+4]\n",
-            "smlad r2, r8, r10, r2\n",
-            "smlad r3, r9, r10, r3\n",
-            "sxtb16 r8, r8\n",
-            "sxtb16 r9, r9\n",
-            "smlad r6, r8, r10, r6\n",
-            "smlad r7, r9, r10, r7\n",
-            "ldr r8, [r1, #16*",
+            "ldr r11, [r1, #32*",
             $at,
             "+8]\n",
-            "ldr r9, [r1, #16*",
-            $at,
-            "+12]\n",
-            "smlad r4, r8, r10, r4\n",
-            "smlad r5, r9, r10, r5\n",
+            "smlad r2, r8, r10, r2\n",
+            "smlad r3, r9, r10, r3\n",
+            "smlad r4, r11, r10, r4\n",
             "sxtb16 r8, r8\n",
             "sxtb16 r9, r9\n",
-            "smlad r12, r8, r10, r12\n",
-            "smlad lr, r9, r10, lr\n",
+            "sxtb16 r11, r11\n",
+            "smlad r6, r8, r10, r6\n",
+            "smlad r7, r9, r10, r7\n",
+            "smlad r12, r11, r10, r12\n",
+            "ldr r8, [r1, #32*",
+            $at,
+            "+12]\n",
+            "ldr r9, [r1, #32*",
+            $at,
+            "+16]\n",
+            "ldr r11, [r0, #8*",
+            $at,
+            "+4]\n",
+            "smlad r5, r8, r10, r5\n",
+            "smlad r2, r9, r11, r2\n",
+            "sxtb16 r8, r8\n",
+            "sxtb16 r9, r9\n",
+            "smlad lr, r8, r10, lr\n",
+            "smlad r6, r9, r11, r6\n",
+            "ldr r8, [r1, #32*",
+            $at,
+            "+20]\n",
+            "ldr r9, [r1, #32*",
+            $at,
+            "+24]\n",
+            "ldr r10, [r1, #32*",
+            $at,
+            "+28]\n",
+            "smlad r3, r8, r11, r3\n",
+            "smlad r4, r9, r11, r4\n",
+            "smlad r5, r10, r11, r5\n",
+            "sxtb16 r8, r8\n",
+            "sxtb16 r9, r9\n",
+            "sxtb16 r10, r10\n",
+            "smlad r7, r8, r11, r7\n",
+            "smlad r12, r9, r11, r12\n",
+            "smlad lr, r10, r11, lr\n",
         )
     };
 }
 
 /// Slots: 0 factors, 1 weights, 2 outputs, 3 inputs, 4 eights left, 5 zero point, 6 biases, 7 bytes of inputs that the
-/// first turn leaves out, 8 bytes of inputs in all turns, 9 where it is entered.
+/// first turn leaves out, 8 bytes of inputs in all turns, 9 where it is entered, 10 bytes to the next eight's factors, 11 end
+/// of the inputs.
 ///
 /// # Safety
-/// The words hold what the slots say, of the lengths that follow from them.
+/// The words hold what the slots say, of the lengths that follow from them; biases and factors at multiples of 4.
 #[unsafe(naked)]
 unsafe extern "C" fn asm(words: &[usize; 16]) {
     naked_asm!(
         enter!(),
         take!("r1", 1),
-        // 68 bytes of code a step of 4 bytes; an address of Thumb code is odd
+        // 136 bytes of code a step of 8 bytes; an address of Thumb code is odd
         take!("r9", 7),
         "adr r8, 5f",
         "add r9, r9, r9, lsl #4",
         "add r8, r8, r9",
         "add r8, r8, #1",
         keep!(9, "r8"),
+        take!("r0", 3),
+        take!("r8", 8),
+        "add r8, r8, r0",
+        keep!(11, "r8"),
         "1:",
         take!("r0", 6),
-        "ldr r2, [r0]",
-        "ldr r3, [r0, #4]",
-        "ldr r4, [r0, #8]",
-        "ldr r5, [r0, #12]",
-        "ldr r6, [r0, #16]",
-        "ldr r7, [r0, #20]",
-        "ldr r12, [r0, #24]",
-        "ldr lr, [r0, #28]",
-        "add r0, #32",
+        "ldm r0!, {{r2-r7, r12, lr}}",
         keep!(6, "r0"),
         take!("r0", 3),
         take!("r8", 7),
-        take!("r11", 8),
         take!("r9", 9),
         "sub r1, r1, r8, lsl #2",
-        "add r11, r11, r0",
         "bx r9",
         "5:",
-        turn!(step),
+        step!(0),
+        step!(1),
+        step!(2),
+        step!(3),
+        step!(4),
+        step!(5),
+        step!(6),
+        step!(7),
+        take!("r11", 11),
         "add r0, #64",
         "add r1, #256",
         "cmp r0, r11",
@@ -149,8 +182,9 @@ unsafe extern "C" fn asm(words: &[usize; 16]) {
         "strb r12, [r11, #5]",
         "strb r5, [r11, #6]",
         "strb lr, [r11, #7]",
-        "add r0, #64",
+        take!("r8", 10),
         "add r11, #8",
+        "add r0, r0, r8",
         keep!(0, "r0"),
         keep!(2, "r11"),
         take!("r0", 4),

@@ -12,6 +12,7 @@ mod add;
 mod clamp;
 mod collect;
 mod depthwise;
+mod dot;
 mod eights;
 mod frame;
 mod gather;
@@ -25,7 +26,7 @@ mod two_rows;
 mod widen;
 mod winograd;
 
-use super::Isa;
+use super::{Isa, QUAD};
 use super::packed::{Eights, Finish, Linear, Quads, Sight, Taps, Tiles, View};
 use crate::ir::Clamp;
 
@@ -35,6 +36,11 @@ pub(crate) struct Armv7em;
 
 impl Isa for Armv7em {
     const NAME: &'static str = "armv7e-m";
+
+    #[inline(always)]
+    fn dot(self, acc: &mut [i32; QUAD], x: &[i8], w: &[&[i8]; QUAD], from: usize) {
+        dot::dot(acc, x, w, from);
+    }
 
     #[inline(always)]
     fn widen_lane(self, x: &[i8], to: &mut [i8], at: usize, lane: usize) {

@@ -12,14 +12,14 @@ const MOST: usize = 4096;
 /// See [`Isa::max_window`](crate::arch::Isa::max_window).
 #[inline(never)]
 pub(super) fn max_window(y: &mut [i8], view: &View<'_>) {
-    if !view.reaches(y.len()) {
+    let Some(channels) = y.len().checked_div(view.pixels).filter(|&channels| view.reaches(channels)) else {
         return y.fill(i8::MIN);
-    }
-    let words = |y: *mut i8, x: *const i8, count: usize| words(view, y, x, count);
-    // SAFETY: `x` has so many channels in every tap.
+    };
+    // SAFETY: `x` has so many channels in every tap of every pixel, `y` in every pixel.
     unsafe {
-        fours(y, view.x, |y, x, count| max_of_four(&mut words(y, x, count)), |y, x, count| {
-            max_of_one(&mut words(y, x, count));
+        parts(channels, |from, count, one| {
+            let mut words = words(y, view, channels, from, count, one);
+            if one { max_of_one(&mut words) } else { max_of_four(&mut words) }
         });
     }
 }
@@ -27,51 +27,69 @@ pub(super) fn max_window(y: &mut [i8], view: &View<'_>) {
 /// See [`Isa::mean_window`](crate::arch::Isa::mean_window). Whether there are few enough taps to do so.
 #[inline(never)]
 pub(super) fn mean_window(y: &mut [i8], view: &View<'_>) -> bool {
-    match view.taps[0].saturating_mul(view.taps[1]) {
-        1 => max_window(y, view),
-        2..=MOST if view.reaches(y.len()) => means(y, view),
-        _ => return false,
+    let taps = view.taps[0].saturating_mul(view.taps[1]);
+    if taps == 1 {
+        max_window(y, view);
+        return true;
+    }
+    let Some(channels) = y.len().checked_div(view.pixels).filter(|&channels| view.reaches(channels)) else {
+        return false;
+    };
+    if taps > MOST {
+        return false;
+    }
+    // SAFETY: as above.
+    unsafe {
+        parts(channels, |from, count, one| {
+            let mut words = words(y, view, channels, from, count, one);
+            if one { mean_of_one(&mut words) } else { mean_of_four(&mut words) }
+        });
     }
     true
 }
 
-/// Means of two taps or more, [`MOST`] at most; the caller has held every length.
+/// Channels in fours, of which the last may overlap, or one by one where there are not four: from where, how many, whether
+/// one by one.
 #[inline(always)]
-fn means(y: &mut [i8], view: &View<'_>) {
-    let words = |y: *mut i8, x: *const i8, count: usize| words(view, y, x, count);
-    // SAFETY: as above.
-    unsafe {
-        fours(y, view.x, |y, x, count| mean_of_four(&mut words(y, x, count)), |y, x, count| {
-            mean_of_one(&mut words(y, x, count));
-        });
-    }
-}
-
-/// Calls for channels in fours, of which the last may overlap, or for the few there are.
-#[inline(always)]
-unsafe fn fours(
-    y: &mut [i8],
-    x: &[i8],
-    four: impl Fn(*mut i8, *const i8, usize),
-    one: impl Fn(*mut i8, *const i8, usize),
-) {
-    let (channels, y, x) = (y.len(), y.as_mut_ptr(), x.as_ptr());
+fn parts(channels: usize, mut call: impl FnMut(usize, usize, bool)) {
     if channels < 4 {
-        return one(y, x, channels);
+        return call(0, channels, true);
     }
-    four(y, x, channels / 4);
+    call(0, channels / 4, false);
     if !channels.is_multiple_of(4) {
-        four(y.wrapping_add(channels - 4), x.wrapping_add(channels - 4), 1);
+        call(channels - 4, 1, false);
     }
 }
 
-/// Words: outputs, inputs, rows, columns, bytes from row to row and from column to column, channels or fours of them, and
-/// of a mean the factor that divides and half of the taps. There is one of everything at least.
+/// Words: outputs, inputs, rows, columns, bytes from row to row and from column to column, channels or fours of them, of a
+/// mean the factor that divides and half of the taps; pixels, and bytes from behind a pixel's channels to the next pixel's in
+/// the inputs and in the outputs. There is one of everything at least.
 #[inline(always)]
-fn words(view: &View<'_>, y: *mut i8, x: *const i8, count: usize) -> [usize; 9] {
+fn words(
+    y: &mut [i8],
+    view: &View<'_>,
+    channels: usize,
+    from: usize,
+    count: usize,
+    one: bool,
+) -> [usize; 12] {
     let (&View { taps: [rows, columns], steps, .. }, taps) = (view, view.taps[0] * view.taps[1]);
     let factor = (u32::MAX / taps as u32).wrapping_add(1) as usize;
-    [y as usize, x as usize, rows, columns, steps[0], steps[1], count, factor, taps / 2]
+    let done = if one { count } else { 4 * count };
+    [
+        y.as_mut_ptr() as usize + from,
+        view.x.as_ptr() as usize + from,
+        rows,
+        columns,
+        steps[0],
+        steps[1],
+        count,
+        factor,
+        taps / 2,
+        view.pixels,
+        view.pixel_step.wrapping_sub(done),
+        channels - done,
+    ]
 }
 
 /// `$start` begins a maximum or a sum, `$tap` takes in the elements at `r3`, `$finish` stores at `r8`.
@@ -82,6 +100,7 @@ macro_rules! window {
             "ldr r1, [r0, #4]",
             "ldr r10, [r0, #16]",
             "ldr r11, [r0, #20]",
+            "10:",
             "ldr r12, [r0, #24]",
             "1:",
             $($start,)*
@@ -103,6 +122,15 @@ macro_rules! window {
             concat!("add r1, #", $channels),
             "subs r12, #1",
             "bne 1b",
+            "ldr r9, [r0, #36]",
+            "ldr r2, [r0, #40]",
+            "ldr r3, [r0, #44]",
+            "subs r9, #1",
+            "add r1, r1, r2",
+            "add r8, r8, r3",
+            "str r9, [r0, #36]",
+            "str r8, [r0]",
+            "bne 10b",
             "pop {{r4-r11, pc}}",
         )
     };
@@ -126,7 +154,7 @@ macro_rules! divide {
 /// # Safety
 /// The words hold what [`words`] says, and the bytes they tell of can be read and written.
 #[unsafe(naked)]
-unsafe extern "C" fn max_of_four(words: &mut [usize; 9]) {
+unsafe extern "C" fn max_of_four(words: &mut [usize; 12]) {
     window!(
         4,
         ["ldr r4, [r1]"],
@@ -138,7 +166,7 @@ unsafe extern "C" fn max_of_four(words: &mut [usize; 9]) {
 /// # Safety
 /// As [`max_of_four`].
 #[unsafe(naked)]
-unsafe extern "C" fn max_of_one(words: &mut [usize; 9]) {
+unsafe extern "C" fn max_of_one(words: &mut [usize; 12]) {
     window!(
         1,
         ["ldrsb r4, [r1]"],
@@ -150,7 +178,7 @@ unsafe extern "C" fn max_of_one(words: &mut [usize; 9]) {
 /// # Safety
 /// As [`max_of_four`].
 #[unsafe(naked)]
-unsafe extern "C" fn mean_of_four(words: &mut [usize; 9]) {
+unsafe extern "C" fn mean_of_four(words: &mut [usize; 12]) {
     window!(
         4,
         ["mov r4, #0", "mov r5, #0", "mov r6, #0", "mov r7, #0"],
@@ -177,7 +205,7 @@ unsafe extern "C" fn mean_of_four(words: &mut [usize; 9]) {
 /// # Safety
 /// As [`max_of_four`].
 #[unsafe(naked)]
-unsafe extern "C" fn mean_of_one(words: &mut [usize; 9]) {
+unsafe extern "C" fn mean_of_one(words: &mut [usize; 12]) {
     window!(
         1,
         ["mov r4, #0"],

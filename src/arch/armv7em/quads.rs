@@ -11,40 +11,44 @@ use core::arch::naked_asm;
 /// See [`Isa::quads`](crate::arch::Isa::quads).
 #[inline(never)]
 pub(super) fn quads(quads: &Quads<'_>, runs: &[&[i8]], y: &mut [i8]) {
-    let &Quads { bias_step, count, pixels, pairs, x_step, y_step, .. } = quads;
+    let &Quads { bias_step, count, pixels, pairs, x_from, x_step, y_step, .. } = quads;
     let Some(last) = pixels.checked_sub(1) else { return };
-    let there = runs.iter().all(|run| run.len() >= last / 2 * x_step + 8 * pairs)
+    let there = runs.iter().all(|run| run.len() >= x_from + last / 2 * x_step + 8 * pairs)
         && quads.weights.len() >= 8 * pairs * runs.len() * count
-        && quads.requant.len() >= 4 * count
+        && quads.requant.len() + quads.requant_step >= quads.requant_step * count + 4
         && quads.bias.len() >= last * bias_step + 4 * count
         && y.len() >= last * y_step + 4 * count;
     if !there || count == 0 || pairs == 0 || runs.is_empty() {
         return;
     }
     let turns = pairs.div_ceil(TURN);
+    let skip = 8 * (turns * TURN - pairs);
     let ends = runs.as_ptr_range();
-    let first = y.as_mut_ptr() as usize;
-    let call = |pixel: usize, times: usize, apart: usize| {
-        let y = first + pixel * y_step;
+    let mut pixel = 0;
+    // Pairs of pixels, then an odd last one, which is both pixels of a pair.
+    while pixel < pixels {
+        let times = ((pixels - pixel) / 2).max(1);
+        let apart = usize::from(pixel < last);
+        let y = y.as_mut_ptr() as usize + pixel * y_step;
         let bias = (quads.bias.as_ptr() as usize) + 4 * pixel * bias_step;
         let words = [
             0,
             0,
             y,
-            y + apart * y_step,
-            0,
+            apart * y_step,
+            y + 4 * count,
             i32::from(quads.zero) as usize,
             0,
             0,
             ends.start as usize,
             ends.end as usize,
-            8 * (turns * TURN - pairs),
+            skip,
             8 * turns * TURN,
             0,
             0,
             0,
             times,
-            pixel / 2 * x_step,
+            (x_from + pixel / 2 * x_step).wrapping_sub(skip),
             x_step,
             quads.weights.as_ptr() as usize,
             quads.requant.as_ptr() as usize,
@@ -52,8 +56,8 @@ pub(super) fn quads(quads: &Quads<'_>, runs: &[&[i8]], y: &mut [i8]) {
             bias + 4 * apart * bias_step,
             8 * bias_step,
             (2 * y_step).wrapping_sub(4 * count),
-            count,
-            0,
+            2 * y_step,
+            8 * quads.requant_step,
             0,
             0,
             0,
@@ -64,12 +68,7 @@ pub(super) fn quads(quads: &Quads<'_>, runs: &[&[i8]], y: &mut [i8]) {
         // SAFETY: every run, the weights, factors and biases are as long as the function reads, the outputs as long as
         // it writes; slices are an address and a length, eight bytes.
         unsafe { asm(&words) }
-    };
-    if pixels > 1 {
-        call(0, pixels / 2, 1);
-    }
-    if pixels % 2 == 1 {
-        call(last, 1, 0);
+        pixel += 2 * times;
     }
 }
 
@@ -102,14 +101,15 @@ macro_rules! step {
     };
 }
 
-/// Slots: 0 factors, 1 weights, 2 and 3 outputs, 4 quads left, 5 zero point, 6 and 7 biases, 8 and 9 first and end of
-/// runs, 10 bytes that the first turn leaves out, 11 bytes of a run's turns, 12 where it is entered, 13 next run, 14 end
-/// of the run, 15 pairs of pixels left, 16 their place in a run, 17 bytes to the next; 18 weights, 19 factors, 20 and 21
-/// biases of either pixel, at the first quad; 22 bytes to the next pair's biases, 23 bytes from the end of a pair's
-/// outputs to the next pair's, 24 quads.
+/// Slots: 0 factors, 2 outputs of the first pixel, 3 bytes from there to the second's, 4 their end, 5 zero point, 6 and 7
+/// biases, 8 and 9 first and end of runs, 10 bytes that the first turn leaves out, 11 bytes of a run's turns, 12 where it
+/// is entered, 13 next run, 14 end of the run, 15 pairs of pixels left, 16 their place in a run less what the first turn
+/// leaves out, 17 bytes to the next; 18 weights, 19 factors, 20 and 21 biases of either pixel, at the first quad; 22 bytes to
+/// the next pair's biases, 23 bytes from the end of a pair's outputs to the next pair's, 24 and to their end, 25 bytes to
+/// the next quad's factors.
 ///
 /// # Safety
-/// The words hold what the slots say, of the lengths that follow from them.
+/// The words hold what the slots say, of the lengths that follow from them; biases and factors at multiples of 4.
 #[unsafe(naked)]
 unsafe extern "C" fn asm(words: &[usize; 32]) {
     naked_asm!(
@@ -125,43 +125,27 @@ unsafe extern "C" fn asm(words: &[usize; 32]) {
         take!("r1", 18),
         take!("r8", 19),
         keep!(0, "r8"),
-        take!("r8", 20),
-        take!("r9", 21),
+        take!("r0", 20),
+        take!("r8", 21),
         take!("r10", 22),
-        keep!(6, "r8"),
-        keep!(7, "r9"),
-        "add r8, r8, r10",
-        "add r9, r9, r10",
-        keep!(20, "r8"),
-        keep!(21, "r9"),
-        take!("r8", 24),
-        keep!(4, "r8"),
+        "add r9, r0, r10",
+        "add r10, r8, r10",
+        keep!(20, "r9"),
+        keep!(21, "r10"),
         "1:",
-        take!("r0", 6),
-        take!("r8", 7),
-        "ldr r2, [r0]",
-        "ldr r4, [r0, #4]",
-        "ldr r6, [r0, #8]",
-        "ldr r12, [r0, #12]",
-        "ldr r3, [r8]",
-        "ldr r5, [r8, #4]",
-        "ldr r7, [r8, #8]",
-        "ldr lr, [r8, #12]",
-        "add r0, #16",
-        "add r8, #16",
+        "ldm r0!, {{r2, r4, r6, r12}}",
+        "ldm r8!, {{r3, r5, r7, lr}}",
+        take!("r9", 8),
         keep!(6, "r0"),
         keep!(7, "r8"),
-        take!("r9", 8),
         "2:",
-        "ldr r0, [r9]",
-        "add r9, #8",
+        "ldr r0, [r9], #8",
         keep!(13, "r9"),
         take!("r8", 16),
         take!("r9", 10),
         take!("r10", 11),
         take!("r11", 12),
         "add r0, r0, r8",
-        "sub r0, r0, r9",
         "sub r1, r1, r9",
         "add r10, r10, r0",
         keep!(14, "r10"),
@@ -177,12 +161,12 @@ unsafe extern "C" fn asm(words: &[usize; 32]) {
         take!("r8", 9),
         "cmp r9, r8",
         "bne 2b",
+        take!("r0", 0),
+        take!("r10", 5),
         high!("r2", "r6"),
         high!("r3", "r7"),
         high!("r4", "r12"),
         high!("r5", "lr"),
-        take!("r0", 0),
-        take!("r10", 5),
         "ldrd r8, r9, [r0]",
         narrow!("r2"),
         narrow!("r3"),
@@ -193,40 +177,40 @@ unsafe extern "C" fn asm(words: &[usize; 32]) {
         narrow!("r4"),
         narrow!("r5"),
         "ldrd r8, r9, [r0, #24]",
+        take!("r11", 25),
         narrow!("r12"),
         narrow!("lr"),
-        "add r0, #32",
-        keep!(0, "r0"),
-        take!("r0", 2),
-        take!("r8", 3),
+        "add r11, r11, r0",
+        keep!(0, "r11"),
+        take!("r9", 2),
+        take!("r10", 3),
+        "add r10, r10, r9",
+        take!("r11", 4),
+        take!("r0", 6),
+        take!("r8", 7),
         // the second pixel first: where there is none its outputs lie under those of the first
-        "strb r3, [r8]",
-        "strb r7, [r8, #1]",
-        "strb r5, [r8, #2]",
-        "strb lr, [r8, #3]",
-        "strb r2, [r0]",
-        "strb r6, [r0, #1]",
-        "strb r4, [r0, #2]",
-        "strb r12, [r0, #3]",
-        "add r0, #4",
-        "add r8, #4",
-        keep!(2, "r0"),
-        keep!(3, "r8"),
-        take!("r0", 4),
-        "subs r0, #1",
-        keep!(4, "r0"),
+        "strb r3, [r10]",
+        "strb r7, [r10, #1]",
+        "strb r5, [r10, #2]",
+        "strb lr, [r10, #3]",
+        "strb r2, [r9]",
+        "strb r6, [r9, #1]",
+        "strb r4, [r9, #2]",
+        "strb r12, [r9, #3]",
+        "add r9, #4",
+        keep!(2, "r9"),
+        "cmp r9, r11",
         "bne 1b",
-        take!("r0", 2),
-        take!("r8", 3),
-        take!("r9", 23),
-        take!("r10", 16),
-        take!("r11", 17),
-        "add r0, r0, r9",
-        "add r8, r8, r9",
-        "add r10, r10, r11",
-        keep!(2, "r0"),
-        keep!(3, "r8"),
-        keep!(16, "r10"),
+        take!("r8", 23),
+        take!("r10", 24),
+        take!("r0", 16),
+        take!("r1", 17),
+        "add r9, r9, r8",
+        "add r11, r11, r10",
+        "add r0, r0, r1",
+        keep!(2, "r9"),
+        keep!(4, "r11"),
+        keep!(16, "r0"),
         take!("r0", 15),
         "subs r0, #1",
         keep!(15, "r0"),

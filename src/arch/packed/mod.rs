@@ -24,6 +24,8 @@ pub(crate) struct Quads<'a> {
     pub(crate) weights: &'a [i8],
     /// `[quad][4]`, packed.
     pub(crate) requant: &'a [Requant],
+    /// Factors from one quad to the next: 4, or 0 where all have the same.
+    pub(crate) requant_step: usize,
     /// `[quad][4]` of the first pixel: two sums of pairs, two of odd units.
     pub(crate) bias: &'a [i32],
     /// Biases from one pixel to the next; 0 where all have the same.
@@ -34,6 +36,8 @@ pub(crate) struct Quads<'a> {
     pub(crate) pixels: usize,
     /// Pairs of elements in a run.
     pub(crate) pairs: usize,
+    /// Bytes from the beginning of a run to the first pair of pixels.
+    pub(crate) x_from: usize,
     /// Bytes from a pair of pixels to the next in a run.
     pub(crate) x_step: usize,
     /// Bytes from a pixel to the next in the output.
@@ -49,9 +53,11 @@ pub(crate) struct Eights<'a> {
     pub(crate) weights: &'a [i8],
     /// `[eight][8]`, packed.
     pub(crate) requant: &'a [Requant],
+    /// Factors from one eight to the next: 8, or 0 where all have the same.
+    pub(crate) requant_step: usize,
     /// `[eight][8]`: four sums of pairs, four of odd units.
     pub(crate) bias: &'a [i32],
-    /// Pairs of elements.
+    /// Pairs of elements, an even number.
     pub(crate) pairs: usize,
     /// Zero point of the output.
     pub(crate) zero: i8,
@@ -66,14 +72,20 @@ pub(crate) struct View<'a> {
     pub(crate) taps: [usize; 2],
     /// Elements from a row of taps to the next, from a tap to the next in a row.
     pub(crate) steps: [usize; 2],
+    /// Neighbouring pixels that see as many taps.
+    pub(crate) pixels: usize,
+    /// Elements from a pixel's first tap to the next pixel's.
+    pub(crate) pixel_step: usize,
 }
 
 impl View<'_> {
     /// Whether there are taps, and the image has so many channels in all of them.
     #[allow(dead_code)] // asked by instances in assembler
     pub(crate) fn reaches(&self, channels: usize) -> bool {
-        let [Some(rows), Some(columns)] = self.taps.map(|count| count.checked_sub(1)) else { return false };
-        channels > 0 && self.x.len() >= rows * self.steps[0] + columns * self.steps[1] + channels
+        let counts = [self.taps[0], self.taps[1], self.pixels].map(|count| count.checked_sub(1));
+        let [Some(rows), Some(columns), Some(pixels)] = counts else { return false };
+        let reach = rows * self.steps[0] + columns * self.steps[1] + pixels * self.pixel_step + channels;
+        channels > 0 && self.x.len() >= reach
     }
 }
 
@@ -171,12 +183,12 @@ pub(crate) fn widen(x: &[i8], to: &mut [i8]) {
 /// See [`Isa::quads`](super::Isa::quads).
 pub(crate) fn quads(quads: &Quads<'_>, runs: &[&[i8]], y: &mut [i8]) {
     for pixel in 0..quads.pixels {
-        let at = pixel / 2 * quads.x_step + pixel % 2 * 4;
+        let at = quads.x_from + pixel / 2 * quads.x_step + pixel % 2 * 4;
         let mut weights = quads.weights.as_chunks::<8>().0.iter();
         let bias = run(quads.bias, pixel * quads.bias_step, 4 * quads.count).as_chunks::<4>().0;
-        let requant = quads.requant.as_chunks::<4>().0;
         let y = y.get_mut(pixel * quads.y_step..).unwrap_or_default().as_chunks_mut::<4>().0;
-        for ((y, bias), requant) in y.iter_mut().zip(bias).zip(requant) {
+        for (i, (y, bias)) in y.iter_mut().zip(bias).enumerate() {
+            let requant = run(quads.requant, i * quads.requant_step, 4);
             let [mut s01, mut s23, mut s1, mut s3] = *bias;
             for x in runs {
                 for (i, w) in (0..quads.pairs).zip(weights.by_ref()) {
@@ -188,7 +200,9 @@ pub(crate) fn quads(quads: &Quads<'_>, runs: &[&[i8]], y: &mut [i8]) {
                 }
             }
             let acc = [high(s01, s1), s1, high(s23, s3), s3];
-            *y = core::array::from_fn(|i| narrow(acc[i], requant[i], quads.zero));
+            for ((y, acc), &requant) in y.iter_mut().zip(acc).zip(requant) {
+                *y = narrow(acc, requant, quads.zero);
+            }
         }
     }
 }
@@ -197,9 +211,8 @@ pub(crate) fn quads(quads: &Quads<'_>, runs: &[&[i8]], y: &mut [i8]) {
 pub(crate) fn eights(eights: &Eights<'_>, x: &[i8], y: &mut [i8]) {
     let mut weights = eights.weights.as_chunks::<16>().0.iter();
     let biases = eights.bias.as_chunks::<8>().0;
-    for ((y, bias), requant) in
-        y.as_chunks_mut::<8>().0.iter_mut().zip(biases).zip(eights.requant.as_chunks::<8>().0)
-    {
+    for (i, (y, bias)) in y.as_chunks_mut::<8>().0.iter_mut().zip(biases).enumerate() {
+        let requant = run(eights.requant, i * eights.requant_step, 8);
         let mut acc = *bias;
         for (x, w) in x.chunks_exact(4).take(eights.pairs).zip(weights.by_ref()) {
             let x = word(x, 0);
@@ -209,10 +222,10 @@ pub(crate) fn eights(eights: &Eights<'_>, x: &[i8], y: &mut [i8]) {
                 acc[4 + i] = smlad(sxtb16(w), x, acc[4 + i]);
             }
         }
-        *y = core::array::from_fn(|i| {
+        for (i, (y, &requant)) in y.iter_mut().zip(requant).enumerate() {
             let odd = acc[4 + i / 2];
-            narrow(if i % 2 == 0 { high(acc[i / 2], odd) } else { odd }, requant[i], eights.zero)
-        });
+            *y = narrow(if i % 2 == 0 { high(acc[i / 2], odd) } else { odd }, requant, eights.zero);
+        }
     }
 }
 

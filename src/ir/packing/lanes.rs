@@ -56,9 +56,9 @@ impl Chunk {
         let (groups, taps) = (conv.groups as usize / merged, conv.window.taps());
         let elements = taps * conv.span as usize * merged;
         let runs = if groups == 1 { conv.window.kernel[0] as usize } else { taps };
-        let copied = 2 * (40 + 24 * runs + 3 * elements);
+        let copied = 2 * (180 + 36 * runs + 3 * elements);
         let quads = (conv.units as usize / groups).div_ceil(4);
-        groups * (copied + 60 + quads * (120 + 15 * elements.div_ceil(2)))
+        groups * (copied + 400 + quads * (120 + 15 * elements.div_ceil(2)))
     }
 
     /// Bytes of scratch.

@@ -55,7 +55,8 @@ pub enum Packing {
     /// `x + 128`, times -6. For sums within 28 bits. More scratch than is needed makes it faster. See [`Winograd`].
     DspWinograd,
     /// Dense: `[eight units][pair of elements][4 pairs of units]`, each a word. Biases are `[eight][256 b0 + b1, ..,
-    /// 256 b6 + b7, b1, b3, b5, b7]`, factors `[eight][8]`. The last eight are filled up with zeros.
+    /// 256 b6 + b7, b1, b3, b5, b7]`, factors `[eight][8]`. Elements are filled up to an even number of pairs, the last
+    /// eight to a whole one, with zeros.
     DspDense,
     /// Depthwise convolution with one bias a channel. A record for each channel of the output: bias, factor (two words), words of taps `[parity][pair of rows][column]`. Rows of the padded image are joined two by two, the
     /// even one in the low half; parity 0 is for outputs whose window begins in an even row, parity 1, left out where
@@ -83,7 +84,7 @@ pub struct Packed {
     pub weights: usize,
     /// Biases.
     pub bias: usize,
-    /// Factors.
+    /// Factors, where they are not one for all units.
     pub requant: usize,
     /// Bytes of scratch.
     pub scratch: usize,
@@ -101,6 +102,11 @@ impl Packing {
     /// Whether factors have the packed form.
     pub const fn packs_factors(self) -> bool {
         !matches!(self, Packing::Plain | Packing::Fours | Packing::FoursDepthwise)
+    }
+
+    /// Whether one factor may stand for those of all units of `op`.
+    pub const fn shares_factors(self, op: &Op) -> bool {
+        matches!(op, Op::Conv2d(_) | Op::Dense(_)) && !matches!(self, Packing::Fours)
     }
 
     /// What a packed `op` over `x` into `y` has; `None` where this is no packing for it, and for [`Packing::Plain`].
@@ -124,7 +130,7 @@ impl Packing {
             }
             Packing::DspDense => {
                 let Op::Dense(dense) = op else { return None };
-                let (units, pairs) = (8 * dense.units.div_ceil(8) as usize, x.len().div_ceil(2));
+                let (units, pairs) = (8 * dense.units.div_ceil(8) as usize, 2 * x.len().div_ceil(4));
                 Some(Packed { weights: 2 * units * pairs, bias: units, requant: units, scratch: 4 * pairs })
             }
             Packing::DspDepthwise => {

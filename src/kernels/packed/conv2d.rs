@@ -4,7 +4,7 @@
 //! border and all. They are then a matrix times vectors, four units and two pixels a time. This asks for nothing of the
 //! window, so it takes every convolution there is; a 1x1 is a window of one run.
 
-use super::{activate, quads};
+use super::{activate, factors, quads, shared};
 use crate::arch::packed::{Quads, Sight};
 use crate::arch::{Isa, run};
 use crate::ir::{Bias, Chunk, Conv2d, IntData};
@@ -39,6 +39,7 @@ pub(crate) fn conv2d<I: Isa>(
     let bias_step = if conv.bias == Bias::Unit { all } else { 0 };
     let (width, end) = (usize::from(y.w), usize::from(y.h) * usize::from(y.w));
     let patch = 8 * chunk.pairs;
+    let quad: [_; 4] = shared(data.requant);
     let (mut oy, mut ox, mut pixel) = (0, 0, 0);
     while pixel < end {
         let pixels = chunk.pixels.min(end - pixel);
@@ -63,14 +64,17 @@ pub(crate) fn conv2d<I: Isa>(
                     next = (next.0 + 1, 0);
                 }
             }
+            let (requant, requant_step) = factors(data.requant, first, &quad);
             let of_group = Quads {
                 weights: run(data.weights, weights, patch * each),
-                requant: run(data.requant, first, 4 * each),
+                requant,
+                requant_step,
                 bias: bias.get(first..).unwrap_or_default(),
                 bias_step,
                 count: each,
                 pixels,
                 pairs: chunk.pairs,
+                x_from: 0,
                 x_step: patch,
                 y_step: units,
                 zero,

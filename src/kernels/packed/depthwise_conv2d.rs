@@ -160,9 +160,10 @@ impl<'a> Ring<'a> {
     fn new(joined: &Joined, zero: i8, from: usize, channels: usize, scratch: &'a mut [i8]) -> Option<Self> {
         let pitch = 4 * joined.columns;
         let (rows, border) = scratch.split_at_mut_checked(joined.kept * pitch * channels)?;
-        for word in rows.as_chunks_mut::<4>().0 {
-            *word = [zero, zero >> 7, zero, zero >> 7];
-        }
+        let (a, b) = (zero, zero >> 7);
+        let (fours, rest) = rows.as_chunks_mut();
+        fours.fill([a, b, a, b, a, b, a, b, a, b, a, b, a, b, a, b]);
+        rest.as_chunks_mut().0.fill([a, b, a, b]);
         let border = border.get_mut(..channels)?;
         border.fill(zero);
         Some(Self {

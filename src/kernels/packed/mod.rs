@@ -19,7 +19,7 @@ pub(crate) use winograd::winograd_conv2d;
 use crate::arch::Isa;
 use crate::arch::packed::Quads;
 use crate::arch::run;
-use crate::ir::Clamp;
+use crate::ir::{Clamp, Requant};
 
 /// Applies an activation to what the blocks stored, which hold themselves within int8 only.
 #[inline(always)]
@@ -29,38 +29,52 @@ fn activate<I: Isa>(isa: I, y: &mut [i8], clamp: Clamp) {
     }
 }
 
+/// Factors of a block of units, where all units share one.
+#[inline(always)]
+fn shared<const N: usize>(requant: &[Requant]) -> [Requant; N] {
+    [requant.first().copied().unwrap_or_default(); N]
+}
+
+/// The factors of the units from `unit` on as blocks of `N` units read them, and how many lie between two blocks' factors:
+/// none where all units share one, whose block is `shared`.
+#[inline(always)]
+fn factors<'a, const N: usize>(
+    requant: &'a [Requant],
+    unit: usize,
+    shared: &'a [Requant; N],
+) -> (&'a [Requant], usize) {
+    if requant.len() == 1 { (shared, 0) } else { (requant.get(unit..).unwrap_or_default(), N) }
+}
+
 /// [`Isa::quads`] of `units` units, of which the last may be no whole quad.
 fn quads<I: Isa>(isa: I, all: &Quads<'_>, runs: &[&[i8]], y: &mut [i8], units: usize) {
-    let whole = units / 4;
-    isa.quads(&Quads { count: whole, ..*all }, runs, y);
-    let rest = units % 4;
+    let (whole, rest) = (units / 4, units % 4);
+    let mut part = Quads { count: whole, ..*all };
+    if whole > 0 {
+        isa.quads(&part, runs, y);
+    }
     if rest == 0 {
         return;
     }
     // To where there is room for four units, so many pixels at a time.
     const AT_ONCE: usize = 16;
     let size = 8 * all.pairs * runs.len();
+    part.weights = run(all.weights, whole * size, size);
+    part.requant = run(all.requant, whole * all.requant_step, 4);
+    (part.count, part.y_step) = (1, 4);
     for first in (0..all.pixels).step_by(AT_ONCE) {
-        let pixels = AT_ONCE.min(all.pixels - first);
         let mut last = [0; 4 * AT_ONCE];
-        let mut places = [&[][..]; crate::ir::Lanes::MOST];
-        for (place, x) in places.iter_mut().zip(runs) {
-            *place = x.get(first / 2 * all.x_step..).unwrap_or_default();
-        }
-        let part = Quads {
-            weights: run(all.weights, whole * size, size),
-            requant: run(all.requant, 4 * whole, 4),
-            bias: all.bias.get(first * all.bias_step + 4 * whole..).unwrap_or_default(),
-            count: 1,
-            pixels,
-            y_step: 4,
-            ..*all
-        };
-        isa.quads(&part, places.get(..runs.len()).unwrap_or_default(), &mut last);
+        part.pixels = AT_ONCE.min(all.pixels - first);
+        part.bias = all.bias.get(first * all.bias_step + 4 * whole..).unwrap_or_default();
+        isa.quads(&part, runs, &mut last);
+        part.x_from += AT_ONCE / 2 * all.x_step;
         let mut at = first * all.y_step + 4 * whole;
-        for last in last.as_chunks::<4>().0.iter().take(pixels) {
-            if let Some(y) = y.get_mut(at..at + rest) {
-                y.iter_mut().zip(last).for_each(|(y, &last)| *y = last);
+        for &[a, b, c, _] in last.as_chunks().0.iter().take(part.pixels) {
+            match y.get_mut(at..at + rest) {
+                Some([y]) => *y = a,
+                Some([y, z]) => (*y, *z) = (a, b),
+                Some([y, z, u]) => (*y, *z, *u) = (a, b, c),
+                _ => {}
             }
             at += all.y_step;
         }

@@ -7,7 +7,7 @@
 //!
 //! Rows are read in order, each before the output that lies as far down is written.
 
-use super::{activate, quads};
+use super::{activate, factors, quads, shared};
 use crate::arch::packed::Quads;
 use crate::arch::{Isa, run};
 use crate::ir::{Bias, Conv2d, IntData, Lanes};
@@ -32,6 +32,8 @@ pub(crate) fn rows_conv2d<I: Isa>(
     let Some((odd_ones, windows)) = scratch.split_at_mut_checked(odd * lanes.window()) else { return };
     let mut ring = Ring::new(&lanes, usize::from(conv.window.padding.top), x_zero, ring);
     let row = units * lanes.width;
+    let quad: [_; 4] = shared(data.requant);
+    let (requant, requant_step) = factors(data.requant, 0, &quad);
     for oy in 0..usize::from(y.h) {
         let top = oy * usize::from(conv.window.stride[0]);
         ring.fill(isa, flow.input(), top + lanes.rows);
@@ -43,12 +45,14 @@ pub(crate) fn rows_conv2d<I: Isa>(
         let Some(y_row) = flow.output().get_mut(oy * row..).and_then(|y| y.get_mut(..row)) else { return };
         let mut of_row = Quads {
             weights: data.weights,
-            requant: data.requant,
+            requant,
+            requant_step,
             bias: data.bias.get(oy * lanes.width * bias_step..).unwrap_or_default(),
             bias_step,
             count,
             pixels: lanes.width - odd,
             pairs: lanes.pairs,
+            x_from: 0,
             x_step: 8 * lanes.ahead,
             y_step: units,
             zero,

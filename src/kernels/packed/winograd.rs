@@ -7,7 +7,7 @@
 //!
 //! Rows are read in order, each before the outputs of the strip are written that reaches as far down.
 
-use super::activate;
+use super::{activate, factors, shared};
 use crate::arch::packed::{Finish, Tiles};
 use crate::arch::{Isa, run};
 use crate::ir::{Conv2d, IntData, Winograd};
@@ -40,6 +40,7 @@ pub(crate) fn winograd_conv2d<I: Isa>(
         left: conv.window.padding.left.into(),
     };
     let (height, width) = (usize::from(y.h), usize::from(y.w));
+    let quad: [_; 4] = shared(data.requant);
     let (mut oy, mut next) = (0, 0);
     while oy < height {
         let strip = strip.min(height - oy);
@@ -58,12 +59,13 @@ pub(crate) fn winograd_conv2d<I: Isa>(
         for unit in (0..units).step_by(4) {
             isa.transform_filters(&of_strip, weights, filters);
             weights = weights.get(12 * rows * pairs * 2..).unwrap_or_default();
+            let (requant, _) = factors(data.requant, unit, &quad);
             for row in 0..strip {
                 let from = rows_above.kept.get(8 * row * stride * pairs..).unwrap_or_default();
                 isa.multiply_tiles(&of_strip, from, filters, products);
                 let finish = Finish {
                     bias: run(data.bias, unit, 4),
-                    requant: run(data.requant, unit, 4),
+                    requant: run(requant, 0, 4),
                     zero,
                     step: units,
                     width,

@@ -20,8 +20,8 @@
 //! What TensorFlow Lite Micro with CMSIS-NN's kernels takes for a shape of the kind on this core, by a line of the same form
 //! that lies at or below each whole layer that was measured. In cycles a MAC those are: 3x3 convolution 2.2 to 3.0, over 3
 //! channels 6.4, 10x4 over one 4.6; 1x1 of 64 channels 2.5, of 32 and 16 4.0 and 5.3; depthwise 3x3 8.3 to 10.6, k x 1 14 to
-//! 30; dense 2.5 to 2.9, with few inputs or outputs 3.6 to 11; and 101 cycles an element of a sum, 10.6 an input of a mean
-//! over a window, 222 to 540 an element of a softmax.
+//! 30; dense 2.5 to 2.9, with few inputs or outputs 3.6 to 11; and 101 cycles an element of a sum, 10.5 an element of a window of
+//! a mean, 222 to 540 an element of a softmax.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -58,12 +58,13 @@ impl Row {
     }
 
     fn norm(&self) -> f64 {
+        let taps = f64::from(self.point.kernel[0]) * f64::from(self.point.kernel[1]);
         let [a, b, c, d, e] = match self.point.kind {
             Kind::Conv => [1.0, 14.0, 3.0, 900.0, 1.5],
             Kind::Depthwise => [1.5, 14.0, 5.0, 900.0, 0.0],
             Kind::Dense => [1.2, 14.0, 3.0, 500.0, 0.0],
-            Kind::MaxPool => [0.0, 20.0, 3.0, 500.0, 0.0],
-            Kind::AvgPool => [0.0, 40.0, 3.0, 500.0, 0.0],
+            Kind::MaxPool => [0.0, 10.0 + 2.5 * taps, 0.0, 500.0, 0.0],
+            Kind::AvgPool => [0.0, 20.0 + 3.0 * taps, 0.0, 500.0, 0.0],
             Kind::Add => [0.0, 8.0, 0.0, 300.0, 0.0],
             Kind::Mean => [0.0, 60.0, 3.0, 300.0, 0.0],
             Kind::Concat => [0.0, 4.0, 0.0, 300.0, 0.0],
@@ -80,6 +81,7 @@ impl Row {
     /// What CMSIS-NN would take, where that is known.
     fn bar(&self) -> Option<f64> {
         let point = &self.point;
+        let taps = f64::from(point.kernel[0]) * f64::from(point.kernel[1]);
         let single = point.kernel == [1, 1] && point.stride == [1, 1] && point.groups == 1;
         let [a, b, c, d, e] = match point.kind {
             Kind::Conv if single => [1.62, 50.0, 0.0, 1000.0, 5.0],
@@ -87,7 +89,7 @@ impl Row {
             Kind::Depthwise => [3.5, 43.0, 0.0, 600.0, 0.0],
             Kind::Dense => [2.38, 68.0, 0.0, 740.0, 0.0],
             Kind::Add => [0.0, 101.0, 0.0, 600.0, 0.0],
-            Kind::AvgPool => [0.0, 0.0, 10.6, 600.0, 0.0],
+            Kind::AvgPool => [0.0, 10.5 * taps, 0.0, 600.0, 0.0],
             Kind::Softmax => [0.0, 540.0, 0.0, 600.0, 0.0],
             Kind::MaxPool | Kind::Mean | Kind::Concat | Kind::Table | Kind::Requantize => return None,
         };

@@ -127,7 +127,7 @@ fn weighted(net: &Net<Int>, node: &NetNode<Int>, x: &[Range]) -> Vec<Range> {
             };
             let output = |acc: i64| {
                 // In range: exporters prove that no sum of products leaves i32.
-                let Requant { multiplier, shift } = node.store.requant[unit];
+                let Requant { multiplier, shift } = node.store.factor(unit);
                 let (zero, clamp) = (net.tensors[node.output.at()].meta.zero, node.store.clamp);
                 narrow(requantise(acc as i32, multiplier, shift), zero, clamp.low, clamp.high)
             };

@@ -49,7 +49,7 @@ fn quads(conv: &Conv2d, plain: &IntStore, run: usize, packing: Packing) -> Optio
         Bias::Channel | Bias::None => vec![&plain.bias],
     };
     Some(IntStore {
-        weights: weights(&groups, &plain.weights, plain.weights.len() / units, run),
+        weights: weights(&groups, &plain.weights, plain.weights.len() / units, run, 2),
         bias: biases.iter().flat_map(|bias| bias_of(&groups, bias)).collect(),
         requant: requant(&groups, &plain.requant)?,
         packing,
@@ -64,7 +64,7 @@ pub(super) fn eights(dense: &Dense, plain: &IntStore) -> Option<IntStore> {
     fits(units, plain)?;
     let groups = groups(1, units, 8);
     Some(IntStore {
-        weights: weights(&groups, &plain.weights, k, k),
+        weights: weights(&groups, &plain.weights, k, k, 4),
         bias: bias_of(&groups, &plain.bias),
         requant: requant(&groups, &plain.requant)?,
         packing: Packing::DspDense,
@@ -108,8 +108,8 @@ pub(super) fn bounds(units: usize, plain: &IntStore) -> impl Iterator<Item = (i6
 }
 
 /// `[bunch][run][pair of elements][pair of units]` words, `256 a + b` for either element; `k` weights a unit, in runs of
-/// `run`, each filled up to whole pairs.
-fn weights(bunches: &[Together], plain: &[i8], k: usize, run: usize) -> Vec<i8> {
+/// `run`, each filled up to a multiple of `fill`.
+fn weights(bunches: &[Together], plain: &[i8], k: usize, run: usize, fill: usize) -> Vec<i8> {
     let mut words = Vec::new();
     for bunch in bunches {
         let of = |unit: Option<usize>, j: Option<usize>| match (unit, j) {
@@ -117,9 +117,9 @@ fn weights(bunches: &[Together], plain: &[i8], k: usize, run: usize) -> Vec<i8> 
             _ => 0,
         };
         for from in (0..k).step_by(run) {
-            for j in (0..run).step_by(2) {
+            for j in (0..run.next_multiple_of(fill)).step_by(2) {
                 for pair in bunch.chunks(2) {
-                    for j in [Some(from + j), (j + 1 < run).then_some(from + j + 1)] {
+                    for j in [j, j + 1].map(|j| (j < run).then_some(from + j)) {
                         let both = (256 * of(pair[0], j) + of(pair[1], j)) as i16;
                         words.extend(both.to_le_bytes().map(|byte| byte as i8));
                     }
@@ -140,7 +140,11 @@ fn bias_of(bunches: &[Together], plain: &[i32]) -> Vec<i32> {
     bunches.iter().flat_map(bunch).collect()
 }
 
+/// Packed factors, filled up; one where that is for all.
 fn requant(bunches: &[Together], plain: &[Requant]) -> Option<Vec<Requant>> {
+    if let [one] = plain {
+        return Some(vec![one.packed()?]);
+    }
     let of = |unit: &Option<usize>| match unit {
         Some(unit) => plain[*unit].packed(),
         None => Some(Requant::new(0, 0)),

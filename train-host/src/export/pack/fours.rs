@@ -76,7 +76,7 @@ fn packed(
     IntStore {
         weights,
         bias: [biases(0), biases(128)].concat(),
-        requant: slots.iter().map(|slot| slot.map_or(NOTHING, |unit| plain.requant[unit])).collect(),
+        requant: slots.iter().map(|slot| slot.map_or(NOTHING, |unit| plain.factor(unit))).collect(),
         packing: Packing::Fours,
         ..plain.clone()
     }

@@ -44,6 +44,7 @@ const TRIES: usize = 24;
 /// # Errors
 /// As [`check_limit`] where the arena cannot be held within `limit`; else as [`plan`].
 pub fn pack(net: &mut Net<Int>, target: Target, limit: Option<usize>) -> Result<usize> {
+    share_factors(net);
     let (least, smallest) = within(net, target, &vec![0; net.nodes.len()])?;
     let most = limit.unwrap_or(smallest + smallest * MORE / 100);
     check_limit(&least, smallest, most)?;
@@ -63,6 +64,16 @@ pub fn pack(net: &mut Net<Int>, target: Target, limit: Option<usize>) -> Result<
     }
     *net = least;
     Ok(smallest)
+}
+
+/// Keeps one factor where all units of a node have the same.
+fn share_factors(net: &mut Net<Int>) {
+    for node in &mut net.nodes {
+        let requant = &mut node.store.requant;
+        if node.store.packing.shares_factors(&node.op) && requant.iter().all(|q| *q == requant[0]) {
+            requant.truncate(1);
+        }
+    }
 }
 
 /// The bytes alive while a node runs, its scratch among them.
