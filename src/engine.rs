@@ -9,6 +9,7 @@ use crate::ir::{
     Uses,
 };
 use crate::kernels::{self, Bytes, Flow, Input, Output, Pair, fours, packed};
+use crate::stream::Rows;
 use core::marker::PhantomData;
 use core::ops::Range;
 
@@ -124,7 +125,32 @@ pub fn run_graph(
     runner.run(arena, input, output).map_err(RunError::Length)
 }
 
-/// Why [`run_graph`] refuses.
+/// One inference of any graph whose input a head makes ([`Graph::head_fault`]), row by row.
+///
+/// # Errors
+/// The fault of the head, with index 0, or of the graph, or the slice that has the wrong length; the arena may be longer
+/// than needed.
+pub fn run_streamed(
+    cpu: Cpu,
+    (head, graph): (&Graph<'_, Int>, &Graph<'_, Int>),
+    arena: &mut [i8],
+    input: &[i8],
+    output: &mut [i8],
+) -> Result<(), RunError> {
+    let length = RunError::Length;
+    head.head_fault(graph, arena.len()).map_err(|fault| RunError::Graph { node: 0, fault })?;
+    graph.fault(arena.len()).map_err(|(node, fault)| RunError::Graph { node, fault })?;
+    let shape = head.tensor(head.input).shape;
+    WrongLength::check(shape.len(), input.len()).map_err(length)?;
+    let mut rows = Rows::default();
+    for row in input.chunks(shape.row()) {
+        rows.push::<Every>(cpu, head, arena, row).map_err(length)?;
+    }
+    run::<Every>(cpu, graph, arena, |_, _| {});
+    copy(bytes(graph, graph.output, arena), output).map_err(length)
+}
+
+/// Why [`run_graph`] or [`run_streamed`] refuses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum RunError {
@@ -190,7 +216,7 @@ fn place<'a>(graph: &Graph<'a, Int>, id: TensorId) -> Option<(&'a Tensor<Int>, R
 
 /// One node: a kernel, and its slices of the arena. A graph that has not passed its check may lack some; then
 /// nothing happens.
-fn step<'a, L: Linked>(cpu: Cpu, graph: &Graph<'a, Int>, node: &Node<'a, Int>, arena: &mut [i8]) {
+pub(crate) fn step<'a, L: Linked>(cpu: Cpu, graph: &Graph<'a, Int>, node: &Node<'a, Int>, arena: &mut [i8]) {
     cpu.run(Step::<L> { graph, node, arena, linked: PhantomData });
 }
 

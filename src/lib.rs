@@ -52,6 +52,7 @@
 //! | `kernels` | What does an operator compute? One file each, written once over the trait `Isa`. |
 //! | `arch` | How does this CPU do the inner blocks? The trait, its instances, and the one place that chooses. |
 //! | `engine` | In which order, in which memory? [`Runner`] for any graph on a host. |
+//! | `stream` | What if the input comes row by row? [`Stream`]. |
 //! | `model` | What does a user call? [`Model`], [`Engine`], [`Arena`], [`Class`]. |
 //! | `float` | Reals before and after the net, behind the feature of that name; never inside. |
 //!
@@ -75,7 +76,9 @@ pub mod float;
 pub mod ir;
 mod kernels;
 mod model;
+mod stream;
 
 pub use arch::Cpu;
-pub use engine::{RunError, Runner, WrongLength, run_graph};
+pub use engine::{RunError, Runner, WrongLength, run_graph, run_streamed};
 pub use model::{Arena, Class, Engine, Golden, Memory, Model, argmax, from_u8, top};
+pub use stream::Stream;

@@ -3,6 +3,7 @@
 use crate::arch::Cpu;
 use crate::engine::{self, Linked, WrongLength};
 use crate::ir::{Graph, Int, Tensor, Uses};
+use crate::stream::{Rows, Stream};
 use core::marker::PhantomData;
 
 /// A network that an [`Engine`] runs. The exporter writes the implementation; it names two things.
@@ -11,6 +12,9 @@ pub trait Model {
     type Arena: Memory;
     /// The network.
     const GRAPH: &'static Graph<'static, Int>;
+    /// A first layer that reads the input row by row ([`Stream`]), as a graph of its own whose output is the input of
+    /// [`Model::GRAPH`]; none where the whole input lies in memory.
+    const HEAD: Option<&'static Graph<'static, Int>> = None;
     /// The kernels it needs; no others are linked. To leave one out that the graph needs does not compile:
     ///
     /// ```compile_fail,E0080
@@ -33,7 +37,15 @@ pub trait Model {
     /// }
     /// let engine = Engine::<Positive>::new();
     /// ```
-    const USES: Uses = Self::GRAPH.uses();
+    const USES: Uses = uses(Self::GRAPH, Self::HEAD);
+}
+
+/// The kernels of a graph and its head.
+const fn uses(graph: &Graph<'_, Int>, head: Option<&Graph<'_, Int>>) -> Uses {
+    match head {
+        Some(head) => graph.uses().with(&head.nodes[0].op, head.nodes[0].data.packing),
+        None => graph.uses(),
+    }
 }
 
 mod sealed {
@@ -101,9 +113,17 @@ impl<M: Model> Linked for Of<M> {
 
 impl<M: Model> Engine<M> {
     /// Shape, scale and zero point of the input.
-    pub const INPUT: Tensor<Int> = *M::GRAPH.tensor(M::GRAPH.input);
+    pub const INPUT: Tensor<Int> = match M::HEAD {
+        Some(head) => *head.tensor(head.input),
+        None => *M::GRAPH.tensor(M::GRAPH.input),
+    };
     /// Shape, scale and zero point of the output.
     pub const OUTPUT: Tensor<Int> = *M::GRAPH.tensor(M::GRAPH.output);
+    /// Multiplications by a weight in one inference.
+    pub const MACS: u64 = match M::HEAD {
+        Some(head) => head.macs() + M::GRAPH.macs(),
+        None => M::GRAPH.macs(),
+    };
 
     /// Memory set to zero. `const`, so that an engine can be a `static`.
     ///
@@ -111,17 +131,27 @@ impl<M: Model> Engine<M> {
     pub const fn new() -> Self {
         const {
             M::GRAPH.check(M::Arena::LEN);
-            assert!(M::USES.covers(M::GRAPH.uses()), "USES leaves out a kernel that the graph needs");
+            if let Some(head) = M::HEAD {
+                head.check_head(M::GRAPH, M::Arena::LEN);
+            }
+            assert!(M::USES.covers(uses(M::GRAPH, M::HEAD)), "USES leaves out a kernel that the graph needs");
         }
         Self { arena: M::Arena::ZEROED }
     }
 
-    /// Where the next input goes, `[h][w][c]`. [`Engine::infer`] may overwrite it.
+    /// Where the next input goes, `[h][w][c]`. [`Engine::infer`] may overwrite it. A model that reads its input row by row
+    /// has no such place: then this does not compile.
     pub fn input_mut(&mut self) -> &mut [i8] {
+        const { assert!(M::HEAD.is_none(), "the model reads its input row by row: see Engine::stream") };
+        self.entry_mut()
+    }
+
+    /// The input of the graph.
+    fn entry_mut(&mut self) -> &mut [i8] {
         engine::bytes_mut(M::GRAPH, M::GRAPH.input, self.arena.bytes_mut())
     }
 
-    /// One inference over what [`Engine::input_mut`] holds; returns the scores.
+    /// One inference over what was loaded; returns the scores.
     pub fn infer(&mut self) -> &[i8] {
         self.observe(|_, _| {})
     }
@@ -142,12 +172,31 @@ impl<M: Model> Engine<M> {
         Ok(self.infer())
     }
 
-    /// Copies an input to where [`Engine::infer`] expects it.
+    /// Brings an input to where [`Engine::infer`] expects it; of a model that reads its input row by row, runs the first
+    /// layer.
     ///
     /// # Errors
     /// When the input has not as many elements as the model's.
     pub fn load(&mut self, input: &[i8]) -> Result<(), WrongLength> {
-        engine::copy(input, self.input_mut())
+        if M::HEAD.is_none() {
+            return engine::copy(input, self.entry_mut());
+        }
+        WrongLength::check(Self::INPUT.shape.len(), input.len())?;
+        let mut rows = Rows::default();
+        input.chunks(Self::INPUT.shape.row().max(1)).try_for_each(|row| self.push_row(&mut rows, row))
+    }
+
+    /// Begins an inference whose input comes row by row. Any model takes it so; one exported for it (`--stream`) keeps
+    /// no more of the rows than it needs, and computes while they come.
+    pub fn stream(&mut self) -> Stream<'_, M> {
+        Stream::new(self)
+    }
+
+    pub(crate) fn push_row(&mut self, rows: &mut Rows, row: &[i8]) -> Result<(), WrongLength> {
+        match M::HEAD {
+            Some(head) => rows.push::<Of<M>>(Cpu::fastest(), head, self.arena.bytes_mut(), row),
+            None => rows.keep(Self::INPUT.shape, self.entry_mut(), row),
+        }
     }
 
     /// One inference over `input`; returns the class with the greatest score.

@@ -27,12 +27,11 @@ pub mod model {
 
 use core::panic::PanicInfo;
 use cortex_m::peripheral::DCB;
-use zipnet::Model;
 
 /// The input to measure on: the first golden sample, zeros where the table holds none.
 pub fn sample() -> &'static [i8] {
-    static ZEROS: [i8; model::Net::GRAPH.tensor(model::Net::GRAPH.input).shape.len()] =
-        [0; model::Net::GRAPH.tensor(model::Net::GRAPH.input).shape.len()];
+    const ELEMENTS: usize = zipnet::Engine::<model::Net>::INPUT.shape.len();
+    static ZEROS: [i8; ELEMENTS] = [0; ELEMENTS];
     model::GOLDEN.first().map_or(&ZEROS[..], |golden| golden.input)
 }
 

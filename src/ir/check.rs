@@ -58,6 +58,8 @@ pub enum Fault {
     Arena,
     /// Two live tensors, or a live tensor and scratch, share bytes of the arena.
     Overlap,
+    /// A first layer that cannot read its input row by row: it slides no window, or its packing asks for the whole.
+    Stream,
 }
 
 impl Fault {
@@ -88,6 +90,7 @@ impl Fault {
             Fault::Scratch => "less scratch than the packing's kernels ask for, or not at a multiple of 4",
             Fault::Arena => "a tensor lies outside the arena",
             Fault::Overlap => "two live tensors overlap in the arena",
+            Fault::Stream => "the first layer cannot read its input row by row",
         }
     }
 }
@@ -324,7 +327,7 @@ impl Graph<'_, Int> {
         self.memory_fault(arena)
     }
 
-    const fn node_fault(&self, i: usize, arena: usize) -> Result<(), Fault> {
+    pub(super) const fn node_fault(&self, i: usize, arena: usize) -> Result<(), Fault> {
         let node = &self.nodes[i];
         let (x, y) = (self.tensor(node.inputs[0]), self.tensor(node.output));
         let data = &node.data;

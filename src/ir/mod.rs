@@ -14,6 +14,7 @@ mod op;
 mod packing;
 mod quant;
 mod shape;
+mod stream;
 
 pub use attributes::{Axis, Bias, Conv2d, Dense, DepthwiseConv2d, Operands, Pad, Pool2d, Slice};
 pub use check::{Fault, MAX_INPUTS};
@@ -23,6 +24,7 @@ pub use packing::{Aligned, Bordered, Chunk, FourTaps, Fours, Joined, Lanes, Pack
 pub use quant::Float;
 pub use quant::{Clamp, FloatData, Int, IntData, IntTensor, Real, Requant, Scratch};
 pub use shape::{Padding, Shape, Window};
+pub use stream::Strip;
 
 /// Index of a tensor in [`Graph::tensors`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

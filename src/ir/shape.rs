@@ -30,6 +30,11 @@ impl Shape {
         self.h as usize * self.w as usize * self.c as usize
     }
 
+    /// Number of elements in a row.
+    pub const fn row(self) -> usize {
+        self.w as usize * self.c as usize
+    }
+
     /// Same rows, columns and channels; `==` for `const fn`.
     pub const fn same(self, other: Self) -> bool {
         self.h == other.h && self.w == other.w && self.c == other.c

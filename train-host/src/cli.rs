@@ -97,6 +97,10 @@ pub struct PlaceArgs {
     /// layers faster on some CPUs [default: 15 % above the least].
     #[arg(long, value_name = "BYTES")]
     pub arena_limit: Option<usize>,
+    /// Let the input come row by row, as a sensor brings it (`Engine::stream`): the table holds no place for the whole input,
+    /// only for the rows that the first layer's window spans. For nets that begin with a convolution or a pool.
+    #[arg(long)]
+    pub stream: bool,
 }
 
 const IMPORT_HELP: &str = "Takes fully quantised int8 models of one input and one output; float or uint8 borders \

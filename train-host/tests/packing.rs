@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use train_host::export::{Target, for_host, pack};
+use train_host::export::{Streamed, Target, for_host, pack, pack_streamed};
 use train_host::graph::{IntStore, Net};
 use train_host::plan::plan;
 use zipnet::Cpu;
@@ -85,11 +85,27 @@ fn net(op: Op, shape: Shape, numbers: &mut Numbers) -> Net<Int> {
     net
 }
 
-/// Whether a net packed for a Cortex-M4 gives the bytes it gives in plain order; how it was packed.
+/// Whether a net packed for a Cortex-M4 gives the bytes it gives in plain order, its input whole or row by row; how it was
+/// packed.
 fn same(mut net: Net<Int>, limit: Option<usize>, numbers: &mut Numbers) -> Result<Packing, TestCaseError> {
     let inputs = numbers.int8s(3 * net.input_shape().len());
     plan(&mut net).expect("plans");
     let want = net.run(&inputs).expect("runs");
+    for target in [Target::Portable, Target::CortexM4] {
+        let mut rows = net.clone();
+        let first = &net.nodes[0];
+        let slides = first.op.strip(net.input_shape(), net.shape(first.output), 0).is_some();
+        if !slides {
+            prop_assert!(pack_streamed(&mut rows, target, limit).is_err());
+            continue;
+        }
+        let arena = pack_streamed(&mut rows, target, limit).expect("packs");
+        let cut = Streamed::new(&rows).expect("streams");
+        prop_assert_eq!(cut.arena, arena);
+        for cpu in Cpu::all() {
+            prop_assert_eq!(cut.run_on(cpu, &inputs).expect("runs"), &want[..], "row by row, {}", cpu.name());
+        }
+    }
     let arena = pack(&mut net, Target::CortexM4, limit).expect("packs");
     net.check(arena).expect("legal");
     let (x, y) = (net.nodes[0].inputs[0], net.nodes[0].output);

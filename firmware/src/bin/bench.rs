@@ -12,7 +12,7 @@ use zipnet::{Engine, Memory, Model};
 
 /// Multiplications by a weight in one inference.
 const MACS: u32 = {
-    let macs = Net::GRAPH.macs();
+    let macs = Engine::<Net>::MACS;
     assert!(macs < 1 << 28, "the ratio is computed in 32 bits");
     macs as u32
 };

@@ -2,13 +2,13 @@
 //!
 //! `firmware/run operators` takes the single-operator models of `tests/golden`, imported on the host, with the outputs of
 //! an independent implementation; `firmware/run packed` takes packed nets, with what the portable kernels give on the
-//! host. The table is made by `train-host/examples/tables`.
+//! host, some of whose inputs come row by row. The table is made by `train-host/examples/tables`.
 #![no_std]
 #![no_main]
 
 use firmware::{FAILURE, SUCCESS, board, exit};
 use zipnet::ir::{Graph, Int};
-use zipnet::{Golden, run_graph};
+use zipnet::{Cpu, Golden, Model, RunError, run_graph, run_streamed};
 
 #[allow(unreachable_pub, reason = "generated")]
 mod cases {
@@ -17,8 +17,22 @@ mod cases {
 
 /// A net and its golden samples.
 struct Case {
+    head: Option<&'static Graph<'static, Int>>,
     graph: &'static Graph<'static, Int>,
     golden: &'static [Golden],
+}
+
+impl Case {
+    const fn of<M: Model>(golden: &'static [Golden]) -> Self {
+        Self { head: M::HEAD, graph: M::GRAPH, golden }
+    }
+
+    fn run(&self, arena: &mut [i8], input: &[i8], output: &mut [i8]) -> Result<(), RunError> {
+        match self.head {
+            Some(head) => run_streamed(Cpu::fastest(), (head, self.graph), arena, input, output),
+            None => run_graph(self.graph, arena, input, output),
+        }
+    }
 }
 
 #[cortex_m_rt::entry]
@@ -36,7 +50,7 @@ fn main() -> ! {
                 wrong += 1;
                 continue;
             };
-            let ran = run_graph(case.graph, ARENA, golden.input, output).is_ok();
+            let ran = case.run(ARENA, golden.input, output).is_ok();
             if !ran || output != golden.output {
                 defmt::error!(
                     "{=str}, sample {=usize}: {=str}",

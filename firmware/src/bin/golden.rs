@@ -4,10 +4,10 @@
 
 use firmware::model::{GOLDEN, NAME, Net};
 use firmware::{FAILURE, SUCCESS, board, cost::infer, exit};
-use zipnet::{Engine, Golden, Model};
+use zipnet::{Engine, Golden};
 
 /// Elements of an input.
-const INPUT: usize = Net::GRAPH.tensor(Net::GRAPH.input).shape.len();
+const INPUT: usize = Engine::<Net>::INPUT.shape.len();
 /// One more than that.
 static LONG: [i8; INPUT + 1] = [0; INPUT + 1];
 

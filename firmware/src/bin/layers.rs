@@ -1,8 +1,8 @@
 //! Measures one inference of the model, layer by layer.
 //!
 //! Prints a line of heading, then a line a layer: name, operator, shape of the output, multiplications by a weight,
-//! instructions (cycles on a board), and those per multiplication; above them what copying the input takes, below what
-//! is left, and the sum ([`firmware::laps`]).
+//! instructions (cycles on a board), and those per multiplication; above them what copying the input takes, or, where it
+//! comes row by row, the first layer; below what is left, and the sum ([`firmware::laps`]).
 #![no_std]
 #![no_main]
 
@@ -23,12 +23,21 @@ struct Layer {
 
 /// Multiplications by a weight in one inference.
 const MACS: u32 = {
-    let macs = Net::GRAPH.macs();
+    let macs = Engine::<Net>::MACS;
     assert!(macs < 1 << 28, "the ratio is computed in 32 bits");
     macs as u32
 };
 
-/// All layers.
+/// What brings the input.
+const INPUT: Layer = match Net::HEAD {
+    None => Layer { op: "copy", output: Engine::<Net>::INPUT.shape, macs: 0 },
+    Some(head) => {
+        let y = head.tensor(head.output).shape;
+        Layer { op: head.nodes[0].op.name(), output: y, macs: head.macs() as u32 }
+    }
+};
+
+/// All other layers.
 static TABLE: [Layer; LAYERS] = {
     let graph = Net::GRAPH;
     let mut table = [Layer { op: "", output: Shape::flat(0), macs: 0 }; LAYERS];
@@ -55,7 +64,7 @@ fn main() -> ! {
         exit(FAILURE)
     };
     defmt::info!("# layer operator output macs {=str} {=str}_per_mac", board::UNIT, board::UNIT);
-    tell("input", Layer { op: "copy", output: Engine::<Net>::INPUT.shape, macs: 0 }, laps.input);
+    tell("input", INPUT, laps.input);
     for ((layer, name), &count) in TABLE.iter().zip(NAMES).zip(&laps.layers) {
         tell(name, *layer, count);
     }

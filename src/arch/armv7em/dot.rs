@@ -19,11 +19,21 @@ pub(super) fn dot(acc: &mut [i32; 4], x: &[i8], w: &[&[i8]; 4], from: usize) {
 macro_rules! unit {
     ($acc:literal, $w:literal) => {
         concat!(
-            "ldr r12, [", $w, "], #4\n",
+            "ldr r12, [",
+            $w,
+            "], #4\n",
             "sxtb16 lr, r12\n",
             "sxtb16 r12, r12, ror #8\n",
-            "smlad ", $acc, ", lr, r3, ", $acc, "\n",
-            "smlad ", $acc, ", r12, r0, ", $acc, "\n",
+            "smlad ",
+            $acc,
+            ", lr, r3, ",
+            $acc,
+            "\n",
+            "smlad ",
+            $acc,
+            ", r12, r0, ",
+            $acc,
+            "\n",
         )
     };
 }

@@ -32,7 +32,14 @@ pub(super) fn join_rows(
         let at = 4 * groups;
         let words = [rest, columns, pitch.wrapping_sub(4 * columns), steps[0], steps[1]];
         // SAFETY: likewise a byte for each of the other channels.
-        unsafe { singly(upper.wrapping_add(at), lower.wrapping_add(at), to.as_mut_ptr().wrapping_add(at * pitch), &words) }
+        unsafe {
+            singly(
+                upper.wrapping_add(at),
+                lower.wrapping_add(at),
+                to.as_mut_ptr().wrapping_add(at * pitch),
+                &words,
+            )
+        }
     }
 }
 

@@ -26,8 +26,8 @@ mod two_rows;
 mod widen;
 mod winograd;
 
-use super::{Isa, QUAD};
 use super::packed::{Eights, Finish, Linear, Quads, Sight, Taps, Tiles, View};
+use super::{Isa, QUAD};
 use crate::ir::Clamp;
 
 /// The token; this module exists only where the CPU has the instructions.

@@ -24,18 +24,14 @@ pub(super) fn max_window(y: &mut [i8], view: &View<'_>) {
     }
 }
 
-/// See [`Isa::mean_window`](crate::arch::Isa::mean_window). Whether there are few enough taps to do so.
+/// See [`Isa::mean_window`](crate::arch::Isa::mean_window). Whether there are such taps as it takes: more than one, and few
+/// enough.
 #[inline(never)]
 pub(super) fn mean_window(y: &mut [i8], view: &View<'_>) -> bool {
-    let taps = view.taps[0].saturating_mul(view.taps[1]);
-    if taps == 1 {
-        max_window(y, view);
-        return true;
-    }
     let Some(channels) = y.len().checked_div(view.pixels).filter(|&channels| view.reaches(channels)) else {
         return false;
     };
-    if taps > MOST {
+    if !(2..=MOST).contains(&(view.taps[0] * view.taps[1])) {
         return false;
     }
     // SAFETY: as above.
@@ -140,13 +136,25 @@ macro_rules! window {
 macro_rules! divide {
     ($sum:literal, $at:literal) => {
         concat!(
-            "eor lr, ", $sum, ", ", $sum, ", asr #31\n",
-            "sub lr, lr, ", $sum, ", asr #31\n",
+            "eor lr, ",
+            $sum,
+            ", ",
+            $sum,
+            ", asr #31\n",
+            "sub lr, lr, ",
+            $sum,
+            ", asr #31\n",
             "add lr, lr, r2\n",
             "umull r3, lr, lr, r9\n",
-            "eor lr, lr, ", $sum, ", asr #31\n",
-            "sub lr, lr, ", $sum, ", asr #31\n",
-            "strb lr, [r8, #", $at, "]\n",
+            "eor lr, lr, ",
+            $sum,
+            ", asr #31\n",
+            "sub lr, lr, ",
+            $sum,
+            ", asr #31\n",
+            "strb lr, [r8, #",
+            $at,
+            "]\n",
         )
     };
 }

@@ -42,7 +42,10 @@ macro_rules! column {
 /// A column of taps, those of either joined row.
 macro_rules! tap {
     ($acc:literal, $upper:literal, $lower:literal) => {
-        concat!("smlad ", $acc, ", r12, ", $upper, ", ", $acc, "\nsmlad ", $acc, ", lr, ", $lower, ", ", $acc, "\n")
+        concat!(
+            "smlad ", $acc, ", r12, ", $upper, ", ", $acc, "\nsmlad ", $acc, ", lr, ", $lower, ", ", $acc,
+            "\n"
+        )
     };
 }
 

@@ -137,9 +137,8 @@ pub(crate) fn widen_lane(x: &[i8], to: &mut [i8], at: usize, lane: usize) {
 /// See [`Isa::gather`](super::Isa::gather).
 pub(crate) fn gather(sight: &Sight<'_>, to: &mut [i8], pitch: usize, at: usize, lane: usize) {
     let [rows, columns] = [sight.rows, sight.columns];
-    let inside = |tap: usize, [before, inside, _]: [usize; 3]| {
-        tap.checked_sub(before).filter(|&tap| tap < inside)
-    };
+    let inside =
+        |tap: usize, [before, inside, _]: [usize; 3]| tap.checked_sub(before).filter(|&tap| tap < inside);
     for pixel in 0..sight.pixels {
         let to = to.get_mut((lane + pixel) / 2 * pitch..).unwrap_or_default();
         let mut at = at;
@@ -147,9 +146,7 @@ pub(crate) fn gather(sight: &Sight<'_>, to: &mut [i8], pitch: usize, at: usize, 
             for column in 0..columns.iter().sum() {
                 let place = inside(row, rows).zip(inside(column, columns));
                 let from = place.map(|(row, column)| row * sight.row_step + column * sight.column_step);
-                let x = from.map_or(&[][..], |from| {
-                    run(sight.x, pixel * sight.pixel_step + from, sight.len)
-                });
+                let x = from.map_or(&[][..], |from| run(sight.x, pixel * sight.pixel_step + from, sight.len));
                 for i in 0..sight.len {
                     let x = x.get(i).copied().unwrap_or(sight.border);
                     widen_lane(&[x], to, at + i, (lane + pixel) % 2);

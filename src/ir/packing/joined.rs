@@ -51,7 +51,15 @@ impl Joined {
         }
         let Some(output) = window.output(image.h, image.w) else { return None };
         let odd = window.stride[0] % 2 == 1;
-        let mut joined = Self { window, image, output, kept: 0, columns: 0, multiplier: conv.multiplier as usize, channels: 0 };
+        let mut joined = Self {
+            window,
+            image,
+            output,
+            kept: 0,
+            columns: 0,
+            multiplier: conv.multiplier as usize,
+            channels: 0,
+        };
         joined.kept = joined.pairs(odd as usize);
         if matches!(conv.bias, Bias::Unit) || joined.kept > Self::MOST {
             return None;
@@ -89,7 +97,12 @@ impl Joined {
     }
 
     pub(super) const fn lengths(&self, record: usize, x: Shape) -> Packed {
-        Packed { weights: record * self.multiplier * x.c as usize, bias: 0, requant: 0, scratch: self.scratch() }
+        Packed {
+            weights: record * self.multiplier * x.c as usize,
+            bias: 0,
+            requant: 0,
+            scratch: self.scratch(),
+        }
     }
 
     /// Bytes of scratch: the joined rows, and a pixel that stands for a row of the border.

@@ -1,8 +1,6 @@
 //! The shapes of the grid.
 
-use zipnet::ir::{
-    Axis, Bias, Conv2d, Dense, DepthwiseConv2d, Op, Operands, Pool2d, Shape, Window,
-};
+use zipnet::ir::{Axis, Bias, Conv2d, Dense, DepthwiseConv2d, Op, Operands, Pool2d, Shape, Window};
 
 /// Which operator a point stands for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -82,11 +80,9 @@ impl Point {
                 span: self.channels,
                 bias: Bias::Channel,
             }),
-            Kind::Depthwise => Op::DepthwiseConv2d(DepthwiseConv2d {
-                multiplier: self.units,
-                window,
-                bias: Bias::Channel,
-            }),
+            Kind::Depthwise => {
+                Op::DepthwiseConv2d(DepthwiseConv2d { multiplier: self.units, window, bias: Bias::Channel })
+            }
             Kind::Dense => Op::Dense(Dense { units: self.units, bias: Bias::Channel }),
             Kind::Add => Op::Add(Operands::Equal),
             Kind::Concat => Op::Concat { axis: Axis::Channels },

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use train_host::export::{Sample, Stored, table};
+use train_host::export::{Sample, Stored, Streamed, streamed_table, table};
 use train_host::graph::Net;
 use train_host::{Error, Result};
 use zipnet::Cpu;
@@ -22,18 +22,16 @@ pub(crate) struct Cases {
 }
 
 impl Cases {
-    /// Adds a net.
-    pub(crate) fn push(&mut self, stored: &Stored, golden: &[Sample]) {
+    /// Adds a net, whose input comes row by row where it is cut.
+    pub(crate) fn push(&mut self, stored: &Stored, cut: Option<&Streamed>, golden: &[Sample]) {
         let nets = self.nets;
+        let table = cut.map_or_else(|| table(stored, golden), |cut| streamed_table(stored, cut, golden));
         // Writing to a string cannot fail.
-        let _ = write!(self.modules, "mod case_{nets} {{\n{}}}\n", table(stored, golden));
-        let _ = writeln!(
-            self.list,
-            "    super::Case {{ graph: <case_{nets}::Net as zipnet::Model>::GRAPH, golden: &case_{nets}::GOLDEN }},"
-        );
+        let _ = write!(self.modules, "mod case_{nets} {{\n{table}}}\n");
+        let _ = writeln!(self.list, "    super::Case::of::<case_{nets}::Net>(&case_{nets}::GOLDEN),");
         self.nets += 1;
         self.samples += golden.len();
-        self.arena = self.arena.max(stored.arena);
+        self.arena = self.arena.max(cut.map_or(stored.arena, |cut| cut.arena));
         self.output = self.output.max(stored.net.output_shape().len());
     }
 

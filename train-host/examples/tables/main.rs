@@ -4,6 +4,7 @@
 //! tables operators OUT.rs         the golden single-operator models, with what an independent implementation gave
 //! tables packed OUT.rs [SEED]     random nets and the shipped ones, packed, with what the portable kernels give
 //! tables net NAME TARGET OUT.rs   one shipped net: the trained digits, or a recipe's net with fresh weights
+//! tables rows NAME TARGET OUT.rs  the same, its input row by row
 //! ```
 //!
 //! `firmware/run operators`, `firmware/run packed` and `.ci/run gates` do.
@@ -19,7 +20,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::ValueEnum;
-use train_host::export::{Target, pack, table};
+use train_host::export::{Streamed, Target, pack, pack_streamed, streamed_table, table};
 use train_host::{Error, Result};
 
 fn main() -> ExitCode {
@@ -50,16 +51,22 @@ fn run(args: &[&str]) -> Result<String> {
             let cases = packed::cases(seed)?;
             (out, cases.text(), cases.count())
         }
-        ["net", name, target, out] => {
+        [way @ ("net" | "rows"), name, target, out] => {
             let target = Target::from_str(target, true).map_err(Error::new)?;
             let mut stored = shipped::stored(name)?;
             let golden = cases::golden(&stored.net, 8, 1)?;
-            stored.arena = pack(&mut stored.net, target, None)?;
-            (out, table(&stored, &golden), format!("1 net, {} samples", golden.len()))
+            let text = if way == "net" {
+                stored.arena = pack(&mut stored.net, target, None)?;
+                table(&stored, &golden)
+            } else {
+                pack_streamed(&mut stored.net, target, None)?;
+                streamed_table(&stored, &Streamed::new(&stored.net)?, &golden)
+            };
+            (out, text, format!("1 net, {} samples", golden.len()))
         }
         _ => {
             return Err(Error::new(
-                "usage: tables operators OUT.rs | packed OUT.rs [SEED] | net NAME TARGET OUT.rs",
+                "usage: tables operators OUT.rs | packed OUT.rs [SEED] | net|rows NAME TARGET OUT.rs",
             ));
         }
     };

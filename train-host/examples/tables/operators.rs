@@ -43,7 +43,7 @@ pub(crate) fn cases() -> Result<Cases> {
                         label: 0,
                     })
                     .collect();
-                cases.push(&stored, &golden);
+                cases.push(&stored, None, &golden);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Packed nets, with what the portable kernels make of their weights in plain order.
 
-use train_host::export::{Origin, Sample, Source, Stored, Target, pack};
+use train_host::export::{Origin, Source, Stored, Streamed, Target, pack, pack_streamed};
 use train_host::graph::Net;
 use train_host::{Error, Result};
 use zipnet::ir::{Int, Packing};
@@ -26,36 +26,61 @@ const PACKINGS: [Packing; 7] = [
     Packing::DspAdd,
 ];
 
-/// Random nets drawn from `seed`, then all shipped ones, packed for a Cortex-M4.
+/// Random nets drawn from `seed`, of some of which the input comes row by row, then all shipped ones, packed for a
+/// Cortex-M4.
 ///
 /// # Errors
-/// Where a packing occurs in none of the random nets.
+/// Where a packing, or an input that comes row by row, occurs in too few of the random nets.
 pub(crate) fn cases(seed: u64) -> Result<Cases> {
     let mut cases = Cases::default();
-    let mut seen = [0; Packing::COUNT];
+    let (mut seen, mut rows) = ([0; Packing::COUNT], 0);
     for i in 0..RANDOM {
         let mut numbers = Numbers::new(seed.wrapping_mul(1 << 20).wrapping_add(i));
         let net = random::net(&format!("random {i} of seed {seed}"), &mut numbers)?;
         // Now as fast as it gets, now with as little scratch as will do.
         let limit = (numbers.below(2) == 0).then_some(1 << 20);
-        let (stored, samples) = packed(net, limit, i)?;
+        let samples = golden(&net, SAMPLES, i)?;
+        // Now row by row, where the first layer slides a window.
+        let streamed = numbers.below(3) == 0 && slides(&net);
+        let (stored, cut) = if streamed { by_rows(net, limit)? } else { (whole(net, limit)?, None) };
         stored.net.nodes.iter().for_each(|node| seen[node.store.packing.at()] += 1);
-        cases.push(&stored, &samples);
+        rows += usize::from(streamed);
+        cases.push(&stored, cut.as_ref(), &samples);
+    }
+    if rows < 20 {
+        return Err(Error::new(format!("seed {seed}: fewer than 20 inputs come row by row")));
     }
     if let Some(packing) = PACKINGS.iter().find(|packing| seen[packing.at()] < 5) {
         return Err(Error::new(format!("seed {seed}: fewer than 5 layers are packed as {packing:?}")));
     }
     for name in shipped::names() {
-        let (stored, samples) = packed(shipped::stored(name)?.net, None, 1)?;
-        cases.push(&stored, &samples);
+        let net = shipped::stored(name)?.net;
+        let samples = golden(&net, SAMPLES, 1)?;
+        cases.push(&whole(net.clone(), None)?, None, &samples);
+        let (stored, cut) = by_rows(net, None)?;
+        cases.push(&stored, cut.as_ref(), &samples);
     }
     Ok(cases)
 }
 
-fn packed(mut net: Net<Int>, limit: Option<usize>, seed: u64) -> Result<(Stored, Vec<Sample>)> {
-    let samples = golden(&net, SAMPLES, seed)?;
+fn slides(net: &Net<Int>) -> bool {
+    net.nodes[0].op.strip(net.input_shape(), net.shape(net.nodes[0].output), 0).is_some()
+        && net.readers(net.input).count() == 1
+}
+
+fn whole(mut net: Net<Int>, limit: Option<usize>) -> Result<Stored> {
     let arena = pack(&mut net, Target::CortexM4, limit)?;
-    let source = Source::Trained { data: "noise".to_owned(), seed };
-    let origin = Origin { source, low: 0.0, high: 255.0, classes: Vec::new() };
-    Ok((Stored { net, arena, origin }, samples))
+    Ok(stored(net, arena))
+}
+
+fn by_rows(mut net: Net<Int>, limit: Option<usize>) -> Result<(Stored, Option<Streamed>)> {
+    pack_streamed(&mut net, Target::CortexM4, limit)?;
+    let cut = Streamed::new(&net)?;
+    let arena = net.with(|graph| graph.arena_len());
+    Ok((stored(net, arena), Some(cut)))
+}
+
+fn stored(net: Net<Int>, arena: usize) -> Stored {
+    let source = Source::Trained { data: "noise".to_owned(), seed: 1 };
+    Stored { net, arena, origin: Origin { source, low: 0.0, high: 255.0, classes: Vec::new() } }
 }

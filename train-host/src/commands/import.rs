@@ -9,7 +9,7 @@ use serde::Serialize;
 use zipnet::argmax;
 
 use crate::cli::ImportArgs;
-use crate::export::{Folder, Origin, Sample, Source, Stored, pack, table};
+use crate::export::{Folder, Origin, Sample, Source, Stored, Streamed};
 use crate::import::{Imported, import};
 use crate::report::Layer;
 use crate::{Error, Result};
@@ -25,7 +25,7 @@ pub(super) fn run(args: &ImportArgs) -> Result<()> {
     let name = name(&args.file)?;
     let out = args.out.clone().unwrap_or_else(|| PathBuf::from("out").join(&name));
     let labels = args.labels.as_deref().map(labels).transpose()?.unwrap_or_default();
-    let stored = read(args, &bytes, &name, labels).map_err(|e| Error::file(&args.file, e))?;
+    let (stored, streamed) = read(args, &bytes, &name, labels).map_err(|e| Error::file(&args.file, e))?;
     let inputs = match &args.samples {
         Some(path) => {
             let mut given = super::inputs(&stored, path)?;
@@ -37,9 +37,9 @@ pub(super) fn run(args: &ImportArgs) -> Result<()> {
     let golden = golden(&stored, &inputs)?;
 
     let mut folder = Folder::open(&out)?;
-    folder.write("model.rs", table(&stored, &golden).as_bytes())?;
+    folder.write("model.rs", super::model(&stored, streamed.as_ref(), &golden).as_bytes())?;
     folder.write(Stored::FILE, stored.to_json().as_bytes())?;
-    folder.write("report.json", report(&stored).as_bytes())?;
+    folder.write("report.json", report(&stored, streamed.as_ref()).as_bytes())?;
     folder.commit()?;
     let golden = golden.len();
     super::print(&format!(
@@ -51,10 +51,15 @@ pub(super) fn run(args: &ImportArgs) -> Result<()> {
     ))
 }
 
-/// The net of a file, cleaned and planned.
-fn read(args: &ImportArgs, bytes: &[u8], name: &str, classes: Vec<String>) -> Result<Stored> {
+/// The net of a file, cleaned and planned; cut behind its first layer where its input shall come row by row.
+fn read(
+    args: &ImportArgs,
+    bytes: &[u8],
+    name: &str,
+    classes: Vec<String>,
+) -> Result<(Stored, Option<Streamed>)> {
     let Imported { mut net, input, notes } = import(bytes, name, !args.no_clean)?;
-    let arena = pack(&mut net, args.place.target, args.place.arena_limit)?;
+    let (arena, streamed) = super::packed(&mut net, &args.place)?;
     let outputs = net.output_shape().len();
     if !classes.is_empty() && classes.len() != outputs {
         return Err(Error::new(format!("{} labels for {outputs} outputs", classes.len())));
@@ -65,7 +70,7 @@ fn read(args: &ImportArgs, bytes: &[u8], name: &str, classes: Vec<String>) -> Re
         notes,
     };
     let (low, high) = (input.int8.real(i8::MIN), input.int8.real(i8::MAX));
-    Ok(Stored { net, arena, origin: Origin { source, low, high, classes } })
+    Ok((Stored { net, arena, origin: Origin { source, low, high, classes } }, streamed))
 }
 
 /// The net's name: the file's, without its extension.
@@ -104,7 +109,7 @@ fn golden(stored: &Stored, inputs: &[i8]) -> Result<Vec<Sample>> {
 }
 
 /// `report.json` of an imported net: the keys of a trained one as far as there is something to tell.
-fn report(stored: &Stored) -> String {
+fn report(stored: &Stored, streamed: Option<&Streamed>) -> String {
     #[derive(Serialize)]
     struct Json<'a> {
         model: &'a str,
@@ -121,7 +126,7 @@ fn report(stored: &Stored) -> String {
         source: &stored.origin.source,
         macs: net.macs(),
         weight_bytes: net.weight_bytes(),
-        arena_bytes: stored.arena,
+        arena_bytes: streamed.map_or(stored.arena, |cut| cut.arena),
         layers: Layer::all(net),
         classes: &stored.origin.classes,
     };

@@ -1,13 +1,14 @@
 //! `inspect`: what a net is made of, and where its tensors live when.
 
 use std::fmt::Write;
+use std::ops::{Range, RangeInclusive};
 
 use zipnet::ir::{Graph, Int, TensorId};
 
 use crate::Result;
 use crate::cli::InspectArgs;
-use crate::export::{Source, Stored};
-use crate::graph::{Net, show};
+use crate::export::{Source, Stored, Streamed};
+use crate::graph::{Net, NetNode, show};
 use crate::report::Layer;
 
 pub(super) fn run(args: &InspectArgs) -> Result<()> {
@@ -46,44 +47,84 @@ pub(super) fn describe(stored: &Stored) -> String {
     text.push_str(&align(&rows));
     text.push('\n');
     text.push_str(&net.with(|graph| arena(net, graph, stored.arena)));
+    text.push_str(&by_rows(stored));
     text
 }
 
-/// A row for each tensor, a column for each step; then the bytes live at each step.
-fn arena(net: &Net<Int>, graph: &Graph<'_, Int>, size: usize) -> String {
-    let steps = net.nodes.len() + 1; // step 0 is the caller filling the input
-    let mut rows = vec![vec!["bytes".to_owned(), "tensor".to_owned(), "live, step by step".to_owned()]];
-    let mut live = vec![0; steps];
-    let mut ids: Vec<TensorId> = (0..net.tensors.len()).map(|i| TensorId(i as u16)).collect();
-    ids.sort_by_key(|&id| (graph.bytes(id).0, graph.first(id)));
-    for id in ids {
+/// Bytes of the arena that something takes for some steps.
+struct Place {
+    name: String,
+    bytes: Range<usize>,
+    steps: RangeInclusive<usize>,
+}
+
+/// Every tensor and every scratch; step 0 is the caller filling the input.
+fn places(net: &Net<Int>, graph: &Graph<'_, Int>) -> Vec<Place> {
+    let tensor = |id: TensorId| {
         let (from, to) = graph.bytes(id);
-        let (first, last) = (graph.first(id).unwrap_or(0), graph.last(id));
-        let mut bar = String::new();
-        for (step, bytes) in live.iter_mut().enumerate() {
-            let on = (first..=last).contains(&step);
-            bar.push(if on { '#' } else { '.' });
-            *bytes += if on { to - from } else { 0 };
-        }
-        let name = match first {
-            0 => "input",
-            step => &net.nodes[step - 1].name,
-        };
-        rows.push(vec![format!("{from}..{to}"), name.to_owned(), bar]);
+        let first = graph.first(id).unwrap_or(0);
+        let name = first.checked_sub(1).map_or("input", |i| &net.nodes[i].name);
+        Place { name: name.to_owned(), bytes: from..to, steps: first..=graph.last(id) }
+    };
+    let scratch = |(i, node): (usize, &NetNode<Int>)| {
+        let at = node.store.scratch;
+        let bytes = at.offset as usize..at.end();
+        (at.len > 0).then(|| Place { name: format!("scratch of {}", node.name), bytes, steps: i + 1..=i + 1 })
+    };
+    let tensors = (0..net.tensors.len()).map(|i| tensor(TensorId(i as u16)));
+    let mut places: Vec<Place> = tensors.chain(net.nodes.iter().enumerate().filter_map(scratch)).collect();
+    places.sort_by_key(|place| (place.bytes.start, *place.steps.start()));
+    places
+}
+
+/// A row for each tensor and each scratch, a column for each step; then the step that needs most.
+fn arena(net: &Net<Int>, graph: &Graph<'_, Int>, size: usize) -> String {
+    let steps = net.nodes.len() + 1;
+    let places = places(net, graph);
+    let mut rows = vec![vec!["bytes".to_owned(), "tensor".to_owned(), "live, step by step".to_owned()]];
+    for Place { name, bytes, steps: live } in &places {
+        let bar = (0..steps).map(|step| if live.contains(&step) { '#' } else { '.' }).collect();
+        rows.push(vec![format!("{}..{}", bytes.start, bytes.end), name.clone(), bar]);
     }
     let mut text = format!("arena: {size} bytes\n");
     text.push_str(&align(&rows));
-    if let Some((step, bytes)) =
-        live.iter().enumerate().max_by_key(|&(step, bytes)| (bytes, std::cmp::Reverse(step)))
-    {
-        let name = if step == 0 { "filling the input" } else { &net.nodes[step - 1].name };
-        // Writing to a string cannot fail.
-        let _ = writeln!(
-            text,
-            "most live at once: {bytes} bytes, at {name} (tensors that share bytes count twice)"
-        );
-    }
+    let peak = (0..steps).max_by_key(|&step| (alive(&places, step).0, std::cmp::Reverse(step))).unwrap_or(0);
+    let (bytes, parts) = alive(&places, peak);
+    let name = peak.checked_sub(1).map_or("filling the input", |i| &net.nodes[i].name);
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "peak: {bytes} bytes, at {name}: {}", parts.join(", "));
     text
+}
+
+/// The bytes that are taken at a step, those that are shared once, and by what. Places lie in the order of their first
+/// bytes.
+fn alive(places: &[Place], step: usize) -> (usize, Vec<String>) {
+    let (mut bytes, mut end, mut parts) = (0, 0, Vec::new());
+    for place in places.iter().filter(|place| place.steps.contains(&step)) {
+        bytes += place.bytes.end.saturating_sub(place.bytes.start.max(end));
+        end = end.max(place.bytes.end);
+        parts.push(format!("{} {}", place.name, place.bytes.len()));
+    }
+    (bytes, parts)
+}
+
+/// What it would save to bring the input row by row, or why that cannot be.
+fn by_rows(stored: &Stored) -> String {
+    match Streamed::new(&stored.net) {
+        Ok(cut) => {
+            let (rows, of) = (cut.rows(), stored.net.input_shape().h);
+            let whole = stored.net.with(|graph| graph.arena_len());
+            let saved = match whole.saturating_sub(cut.arena) {
+                0 => "no fewer, for the peak is not at the first layer".to_owned(),
+                fewer => format!("{fewer} fewer"),
+            };
+            format!(
+                "input row by row (--stream): {rows} of {of} rows are kept; {} bytes of arena, {saved}\n",
+                cut.arena
+            )
+        }
+        Err(e) => format!("{e}\n"),
+    }
 }
 
 /// Columns as wide as their widest cell; cells that are numbers stand to the right.

@@ -15,8 +15,11 @@ use std::io::Write;
 use std::num::NonZero;
 use std::path::Path;
 
-use crate::cli::{Cli, Command};
-use crate::export::Stored;
+use zipnet::ir::Int;
+
+use crate::cli::{Cli, Command, PlaceArgs};
+use crate::export::{Sample, Stored, Streamed, pack, pack_streamed, streamed_table, table};
+use crate::graph::Net;
 use crate::{Error, Result};
 
 /// Does what the command line says.
@@ -58,6 +61,24 @@ fn inputs(stored: &Stored, path: &Path) -> Result<Vec<i8>> {
         return Err(Error::file(path, what));
     }
     Ok(bytes.into_iter().map(u8::cast_signed).collect())
+}
+
+/// Packs a net for where it shall run. Gives the bytes of arena of the whole net and, where the input shall come row by row,
+/// the net cut behind its first layer.
+fn packed(net: &mut Net<Int>, place: &PlaceArgs) -> Result<(usize, Option<Streamed>)> {
+    if !place.stream {
+        return Ok((pack(net, place.target, place.arena_limit)?, None));
+    }
+    pack_streamed(net, place.target, place.arena_limit)?;
+    Ok((net.with(|graph| graph.arena_len()), Some(Streamed::new(net)?)))
+}
+
+/// The text of `model.rs`.
+fn model(stored: &Stored, streamed: Option<&Streamed>, golden: &[Sample]) -> String {
+    match streamed {
+        Some(streamed) => streamed_table(stored, streamed, golden),
+        None => table(stored, golden),
+    }
 }
 
 /// The number of threads asked for, or one a core.

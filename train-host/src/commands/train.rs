@@ -8,7 +8,7 @@ use crate::build::build;
 use crate::cli::{PlaceArgs, TrainArgs};
 use crate::data::{Dataset, Split};
 use crate::eval::{Labelled, compare, quantise_input};
-use crate::export::{CHECKPOINT, Folder, Origin, Sample, Source, Stored, pack, table, write_checkpoint};
+use crate::export::{CHECKPOINT, Folder, Origin, Sample, Source, Stored, write_checkpoint};
 use crate::graph::Net;
 use crate::quantise::quantise;
 use crate::recipe::Recipe;
@@ -62,7 +62,8 @@ pub(super) fn finish(
     let mut quantised = quantise(&trained.net, &recipe.quantise, inputs, threads)?;
     let labelled = Labelled { samples: test_inputs, labels: &data.test.labels };
     let comparison = compare(&trained.net, &quantised, labelled, threads)?;
-    quantised.arena = pack(&mut quantised.net, place.target, place.arena_limit)?;
+    let streamed;
+    (quantised.arena, streamed) = super::packed(&mut quantised.net, place)?;
     let (low, high) = data.range;
     let origin = Origin {
         source: Source::Trained { data: recipe.data.clone(), seed: recipe.train.seed },
@@ -74,8 +75,9 @@ pub(super) fn finish(
     let golden = golden(&stored, &trained.net, &data.test, test_inputs)?;
     let mut report = super::summary::report(recipe, data, trained, &quantised, &comparison);
     report.before = before;
+    report.arena_bytes = streamed.as_ref().map_or(report.arena_bytes, |cut| cut.arena);
 
-    folder.write("model.rs", table(&stored, &golden).as_bytes())?;
+    folder.write("model.rs", super::model(&stored, streamed.as_ref(), &golden).as_bytes())?;
     folder.write(Stored::FILE, stored.to_json().as_bytes())?;
     folder.write(CHECKPOINT, &write_checkpoint(&trained.net)?)?;
     folder.write("report.json", report.json().as_bytes())?;

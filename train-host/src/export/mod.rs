@@ -5,10 +5,12 @@ mod checkpoint;
 mod folder;
 mod pack;
 mod stored;
+mod stream;
 mod table;
 
 pub use checkpoint::{CHECKPOINT, read_checkpoint, write_checkpoint};
 pub use folder::{Folder, write_beside};
-pub use pack::{Target, for_host, pack};
+pub use pack::{Target, for_host, pack, pack_streamed};
 pub use stored::{Origin, Source, Stored};
-pub use table::{Sample, table};
+pub use stream::Streamed;
+pub use table::{Sample, streamed_table, table};

@@ -11,12 +11,7 @@ pub(super) fn rows(conv: &Conv2d, x: Shape, plain: &IntStore, room: usize) -> Op
 }
 
 /// A convolution of `x` into `y` as [`Packing::DspPatch`], with as many windows at a time as there is room for.
-pub(super) fn patches(
-    conv: &Conv2d,
-    [x, y]: [Shape; 2],
-    plain: &IntStore,
-    room: usize,
-) -> Option<IntStore> {
+pub(super) fn patches(conv: &Conv2d, [x, y]: [Shape; 2], plain: &IntStore, room: usize) -> Option<IntStore> {
     let Chunk { merged, pairs, .. } = Chunk::new(conv, x.c, 0);
     let most = 8 * pairs * (y.len() / usize::from(conv.units)).div_ceil(2);
     let len = Chunk::new(conv, x.c, room.min(most)).scratch() as u32;
@@ -33,7 +28,10 @@ fn merge(conv: &Conv2d, plain: &IntStore, merged: usize) -> Vec<i8> {
     for (unit, weights) in plain.weights.chunks(plain.weights.len() / units).enumerate() {
         let place = unit / (units / groups) % merged;
         for tap in weights.chunks(span) {
-            wide.extend((0..merged * span).map(|j| j.checked_sub(place * span).and_then(|j| tap.get(j)).copied().unwrap_or(0)));
+            wide.extend(
+                (0..merged * span)
+                    .map(|j| j.checked_sub(place * span).and_then(|j| tap.get(j)).copied().unwrap_or(0)),
+            );
         }
     }
     wide

@@ -11,6 +11,7 @@ mod winograd;
 use clap::ValueEnum;
 use zipnet::ir::{Conv2d, Int, Op, Operands, Packing, Scratch, TensorId};
 
+use super::Streamed;
 use crate::Result;
 use crate::graph::{IntStore, Net};
 use crate::plan::{check_limit, plan};
@@ -44,15 +45,29 @@ const TRIES: usize = 24;
 /// # Errors
 /// As [`check_limit`] where the arena cannot be held within `limit`; else as [`plan`].
 pub fn pack(net: &mut Net<Int>, target: Target, limit: Option<usize>) -> Result<usize> {
+    arranged(net, target, limit, false)
+}
+
+/// The same for a table whose input comes row by row ([`Streamed`]): its first layer is packed such that it can. Gives the
+/// bytes of arena of that table; the net itself is placed whole, for hosts.
+///
+/// # Errors
+/// As [`Streamed::new`] where the input cannot come row by row; else as [`pack`].
+pub fn pack_streamed(net: &mut Net<Int>, target: Target, limit: Option<usize>) -> Result<usize> {
+    arranged(net, target, limit, true)
+}
+
+/// As [`pack`], or as [`pack_streamed`].
+fn arranged(net: &mut Net<Int>, target: Target, limit: Option<usize>, streamed: bool) -> Result<usize> {
     share_factors(net);
-    let (least, smallest) = within(net, target, &vec![0; net.nodes.len()])?;
+    let (least, smallest) = within(net, target, &vec![0; net.nodes.len()], streamed)?;
     let most = limit.unwrap_or(smallest + smallest * MORE / 100);
     check_limit(&least, smallest, most)?;
     // Tensors and scratch need not lie without gaps. Of the nodes that take about as many bytes as there are, the one
     // with most scratch aims lower, for it has most to give.
     let mut aims = vec![most; net.nodes.len()];
     for _ in 0..TRIES {
-        let (packed, arena) = within(net, target, &aims)?;
+        let (packed, arena) = within(net, target, &aims, streamed)?;
         if arena <= most {
             *net = packed;
             return Ok(arena);
@@ -84,16 +99,24 @@ fn bytes(net: &Net<Int>, i: usize) -> usize {
 
 /// Packed so that the bytes alive while each node runs keep within its aim if they can, by the fastest kernel for which they
 /// do; placed.
-fn within(plain: &Net<Int>, target: Target, aims: &[usize]) -> Result<(Net<Int>, usize)> {
+fn within(plain: &Net<Int>, target: Target, aims: &[usize], streamed: bool) -> Result<(Net<Int>, usize)> {
     let mut net = plain.clone();
     if target == Target::CortexM4 {
         for (i, &aim) in aims.iter().enumerate() {
-            if let Some(store) = packed(plain, i, aim) {
+            if let Some(store) = packed(plain, i, aim, streamed && i == 0) {
                 net.nodes[i].store = store;
             }
         }
     }
     let arena = plan(&mut net)?;
+    if !streamed {
+        return Ok((net, arena));
+    }
+    if Streamed::new(&net).is_err() {
+        net.nodes[0].store = plain.nodes[0].store.clone();
+        plan(&mut net)?;
+    }
+    let arena = Streamed::new(&net)?.arena;
     Ok((net, arena))
 }
 
@@ -139,15 +162,15 @@ fn zeros(net: &Net<Int>, i: usize) -> [i8; 3] {
     [node.inputs[0], node.inputs[1], node.output].map(|id| net.tensors[id.at()].meta.zero)
 }
 
-/// A node's numbers packed for the DSP instructions.
-fn packed(net: &Net<Int>, i: usize, aim: usize) -> Option<IntStore> {
+/// A node's numbers packed for the DSP instructions; to be run row by row where it is `streamed`.
+fn packed(net: &Net<Int>, i: usize, aim: usize, streamed: bool) -> Option<IntStore> {
     let node = &net.nodes[i];
     if node.store.packing != Packing::Plain {
         return None;
     }
     let (x, y) = (net.shape(node.inputs[0]), net.shape(node.output));
     let mut store = if let Op::Conv2d(conv) = &node.op {
-        convolution(net, i, conv, aim)?
+        convolution(net, i, conv, aim, streamed)?
     } else if let Op::DepthwiseConv2d(conv) = &node.op {
         depthwise::records(conv, x, &node.store)?
     } else if let Op::Dense(dense) = &node.op {
@@ -163,8 +186,9 @@ fn packed(net: &Net<Int>, i: usize, aim: usize) -> Option<IntStore> {
     Some(store)
 }
 
-/// A convolution by the fastest kernel for which the bytes alive keep within `aim`; else by the one of least scratch.
-fn convolution(net: &Net<Int>, i: usize, conv: &Conv2d, aim: usize) -> Option<IntStore> {
+/// A convolution by the fastest kernel for which the bytes alive keep within `aim`; else by the one of least scratch. Row by
+/// row, minimal filtering would transform its filters for each row, so it is not tried.
+fn convolution(net: &Net<Int>, i: usize, conv: &Conv2d, aim: usize, streamed: bool) -> Option<IntStore> {
     let node = &net.nodes[i];
     let (x, y, plain) = (net.shape(node.inputs[0]), net.shape(node.output), &node.store);
     let alive = alive(net, i);
@@ -178,7 +202,10 @@ fn convolution(net: &Net<Int>, i: usize, conv: &Conv2d, aim: usize) -> Option<In
         };
         rows.into_iter().chain(patches).min_by_key(bytes)
     };
-    winograd::filters(conv, x, plain, room(Packing::DspWinograd))
+    let filters = || winograd::filters(conv, x, plain, room(Packing::DspWinograd));
+    (!streamed)
+        .then(filters)
+        .flatten()
         .or_else(|| dual::rows(conv, x, plain, room(Packing::DspRows)))
         .or_else(least)
 }
