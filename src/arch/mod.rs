@@ -131,7 +131,8 @@ pub(crate) trait Isa: Copy {
         }
     }
 
-    /// `acc[i] += sum over j of x[j] * w[i][from + j]`: four channels over a run.
+    /// `acc[i] += sum over j of x[j] * w[i][from + j]`: four channels over a run. Where the last ones are the same run of
+    /// weights the first of those counts.
     #[inline(never)]
     fn dot(self, acc: &mut [i32; QUAD], x: &[i8], w: &[&[i8]; QUAD], from: usize) {
         let [Some(w0), Some(w1), Some(w2), Some(w3)] = w.map(|w| exact(w, from, x.len())) else { return };

@@ -72,7 +72,7 @@ pub(super) fn plain(point: &Point) -> Result<Net<Int>> {
     let (zero, store) = numbers_of(&op, shape, y, &mut numbers);
     net.push("op", op, &inputs, meta(zero), store)?;
     // Import would do so too.
-    if point.groups > 1 && point.channels == 1 {
+    if point.groups > 1 && point.channels == 1 || point.image == point.kernel {
         clean(&mut net)?;
     }
     plan(&mut net)?;

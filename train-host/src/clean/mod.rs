@@ -2,14 +2,14 @@
 //!
 //! Each pass takes nodes or channels away where it can prove that nothing changes: padding goes into the window of the
 //! convolution after it (`pad`), an activation into the clamp of the operator before it (`clamp`), channels that
-//! are constant or that nobody weighs into the biases after them (`channels`, by what `range` proves). What is left of
-//! convolutions in groups of one channel is depthwise (`depthwise`).
+//! are constant or that nobody weighs into the biases after them (`channels`, by what `range` proves). Convolutions that are
+//! left and are something simpler become that (`simpler`).
 
 mod channels;
 mod clamp;
-mod depthwise;
 mod pad;
 mod range;
+mod simpler;
 #[cfg(test)]
 mod tests;
 
@@ -32,7 +32,7 @@ pub fn clean(net: &mut Net<Int>) -> Result<Vec<String>> {
         notes.extend(clamp::fold(net)?);
         notes.extend(channels::remove(net)?);
         if notes.len() == before {
-            depthwise::separate(net);
+            simpler::rewrite(net);
             return Ok(notes);
         }
     }
