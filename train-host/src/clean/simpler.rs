@@ -34,6 +34,8 @@ fn depthwise(node: &mut NetNode<Int>, conv: Conv2d) {
 /// Whether the one output sees each element of the image once, in order.
 fn is_whole(conv: &Conv2d, x: Shape) -> bool {
     let window = &conv.window;
-    window.kernel == [x.h, x.w] && window.padding == Padding::NONE && (x.h == 1 || window.dilation[0] == 1)
+    window.kernel == [x.h, x.w]
+        && window.padding == Padding::NONE
+        && (x.h == 1 || window.dilation[0] == 1)
         && (x.w == 1 || window.dilation[1] == 1)
 }

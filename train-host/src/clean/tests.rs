@@ -93,7 +93,9 @@ impl Draw {
                     let units = 1 + self.below(8) as u16;
                     let conv = Conv2d { units, window, groups: 1, span: shape.c, bias };
                     let conv = match self.below(8) {
-                        0 | 1 => Conv2d { units: shape.c * (1 + units % 3), groups: shape.c, span: 1, ..conv },
+                        0 | 1 => {
+                            Conv2d { units: shape.c * (1 + units % 3), groups: shape.c, span: 1, ..conv }
+                        }
                         2 => Conv2d { window: Window::new(shape.h, shape.w), ..conv },
                         _ => conv,
                     };
