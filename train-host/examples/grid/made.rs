@@ -80,7 +80,7 @@ pub(super) fn plain(point: &Point) -> Result<Net<Int>> {
 }
 
 /// Zero point and numbers of an operator, such that its outputs spread over int8.
-fn numbers_of(op: &Op, x: Shape, y: Shape, numbers: &mut Numbers) -> (i8, IntStore) {
+pub(super) fn numbers_of(op: &Op, x: Shape, y: Shape, numbers: &mut Numbers) -> (i8, IntStore) {
     let weights = op.weights(x);
     let mut store = IntStore::default();
     if weights > 0 {

@@ -2,10 +2,12 @@
 //!
 //! `firmware/run grid` does it all: `grid table OUT.rs` writes a net for each shape, packed as the exporter packs it, with
 //! the output of the portable kernels; the firmware runs them; `grid report LOG [CYCLES.json]` prints a table of what
-//! they took, in comma-separated values, and what is judged is told at [`judge`].
+//! they took, in comma-separated values, and what is judged is told at [`judge`]. `grid net NAME OUT.rs` writes a whole net of
+//! made-up numbers, to be run by `ZIPNET_MODEL=OUT.rs firmware/run bench --layers`.
 
 mod judge;
 mod made;
+mod nets;
 mod shapes;
 
 use std::fmt::Write;
@@ -22,10 +24,14 @@ fn main() -> ExitCode {
     let done = match arguments[..] {
         ["table", out] => write_table(Path::new(out), 1),
         ["table", out, "--every", n] => write_table(Path::new(out), n.parse().unwrap_or(1)),
+        ["net", name, out] => write_net(name, Path::new(out)),
         ["report", log] => judge::report(Path::new(log), None),
         ["report", log, cycles] => judge::report(Path::new(log), Some(Path::new(cycles))),
         _ => {
-            eprintln!("usage: grid table OUT.rs [--every N] | grid report LOG [CYCLES.json]");
+            eprintln!(
+                "usage: grid table OUT.rs [--every N] | grid report LOG [CYCLES.json] | grid net {} OUT.rs",
+                nets::NAMES.join("|")
+            );
             return ExitCode::from(2);
         }
     };
@@ -65,4 +71,10 @@ fn write_table(out: &Path, every: usize) -> Result<()> {
     fs::write(out, text).map_err(|e| Error::file(out, e))?;
     eprintln!("{nets} nets written to {}", out.display());
     Ok(())
+}
+
+/// The table of a whole net.
+fn write_net(name: &str, out: &Path) -> Result<()> {
+    let (stored, [input, output]) = nets::packed(name)?;
+    fs::write(out, table(&stored, &[Sample { input, output, label: 0 }])).map_err(|e| Error::file(out, e))
 }
