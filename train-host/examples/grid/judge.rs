@@ -87,7 +87,9 @@ impl Row {
             Kind::Conv if single => [1.62, 50.0, 0.0, 1000.0, 5.0],
             Kind::Conv => [2.0, 40.0, 0.0, 1000.0, 9.8],
             // One row or column of taps goes the general way there.
-            Kind::Depthwise if point.kernel.contains(&1) => [14.0f64.max(3.5 + 43.0 / taps), 0.0, 0.0, 600.0, 0.0],
+            Kind::Depthwise if point.kernel.contains(&1) => {
+                [14.0f64.max(3.5 + 43.0 / taps), 0.0, 0.0, 600.0, 0.0]
+            }
             Kind::Depthwise => [3.5, 43.0, 0.0, 600.0, 0.0],
             Kind::Dense => [2.38, 68.0, 0.0, 740.0, 0.0],
             Kind::Add => [0.0, 101.0, 0.0, 600.0, 0.0],
