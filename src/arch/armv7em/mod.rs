@@ -11,6 +11,7 @@
 mod add;
 mod clamp;
 mod collect;
+mod columns;
 mod depthwise;
 mod dot;
 mod eights;

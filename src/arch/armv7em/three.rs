@@ -148,7 +148,7 @@ macro_rules! three {
 /// Neighbouring outputs.
 ///
 /// # Safety
-/// The words hold what the slots of [`three`](macro@three) say, of the lengths that follow from them.
+/// The words hold what the slots of `three` say, of the lengths that follow from them.
 #[unsafe(naked)]
 unsafe extern "C" fn near(words: &[usize; 16]) {
     three!(

@@ -162,11 +162,9 @@ fn no_byte_of_any_output_changes() {
         let before = net.run(&inputs).expect("runs");
         bytes[0] += net.weight_bytes();
         let kinds = |net: &Net<Int>| {
-            let is = |op: &Op, which| match which {
-                0 => matches!(op, Op::DepthwiseConv2d(_)),
-                _ => matches!(op, Op::Dense(_)),
-            };
-            [0, 1].map(|which| net.nodes.iter().filter(|node| is(&node.op, which)).count())
+            let depthwise = net.nodes.iter().filter(|node| matches!(node.op, Op::DepthwiseConv2d(_)));
+            let dense = net.nodes.iter().filter(|node| matches!(node.op, Op::Dense(_)));
+            [depthwise.count(), dense.count()]
         };
         let were = kinds(&net);
         notes.extend(clean(&mut net).unwrap_or_else(|e| panic!("{seed}: {e}")));
