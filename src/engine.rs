@@ -275,7 +275,7 @@ impl<L: Linked> Job for Step<'_, '_, L> {
                 if L::USES.mean
                     && let Some((x, y)) = self.apart(0)
                 {
-                    kernels::mean(*axes, data, x, y);
+                    kernels::mean(isa, *axes, data, x, y);
                 }
             }
             Op::Add(Operands::Equal) => {

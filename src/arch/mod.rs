@@ -35,12 +35,12 @@ pub(crate) use cpu::Job;
 #[cfg(any(test, all(feature = "std", target_arch = "x86_64")))]
 pub(crate) use scalar::Scalar;
 
-use crate::fixed::{narrow, requantise};
+use crate::fixed::{mean, narrow, requantise};
 use crate::ir::{Clamp, IntData, Requant};
 use core::ops::Range;
 use fours::{Lanes, Sixteens};
 use halves::{Block, Windows};
-use packed::{Eights, Finish, Linear, Quads, Taps, Tiles};
+use packed::{Eights, Finish, Linear, Quads, Sight, Taps, Tiles, View};
 
 /// Output channels that [`Isa::dot`] computes at once.
 pub(crate) const QUAD: usize = 4;
@@ -138,7 +138,8 @@ pub(crate) trait Isa: Copy {
         }
     }
 
-    /// `acc[i] += sum over j of x[j] * w[i][from + j]`: four channels over a run.
+    /// `acc[i] += sum over j of x[j] * w[i][from + j]`: four channels over a run. Where the last ones are the same run of
+    /// weights the first of those counts.
     #[inline(never)]
     fn dot(self, acc: &mut [i32; QUAD], x: &[i8], w: &[&[i8]; QUAD], from: usize) {
         let [Some(w0), Some(w1), Some(w2), Some(w3)] = w.map(|w| exact(w, from, x.len())) else { return };
@@ -214,6 +215,46 @@ pub(crate) trait Isa: Copy {
         }
     }
 
+    /// `y[c]` is the greatest of `x[c]` over the taps of a window, pixel after pixel.
+    #[inline(always)]
+    fn max_window(self, y: &mut [i8], view: &View<'_>) {
+        for (pixel, y) in pixels(y, view) {
+            y.fill(i8::MIN);
+            for (block, y) in y.chunks_mut(LANES).enumerate() {
+                for row in 0..view.taps[0] {
+                    for column in 0..view.taps[1] {
+                        let at = pixel + row * view.steps[0] + column * view.steps[1] + block * LANES;
+                        self.max(y, run(view.x, at, y.len()));
+                    }
+                }
+            }
+        }
+    }
+
+    /// `y[c]` is the mean of `x[c]` over the taps of a window, to nearest, ties away from zero, pixel after pixel.
+    #[inline(always)]
+    fn mean_window(self, y: &mut [i8], view: &View<'_>) {
+        self.mean_of_many(y, view);
+    }
+
+    /// The same for any number of taps, up to 2^24.
+    #[inline(never)]
+    fn mean_of_many(self, y: &mut [i8], view: &View<'_>) {
+        let count = (view.taps[0] * view.taps[1]) as u32;
+        let mut acc = [0; LANES];
+        for (pixel, y) in pixels(y, view) {
+            for (block, y) in y.chunks_mut(LANES).enumerate() {
+                let acc = acc.get_mut(..y.len()).unwrap_or_default();
+                acc.fill(0);
+                for row in 0..view.taps[0] {
+                    let at = pixel + row * view.steps[0] + block * LANES;
+                    self.sum_row(acc, view.x.get(at..).unwrap_or_default(), view.steps[1], view.taps[1]);
+                }
+                y.iter_mut().zip(acc).for_each(|(y, &mut sum)| *y = mean(sum, count) as i8);
+            }
+        }
+    }
+
     /// `y[c] = requantise(acc[c])` for consecutive channels, as many as `y` and `requant` both have.
     #[inline(never)]
     fn store(self, acc: &[i32], requant: &[Requant], store: Store, y: &mut [i8]) {
@@ -259,6 +300,13 @@ pub(crate) trait Isa: Copy {
         for (i, x) in x.chunks_exact(channels.max(1)).enumerate() {
             self.widen_lane(x, to.get_mut(i / 2 * pitch..).unwrap_or_default(), 0, i % 2);
         }
+    }
+
+    /// What the windows of neighbouring pixels see, tap after tap, as elements `at..` of pixels that
+    /// [`Isa::widen_lane`] puts; the first one is pixel `lane` of its pair, and pairs are `pitch` bytes apart.
+    #[inline(never)]
+    fn gather(self, sight: &Sight<'_>, to: &mut [i8], pitch: usize, at: usize, lane: usize) {
+        packed::gather(sight, to, pitch, at, lane);
     }
 
     /// Copies the runs of each of `count` pairs of pixels together: `pairs` pairs of elements of each run, which lie
@@ -391,6 +439,12 @@ pub(crate) trait Isa: Copy {
     fn lanes(self, lanes: &Lanes<'_>, x: &[i8], y: &mut [i8]) {
         fours::lanes(lanes, x, y, Self::OFFSET);
     }
+}
+
+/// The outputs of each pixel of a view, and where its first tap lies.
+fn pixels<'a>(y: &'a mut [i8], view: &View<'_>) -> impl Iterator<Item = (usize, &'a mut [i8])> {
+    let (step, channels) = (view.pixel_step, y.len().checked_div(view.pixels).unwrap_or(0));
+    y.chunks_exact_mut(channels.max(1)).enumerate().map(move |(i, y)| (i * step, y))
 }
 
 /// The `len` elements from `from` on, if all of them exist.

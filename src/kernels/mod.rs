@@ -177,6 +177,16 @@ impl Axis {
         Taps { first, end, at: (from + first * self.dilation).saturating_sub(self.before) }
     }
 
+    /// How many outputs from `o` on have all their taps inside; 1 where `o` itself does not.
+    #[inline]
+    fn alike(&self, o: usize) -> usize {
+        let (from, reach) = (o * self.stride, (self.kernel.saturating_sub(1)) * self.dilation);
+        match (self.extent + self.before).checked_sub(from + reach + 1) {
+            Some(room) if from >= self.before => room.checked_div(self.stride).unwrap_or(0) + 1,
+            _ => 1,
+        }
+    }
+
     /// Dilated steps that it takes to cover `distance`.
     #[inline]
     fn steps(&self, distance: usize) -> usize {
@@ -192,6 +202,13 @@ impl Taps {
     #[inline(always)]
     const fn whole(&self, kernel: usize) -> bool {
         self.first == 0 && self.end == kernel
+    }
+
+    /// How many of `kernel` taps lie before, inside and behind the image.
+    #[inline(always)]
+    const fn thirds(&self, kernel: usize) -> [usize; 3] {
+        let end = if self.end > self.first { self.end } else { self.first };
+        [self.first, end - self.first, kernel.saturating_sub(end)]
     }
 
     /// The row or column that tap `t` reads; `None` on the border.

@@ -212,6 +212,7 @@ fn hold(packings: &[Packing], cases: u32, strategy: impl Strategy<Value = (Op, S
         let mut numbers = Numbers(seed);
         let fours = same_on_host(net(op, shape, &mut numbers), &mut numbers)?;
         let wanted = match op {
+            Op::DepthwiseConv2d(conv) if conv.multiplier > 1 => Packing::Plain,
             Op::DepthwiseConv2d(_) => Packing::FoursDepthwise,
             Op::Add(_) => fours, // proved possible or not
             _ => Packing::Fours,
@@ -273,7 +274,8 @@ fn windows(dilation: u16) -> impl Strategy<Value = (Window, u16, u16)> {
 fn a_packed_conv2d_is_the_same() {
     let groups = prop_oneof![
         3 => (Just(1u16), prop_oneof![1..=17u16, 18..=40u16], 1..=9u16, Just(0u16)),
-        2 => (1..=4u16, 1..=5u16, 1..=9u16, any::<u16>())
+        2 => (1..=4u16, 1..=5u16, 1..=9u16, any::<u16>()),
+        1 => (2..=9u16, 1..=5u16, 1..=5u16, Just(0u16))
     ];
     let strategy = (windows(3), groups, any::<bool>(), any::<u64>()).prop_map(
         |((window, h, w), (groups, each, units, wider), unit, seed)| {
@@ -332,8 +334,9 @@ fn a_packed_depthwise_conv2d_is_the_same() {
             window.output(h, 1).map(|_| (window, h, 1))
         }),
     ];
-    let strategy = (windows, 1..=40u16, any::<u64>()).prop_map(|((window, h, w), c, seed)| {
-        let op = DepthwiseConv2d { multiplier: 1, window, bias: Bias::Channel };
+    let channels = prop_oneof![3 => (1..=40u16, Just(1u16)), 1 => (1..=9u16, 2..=5u16)];
+    let strategy = (windows, channels, any::<u64>()).prop_map(|((window, h, w), (c, multiplier), seed)| {
+        let op = DepthwiseConv2d { multiplier, window, bias: Bias::Channel };
         (Op::DepthwiseConv2d(op), Shape::new(h, w, c), seed)
     });
     hold(&[Packing::DspDepthwise, Packing::DspDepthwise3, Packing::RingDepthwise], cases(3000), strategy);

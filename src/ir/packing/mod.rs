@@ -62,8 +62,7 @@ pub enum Packing {
     /// 256 b6 + b7, b1, b3, b5, b7]`, factors `[eight][8]`. Elements are filled up to an even number of pairs, the last
     /// eight to a whole one, with zeros.
     DspDense,
-    /// Depthwise convolution with one output a channel and one bias a channel. A record for each channel: bias, factor
-    /// (two words), words of taps `[parity][pair of rows][column]`. Rows of the padded image are joined two by two, the
+    /// Depthwise convolution with one bias a channel. A record for each channel of the output: bias, factor (two words), words of taps `[parity][pair of rows][column]`. Rows of the padded image are joined two by two, the
     /// even one in the low half; parity 0 is for outputs whose window begins in an even row, parity 1, left out where
     /// the rows' stride is even, for the others. A half that no tap falls on is 0. See [`Joined`].
     DspDepthwise,
@@ -155,13 +154,13 @@ impl Packing {
             Packing::Plain => None,
             Packing::DspPatch => {
                 let Op::Conv2d(conv) = op else { return None };
-                let pairs = Chunk::new(conv, 0).pairs;
-                Some(quads(conv, y, pairs, 8 * pairs))
+                let Chunk { merged, pairs, .. } = Chunk::new(conv, x.c, 0);
+                Some(quads(conv, conv.groups as usize / merged, y, pairs, 8 * pairs))
             }
             Packing::DspRows => {
                 let Op::Conv2d(conv) = op else { return None };
                 let Some(lanes) = Lanes::new(conv, x) else { return None };
-                Some(quads(conv, y, lanes.pairs * lanes.rows, lanes.scratch()))
+                Some(quads(conv, 1, y, lanes.pairs * lanes.rows, lanes.scratch()))
             }
             Packing::DspWinograd => {
                 let Op::Conv2d(conv) = op else { return None };
@@ -231,9 +230,9 @@ impl Packing {
     }
 }
 
-/// A convolution whose units have so many pairs of weights, in quads.
-const fn quads(conv: &Conv2d, y: Shape, pairs: usize, scratch: usize) -> Packed {
-    let quads = conv.groups as usize * (conv.units / conv.groups).div_ceil(4) as usize;
+/// A convolution in so many groups whose units have so many pairs of weights, in quads.
+const fn quads(conv: &Conv2d, groups: usize, y: Shape, pairs: usize, scratch: usize) -> Packed {
+    let quads = groups * (conv.units as usize / groups).div_ceil(4);
     let pixels = if matches!(conv.bias, Bias::Unit) { y.h as usize * y.w as usize } else { 1 };
     Packed { weights: 8 * quads * pairs, bias: 4 * quads * pixels, requant: 4 * quads, scratch }
 }

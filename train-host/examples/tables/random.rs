@@ -61,7 +61,7 @@ impl Numbers {
             let dilation = if (kernel - 1) * 2 < extent { self.within(1, 2) } else { 1 };
             let most = (kernel - 1) * dilation;
             let [before, after] = [(); 2].map(|()| if most == 0 { 0 } else { self.within(0, most) });
-            (kernel, self.within(1, 2), dilation, before, after)
+            (kernel, self.within(1, 3), dilation, before, after)
         };
         let (rows, columns) = (axis(x.h), axis(x.w));
         Window {
@@ -165,12 +165,9 @@ fn depthwise(net: &mut Net<Int>, numbers: &mut Numbers) -> Result<()> {
     let (x, at) = (net.output_shape(), net.output);
     let window =
         if x.h > 1 && x.w > 1 && numbers.below(2) == 0 { numbers.three() } else { numbers.window(x) };
-    push(
-        net,
-        Op::DepthwiseConv2d(DepthwiseConv2d { multiplier: 1, window, bias: Bias::Channel }),
-        &[at],
-        numbers,
-    )
+    let multiplier = if x.c < 8 && numbers.below(2) == 0 { 1 + numbers.below(4) as u16 } else { 1 };
+    let op = DepthwiseConv2d { multiplier, window, bias: Bias::Channel };
+    push(net, Op::DepthwiseConv2d(op), &[at], numbers)
 }
 
 /// Appends an operator with made-up numbers.

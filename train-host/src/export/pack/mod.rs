@@ -38,12 +38,18 @@ const CHUNK: usize = 1024;
 /// Percent by which the arena may exceed the least that packed kernels need, where no limit is given.
 const MORE: usize = 15;
 
+/// Bytes by which it may do so however small it is.
+const MORE_BYTES: usize = 2048;
+
+/// Units of a dense layer for which the plain order is faster.
+const FEW: u16 = 4;
+
 /// Arrangements that are tried before the one of least scratch is taken.
 const TRIES: usize = 24;
 
 /// Packs every node of a net for `target` that can be packed, and places its tensors anew. Gives the bytes of arena.
 ///
-/// Where a faster kernel needs more scratch it gets it as long as the arena keeps within `limit`; without one, within 15 %
+/// Where a faster kernel needs more scratch it gets it as long as the arena keeps within `limit`; without one, within 2 KiB or 15 %
 /// more than the least that packed kernels need.
 ///
 /// # Errors
@@ -65,7 +71,7 @@ pub fn pack_streamed(net: &mut Net<Int>, target: Target, limit: Option<usize>) -
 fn arranged(net: &mut Net<Int>, target: Target, limit: Option<usize>, streamed: bool) -> Result<usize> {
     share_factors(net);
     let (least, smallest) = within(net, target, &vec![0; net.nodes.len()], streamed)?;
-    let most = limit.unwrap_or(smallest + smallest * MORE / 100);
+    let most = limit.unwrap_or(smallest + MORE_BYTES.max(smallest * MORE / 100));
     check_limit(&least, smallest, most)?;
     // Tensors and scratch need not lie without gaps. Of the nodes that take about as many bytes as there are, the one
     // with most scratch aims lower, for it has most to give.
@@ -216,6 +222,9 @@ fn packed(net: &Net<Int>, i: usize, aim: usize, streamed: bool) -> Option<IntSto
     } else if let Op::DepthwiseConv2d(conv) = &node.op {
         depthwise::records(conv, x, &node.store)?
     } else if let Op::Dense(dense) = &node.op {
+        if dense.units <= FEW {
+            return None;
+        }
         dual::eights(dense, &node.store)?
     } else if let Op::Add(Operands::Equal) = &node.op {
         add::linear(zeros(net, i), &node.store, 1)?
@@ -237,7 +246,7 @@ fn convolution(net: &Net<Int>, i: usize, conv: &Conv2d, aim: usize, streamed: bo
     let room = |packing| aim.saturating_sub(alive(packing));
     let least = || {
         let rows = dual::rows(conv, x, plain, usize::MAX);
-        let patches = dual::patches(conv, y, plain, room(Packing::DspPatch).min(CHUNK));
+        let patches = dual::patches(conv, [x, y], plain, room(Packing::DspPatch).min(CHUNK));
         let bytes = |store: &IntStore| {
             let lengths = store.packing.lengths(&node.op, x, y);
             alive(store.packing) + lengths.map_or(0, |lengths| lengths.scratch)
