@@ -318,7 +318,8 @@ fn a_packed_dense_layer_is_the_same() {
         (1..=150u16).prop_map(Shape::flat),
         (1..=5u16, 1..=5u16, 1..=8u16).prop_map(|(h, w, c)| Shape::new(h, w, c)),
     ];
-    let strategy = (1..=70u16, shapes, any::<u64>())
+    // Fewer units stay in plain order.
+    let strategy = (5..=70u16, shapes, any::<u64>())
         .prop_map(|(units, shape, seed)| (Op::Dense(Dense { units, bias: Bias::Channel }), shape, seed));
     hold(&[Packing::DspDense], cases(2000), strategy);
 }
@@ -371,7 +372,7 @@ fn two_operands_add_in_any_place() {
 #[test]
 fn weights_that_do_not_fit_stay_plain() {
     let mut numbers = Numbers(1);
-    let op = Op::Dense(Dense { units: 2, bias: Bias::Channel });
+    let op = Op::Dense(Dense { units: 6, bias: Bias::Channel });
     let mut wide = net(op, Shape::flat(1000), &mut numbers);
     wide.nodes[0].store.weights.fill(127);
     let mut low = net(op, Shape::flat(10), &mut numbers);

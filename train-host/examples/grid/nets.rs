@@ -62,7 +62,10 @@ impl Maker {
         let (zero, store): (i8, IntStore) = numbers_of(&op, x, y, &mut self.numbers);
         let scale = if let Op::Softmax = op { 1.0 / 256.0 } else { 1.0 };
         let name = format!("{}_{}", self.net.nodes.len(), op.name());
-        self.net.push(&name, op, inputs, IntTensor { scale, zero, offset: 0 }, store)
+        let kept = matches!(op, Op::MaxPool2d(_) | Op::AvgPool2d(_) | Op::Reshape { .. });
+        let made = IntTensor { scale, zero, offset: 0 };
+        let meta = if kept { self.net.tensors[inputs[0].at()].meta } else { made };
+        self.net.push(&name, op, inputs, meta, store)
     }
 
     fn then(&mut self, op: Op) -> Result<TensorId> {
