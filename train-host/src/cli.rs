@@ -97,7 +97,7 @@ pub struct PlaceArgs {
     #[arg(long, value_enum, default_value_t)]
     pub target: Target,
     /// Fail if the arena needs more bytes than this, and say what would have to shrink; what is left of them makes
-    /// layers faster on some CPUs [default: 15 % above the least].
+    /// layers faster on some CPUs [default: 2 KiB or 15 % above the least].
     #[arg(long, value_name = "BYTES")]
     pub arena_limit: Option<usize>,
     /// Let the input come row by row, as a sensor brings it (`Engine::stream`): the table holds no place for the whole input,
@@ -307,10 +307,10 @@ pub struct SweepArgs {
     /// Training images used, the first ones [default: all].
     #[arg(long)]
     pub samples: Option<usize>,
-    /// Numbers of groups [default: 1,2,3,4,8].
+    /// Numbers of groups, of 1, 2, 3, 4, 6, 8, 12 and 24 [default: 1,2,3,4,8].
     #[arg(long, value_delimiter = ',')]
     pub groups: Vec<u16>,
-    /// Complexities: channels of the net of one group whose multiplications the others get [default: 40,20,12].
+    /// Complexities: channels of the net of one group whose multiplications the others get [default: 64,40,24].
     #[arg(long, value_delimiter = ',')]
     pub channels: Vec<u16>,
     /// How many seeds [default: 3].
@@ -362,7 +362,7 @@ pub struct EvalArgs {
 /// Choices of `bench`.
 #[derive(Debug, Args)]
 pub struct BenchArgs {
-    /// Output folder of a training or an import; of an imported net int8 is timed alone, layer by layer.
+    /// Output folder of a training or an import; the float net of an import is made of its int8 numbers.
     pub dir: PathBuf,
     /// Print JSON.
     #[arg(long)]

@@ -9,6 +9,7 @@
 
 mod activation;
 mod calibrate;
+mod dequantise;
 pub mod factors;
 pub mod fold;
 mod histogram;
@@ -28,6 +29,7 @@ use zipnet::ir::{Float, Int, IntTensor, Tensor, TensorId};
 
 pub use self::calibrate::Range;
 use self::calibrate::{Observe, calibrate};
+pub use self::dequantise::dequantise;
 pub use self::factors::Scale;
 pub use self::mixed::{Cost, MixedPlan, Sensitivity, plan as plan_mixed};
 use crate::float::Executor;
