@@ -7,7 +7,7 @@ use super::train::{finish, with_progress};
 use crate::cli::{Bits, QatArgs};
 use crate::data::Dataset;
 use crate::eval::{Labelled, int8};
-use crate::export::{CHECKPOINT, Folder, Stored, read_checkpoint};
+use crate::export::{CHECKPOINT, Folder, Stored, Target, read_checkpoint};
 use crate::graph::Net;
 use crate::quantise::{MixedPlan, Quantised, plan_mixed, quantise};
 use crate::recipe::{Qat, Quantise, Recipe};
@@ -91,8 +91,27 @@ pub(super) struct Made {
 }
 
 impl Made {
+    /// Whether the net, packed, keeps within the budget of its bits, if there is one. Its biases may have grown since they
+    /// were planned.
+    ///
+    /// # Errors
+    /// Tells how many bytes it takes.
+    pub(super) fn check(&self) -> Result<()> {
+        let taken = self.quantised.net.weight_bytes();
+        match &self.mixed {
+            Some(plan) if taken > plan.flash => Err(Error::new(format!(
+                "weights and biases take {taken} bytes after training in int8, as biases outgrew 16 bits; the budget is {}",
+                plan.flash
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     /// Tells of it in a report.
     pub(super) fn tell(self, report: &mut Report) {
+        for (layer, node) in report.layers.iter_mut().zip(&self.quantised.net.nodes) {
+            layer.weight_bytes = node.weight_bytes(); // as it was packed
+        }
         report.train_seconds += self.qat.as_ref().map_or(0.0, |qat| qat.seconds);
         if report.history.is_empty() {
             report.history = self.history.iter().map(super::summary::epoch).collect();
@@ -108,11 +127,11 @@ pub(super) fn integers(
     net: &Net<Float>,
     data: &Dataset,
     [inputs, test_inputs]: [&[f32]; 2],
-    threads: usize,
+    (target, threads): (Target, usize),
 ) -> Result<Made> {
     let labelled = Labelled { samples: inputs, labels: &data.train.labels };
     let mixed = match recipe.quantise.flash {
-        Some(flash) => Some(mixed(net, &recipe.quantise, flash, labelled, threads)?),
+        Some(flash) => Some(mixed(net, &recipe.quantise, flash, target, labelled, threads)?),
         None => None,
     };
     let spec = mixed.as_ref().map_or_else(|| recipe.quantise.clone(), |plan| plan.apply(&recipe.quantise));
@@ -146,11 +165,12 @@ fn mixed(
     net: &Net<Float>,
     spec: &Quantise,
     flash: usize,
+    target: Target,
     data: Labelled<'_>,
     threads: usize,
 ) -> Result<MixedPlan> {
     let mut bar: Option<ProgressBar> = None;
-    let plan = plan_mixed(net, spec, flash, data, threads, &mut |done, all| {
+    let plan = plan_mixed(net, spec, flash, target, data, threads, &mut |done, all| {
         let bar = bar.get_or_insert_with(|| ProgressBar::new("measuring layers", all as u64));
         bar.advance(done as u64, "");
     })?;

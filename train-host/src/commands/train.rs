@@ -59,12 +59,14 @@ pub(super) fn finish(
     before: Option<Before>,
     (place, threads): (&PlaceArgs, usize),
 ) -> Result<String> {
-    let mut made = integers(recipe, &trained.net, data, [inputs, test_inputs], threads)?;
+    let mut made = integers(recipe, &trained.net, data, [inputs, test_inputs], (place.target, threads))?;
     let quantised = &mut made.quantised;
     let labelled = Labelled { samples: test_inputs, labels: &data.test.labels };
     let comparison = compare(&trained.net, quantised, labelled, threads)?;
     let streamed;
     (quantised.arena, streamed) = super::packed(&mut quantised.net, place)?;
+    made.check()?;
+    let quantised = &made.quantised;
     let (low, high) = data.range;
     let origin = Origin {
         source: Source::Trained { data: recipe.data.clone(), seed: recipe.train.seed },

@@ -3,13 +3,14 @@
 //! What a layer costs is measured, not guessed: the net is quantised with 4 bits in that layer alone, the engine runs it
 //! over some samples, and its outputs are compared with the float net's. Noise that layers add to the outputs is taken to
 //! sum up, so that a plan's noise is the sum of its layers'; the plan of least noise is a knapsack, solved exactly for
-//! few layers.
+//! few layers. Bytes are those of the table that the net ends in.
 
 use serde::Serialize;
-use zipnet::ir::Float;
+use zipnet::ir::{Float, Int};
 
 use super::{Quantised, Scale, quantise};
 use crate::eval::{Labelled, int8, quantise_input};
+use crate::export::{Target, pack};
 use crate::float::Executor;
 use crate::graph::Net;
 use crate::recipe::Quantise;
@@ -71,8 +72,8 @@ impl MixedPlan {
     }
 }
 
-/// Plans the bits of each layer so that weights and biases take `flash` bytes at most. `data` is what the net was trained
-/// on; `told` is told how many layers are measured, of how many.
+/// Plans the bits of each layer so that weights and biases take `flash` bytes at most in a table for `target`. `data` is
+/// what the net was trained on; `told` is told how many layers are measured, of how many.
 ///
 /// # Errors
 /// Where 4 bits everywhere take more than that, or the net cannot be quantised.
@@ -80,14 +81,16 @@ pub fn plan(
     net: &Net<Float>,
     spec: &Quantise,
     flash: usize,
+    target: Target,
     data: Labelled<'_>,
     threads: usize,
     told: &mut dyn FnMut(usize, usize),
 ) -> Result<MixedPlan> {
     let all = |bits| Quantise { bits, flash: None, layers: Default::default(), ..spec.clone() };
-    let (wide, narrow) =
-        (quantise(net, &all(8), data.samples, threads)?, quantise(net, &all(4), data.samples, threads)?);
-    let least = narrow.net.weight_bytes();
+    let with = |spec: &Quantise| quantise(net, spec, data.samples, threads);
+    let wide = with(&all(8))?;
+    let (at_8, at_4) = (table_of(&wide, target)?, table_of(&with(&all(4))?, target)?);
+    let least = at_4.weight_bytes();
     if least > flash {
         return Err(Error::new(format!(
             "weights and biases take {least} bytes with 4 bits in every layer; the budget is {flash}"
@@ -103,12 +106,12 @@ pub fn plan(
         let node = &wide.net.nodes[i];
         let mut alone = all(8);
         alone.layers.insert(node.name.clone(), 4);
-        let (cost, noise) = judge.noise(&quantise(net, &alone, data.samples, threads)?)?;
+        let (cost, noise) = judge.noise(&with(&alone)?)?;
         noises.push(noise);
         layers.push(Sensitivity {
             layer: node.name.clone(),
-            bytes_8: node.weight_bytes(),
-            bytes_4: narrow.net.nodes[i].weight_bytes(),
+            bytes_8: at_8.nodes[i].weight_bytes(),
+            bytes_4: at_4.nodes[i].weight_bytes(),
             alone: cost,
             bits: 8,
         });
@@ -116,18 +119,25 @@ pub fn plan(
     told(weighted.len(), weighted.len());
     let base = judge.noise(&wide)?.1;
     let items: Vec<Item> = (layers.iter().zip(&noises))
-        .map(|(layer, noise)| Item { saving: layer.bytes_8 - layer.bytes_4, cost: (noise - base).max(0.0) })
+        .map(|(layer, noise)| Item { saving: layer.bytes_8.saturating_sub(layer.bytes_4), cost: (noise - base).max(0.0) })
         .collect();
     for (layer, chosen) in
-        layers.iter_mut().zip(choose(&items, wide.net.weight_bytes().saturating_sub(flash)))
+        layers.iter_mut().zip(choose(&items, at_8.weight_bytes().saturating_sub(flash)))
     {
         layer.bits = if chosen { 4 } else { 8 };
     }
     let mut plan = MixedPlan { flash, samples: judge.labels.len(), all_8, layers, ..MixedPlan::default() };
-    let planned = quantise(net, &plan.apply(spec), data.samples, threads)?;
-    plan.weight_bytes = planned.net.weight_bytes();
+    let planned = with(&plan.apply(spec))?;
+    plan.weight_bytes = table_of(&planned, target)?.weight_bytes();
     plan.planned = judge.cost(&planned)?;
     Ok(plan)
+}
+
+/// A net as its table has it.
+fn table_of(int: &Quantised, target: Target) -> Result<Net<Int>> {
+    let mut net = int.net.clone();
+    pack(&mut net, target, None)?;
+    Ok(net)
 }
 
 /// Compares int8 nets with the float net on the same samples.
@@ -268,16 +278,15 @@ mod tests {
         let net = author.net;
         let data = Labelled { samples: &samples, labels: &labels };
         let spec = Quantise::default();
+        let target = Target::Portable;
         let bytes = |bits| {
-            quantise(&net, &Quantise { bits, ..spec.clone() }, &samples, 1)
-                .expect("quantises")
-                .net
-                .weight_bytes()
+            let made = quantise(&net, &Quantise { bits, ..spec.clone() }, &samples, 1).expect("quantises");
+            table_of(&made, target).expect("packs").weight_bytes()
         };
         let budget = (bytes(8) + bytes(4)) / 2;
         let mut told = Vec::new();
         let made =
-            plan(&net, &spec, budget, data, 1, &mut |done, all| told.push((done, all))).expect("plans");
+            plan(&net, &spec, budget, target, data, 1, &mut |done, all| told.push((done, all))).expect("plans");
         assert!(made.weight_bytes <= budget && made.weight_bytes > bytes(4), "{made:?}");
         assert_eq!(told.len(), made.layers.len() + 1);
         let db = |cost: Cost| cost.sqnr_db.expect("has noise");
@@ -286,7 +295,7 @@ mod tests {
         let saved: usize =
             made.layers.iter().filter(|l| l.bits == 4).map(|layer| layer.bytes_8 - layer.bytes_4).sum();
         assert_eq!(bytes(8) - saved, made.weight_bytes);
-        let error = plan(&net, &spec, bytes(4) - 1, data, 1, &mut |_, _| {}).expect_err("too little");
+        let error = plan(&net, &spec, bytes(4) - 1, target, data, 1, &mut |_, _| {}).expect_err("too little");
         assert!(error.to_string().contains(&bytes(4).to_string()), "{error}");
     }
 }
