@@ -14,7 +14,7 @@ use std::prelude::v1::*;
 /// Factors of sums of a few thousand: in three of four cases shifts that all are to the right, as nets have them.
 fn factors(numbers: &mut Numbers, count: usize) -> Vec<Requant> {
     if numbers.below(4) == 0 {
-        return numbers.requants(count);
+        return (0..count).map(|_| numbers.requant()).collect();
     }
     let mut one = || match numbers.below(16) {
         0 => Requant { multiplier: 0, shift: -1 },

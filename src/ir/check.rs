@@ -3,7 +3,7 @@
 //! Everything here is `const`: an exported table says `const _: () = GRAPH.check();` and a wrong shape, an illegal
 //! factor or two live tensors that share bytes become compile errors.
 
-use super::{Axis, Float, Graph, Int, Node, Op, Operands, Packing, Phase, Requant, Shape, TensorId};
+use super::{Axis, Float, Graph, Halves, Int, Node, Op, Operands, Packing, Phase, Requant, Shape, TensorId};
 
 /// The most inputs a node may have.
 pub const MAX_INPUTS: usize = 8;
@@ -402,6 +402,9 @@ impl Graph<'_, Int> {
                 matches!(node.op, Op::Mean { .. }) && 0 <= factor.multiplier && factor.multiplier < 1 << 30;
             let mantissa = if divided { 1 << 30 } else { factor.multiplier };
             let packs = data.packing.packs_factors();
+            if data.packing.narrows_factors() && !Halves::takes(factor) {
+                return Err(Fault::Packing);
+            }
             if packs && !factor.is_packed() {
                 return Err(Fault::Packing);
             }

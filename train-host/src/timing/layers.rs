@@ -42,26 +42,26 @@ pub(super) fn layers(net: &Aligned, cpu: Cpu, codes: &[i8], effort: Effort) -> R
         }
         let once = start.elapsed().as_nanos() as f64 / 3.0;
         let count = (effort.round.as_nanos() as f64 / once / 4.0) as usize + 1;
-        let mut times = vec![vec![0.0; effort.rounds]; net.nodes.len()];
-        for round in 0..effort.rounds {
+        let mut rounds = vec![vec![0.0; net.nodes.len()]; effort.rounds];
+        for times in &mut rounds {
             for _ in 0..count {
                 let mut last = Instant::now();
                 let see = |node: usize, _: &[i8]| {
                     let now = Instant::now();
-                    times[node][round] += (now - last).as_nanos() as f64 / count as f64;
+                    times[node] += (now - last).as_nanos() as f64 / count as f64;
                     last = now;
                 };
                 runner.observe(&mut arena, black_box(input), see).map_err(Error::new)?;
             }
         }
-        let layer = |(node, times): (&NetNode<Int>, Vec<f64>)| LayerTime {
+        let layer = |(i, node): (usize, &NetNode<Int>)| LayerTime {
             name: node.name.clone(),
             op: node.op.name().to_owned(),
             output: show(net.shape(node.output)),
             macs: node.op.macs(net.shape(node.inputs[0]), net.shape(node.output)),
-            ns: Spread::of(times),
+            ns: Spread::of(rounds.iter().map(|times| times[i]).collect()),
         };
-        Ok(net.nodes.iter().zip(times).map(layer).collect())
+        Ok(net.nodes.iter().enumerate().map(layer).collect())
     })
 }
 
