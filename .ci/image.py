@@ -144,6 +144,15 @@ KERNEL = {
     'leaky_relu': 'look_up', 'hard_swish': 'look_up', 'logistic': 'look_up', 'tanh': 'look_up',
 }
 
+# Kernels of packed weights, by the packing.
+PACKED = {
+    'DspPatch': 'packed/conv2d', 'DspRows': 'packed/rows_conv2d', 'DspWinograd': 'packed/winograd_conv2d',
+    'DspDense': 'packed/dense', 'DspDepthwise': 'packed/depthwise_conv2d',
+    'DspDepthwise3': 'packed/depthwise_conv2d_3x3', 'DspAdd': 'packed/add',
+    'Nibbles': 'nibbles/conv2d', 'NibblesShort': 'nibbles/conv2d', 'NibblesDense': 'nibbles/dense',
+    'NibblesDepthwise': 'nibbles/depthwise_conv2d',
+}
+
 
 def snake(name):
     return re.sub(r'(?<=[a-z0-9])(?=[A-Z])', '_', name).lower()
@@ -152,7 +161,11 @@ def snake(name):
 def used_kernels(table):
     """Names of the kernels that the operators of a `model.rs` call."""
     used = set()
-    for op, operands in re.findall(r'\bOp::([A-Z]\w*)(?:\(Operands::(\w+))?', table):
+    for op, operands, packing in re.findall(
+            r'\bop: Op::([A-Z]\w*)(?:\(Operands::(\w+))?.*\bpacking: Packing::(\w+)', table):
+        if packing != 'Plain':
+            used.add(PACKED[packing])
+            continue
         name = snake(op)
         name = KERNEL.get(name, name)
         if operands not in ('', 'Equal') and name == 'add':
@@ -165,18 +178,18 @@ def used_kernels(table):
 
 
 def kernels():
-    """File and lines of each kernel: the functions that `src/kernels/*.rs` offer to the engine."""
+    """File and lines of each kernel: the functions that the files of `src/kernels` offer to the engine."""
     places = {}
-    for path in KERNELS.glob('*.rs'):
+    for path in KERNELS.rglob('*.rs'):
         if path.name == 'mod.rs':
             continue
-        name, depth = None, 0
+        file, name = path.relative_to(KERNELS), None
         for number, line in enumerate(path.read_text().splitlines(), 1):
             if m := re.match(r'pub\(crate\) (?:const )?fn (\w+)', line):
-                name = m[1]
-                places[name] = (path.name, number, number)
+                name = (file.parent / m[1]).as_posix()
+                places[name] = (file.as_posix(), number, number)
             elif name and line.startswith('}'):
-                places[name] = (path.name, places[name][1], number)
+                places[name] = (file.as_posix(), places[name][1], number)
                 name = None
     return places
 
@@ -188,7 +201,7 @@ def linked(path, model):
         if m := re.match(r'(\S+\.rs):(\[\+\+\])?$', line):
             current = m[1]
         elif (m := re.match(r'\S+\s+(\d+)\s+0x', line)) and current and '/src/kernels/' in '/' + current:
-            seen.add((pathlib.PurePath(current).name, int(m[1])))
+            seen.add((('/' + current).split('/src/kernels/')[1], int(m[1])))
     if not seen:
         return [f'no line of {KERNELS} has code: are there line tables?']
     places = kernels()
@@ -201,7 +214,8 @@ def linked(path, model):
             found.append(f'kernel {name} is linked, but the model does not use it')
         if name in used and not any(f == file for f, _ in seen):
             found.append(f'kernel {name} is not linked, but the model uses it')
-    for file in sorted({f for f, _ in seen if f != 'mod.rs'} - files):
+    owners = {file for file, _, _ in places.values()}
+    for file in sorted({f for f, _ in seen if f in owners} - files):
         found.append(f'src/kernels/{file} has code in the image, but the model uses none of its kernels')
     return found
 

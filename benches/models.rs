@@ -16,7 +16,6 @@ use std::time::Duration;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use train_host::float::{Executor, LANES};
-use zipnet::Runner;
 use zipnet_benches::nets::{Case, engines, models};
 
 fn all(c: &mut Criterion) {
@@ -29,20 +28,22 @@ fn all(c: &mut Criterion) {
     }
     #[cfg(feature = "peers")]
     for case in &cases {
-        tract(&mut c.benchmark_group(&case.name), case); // after all others: see `zipnet_benches::tract`
+        tract(&mut c.benchmark_group(&case.name), case); // after all others: see `train_host::timing::tract`
     }
 }
 
 fn int8(group: &mut BenchmarkGroup<'_, WallTime>, case: &Case) {
     group.throughput(Throughput::Elements(1));
     for (name, cpu, net) in engines(case).expect("a legal net") {
-        net.with(|graph| {
-            let runner = Runner::new(graph).expect("a legal graph").on(cpu);
+        let timed = net.with_runner(|runner| {
+            let runner = runner.on(cpu);
             let mut arena = vec![0; runner.arena_len()];
             let mut output = vec![0; net.output_shape().len()];
             let input = case.codes(1);
             group.bench_function(name, |b| b.iter(|| runner.run(&mut arena, black_box(input), &mut output)));
+            Ok(())
         });
+        timed.expect("a legal graph");
     }
 }
 
@@ -57,9 +58,9 @@ fn float(group: &mut BenchmarkGroup<'_, WallTime>, case: &Case, who: &str, count
 
 #[cfg(feature = "peers")]
 fn tract(group: &mut BenchmarkGroup<'_, WallTime>, case: &Case) {
-    use zipnet_benches::tract::Peer;
+    use train_host::timing::tract::Peer;
 
-    let mut peer = Peer::new(case).expect("the same outputs");
+    let mut peer = Peer::new(&case.float, &case.samples).expect("the same outputs");
     let input = peer.input(case.samples(1)).expect("one sample");
     group.throughput(Throughput::Elements(1));
     group.bench_function("tract-f32", |b| b.iter(|| peer.run(black_box(&input)).expect("runs")));

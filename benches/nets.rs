@@ -5,7 +5,7 @@ use rand_xoshiro::rand_core::{Rng, SeedableRng};
 use train_host::build::build;
 use train_host::data::Dataset;
 use train_host::eval::quantise_input;
-use train_host::export::for_host;
+use train_host::export::{Aligned, for_host};
 use train_host::float::{Executor, LANES};
 use train_host::graph::{FloatStore, Net, show};
 use train_host::quantise::{Quantised, quantise};
@@ -22,10 +22,10 @@ use zipnet::{Cpu, Runner};
 ///
 /// # Errors
 /// When the net cannot be planned.
-pub fn engines(case: &Case) -> Result<Vec<(String, Cpu, Net<Int>)>> {
+pub fn engines(case: &Case) -> Result<Vec<(String, Cpu, Aligned)>> {
     let all = Cpu::all().map(|cpu| {
         let plain = cpu.name() == "scalar";
-        let net = if plain { case.int8.clone() } else { for_host(&case.int8)? };
+        let net = if plain { Aligned::new(case.int8.clone()) } else { for_host(&case.int8)? };
         Ok((format!("int8-{}", cpu.name().replace(' ', "-")), cpu, net))
     });
     all.collect()

@@ -4,8 +4,12 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, process};
 
 /// Feature and file of each board; a real board's feature wins over that of the default.
-const BOARDS: [(&str, &str); 3] =
-    [("NRF52840_DK", "nrf52840_dk"), ("NUCLEO_F446RE", "nucleo_f446re"), ("QEMU_AN386", "qemu_an386")];
+const BOARDS: [(&str, &str); 4] = [
+    ("NRF52840_DK", "nrf52840_dk"),
+    ("NUCLEO_F446RE", "nucleo_f446re"),
+    ("QEMU_AN385", "qemu_an385"),
+    ("QEMU_AN386", "qemu_an386"),
+];
 
 fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
@@ -28,9 +32,9 @@ fn main() {
     }
     let chosen: Vec<_> = BOARDS.iter().filter(|(feature, _)| on(feature)).collect();
     let (_, board) = match chosen[..] {
-        [] => fail("no board: choose one of the features qemu-an386, nrf52840-dk, nucleo-f446re"),
+        [] => fail("no board: choose one of the features qemu-an386, qemu-an385, nrf52840-dk, nucleo-f446re"),
         [one] | [one, (_, "qemu_an386")] => one,
-        _ => fail("two boards at once: choose one of the features nrf52840-dk, nucleo-f446re"),
+        _ => fail("two boards at once: choose one of the features qemu-an385, nrf52840-dk, nucleo-f446re"),
     };
     copy(
         Path::new(&format!("src/boards/{board}.x")),
@@ -38,7 +42,7 @@ fn main() {
         "each board has a linker script",
     );
 
-    if *board == "qemu_an386" {
+    if board.starts_with("qemu") {
         // Other boards' chips bring the names of their interrupts; this one's are all in its file.
         write(&out.join("device.x"), b"");
     }

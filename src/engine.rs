@@ -8,7 +8,7 @@ use crate::ir::{
     Fault, Graph, Int, IntData, IntTensor, Node, Op, Operands, Packing, Scratch, Shape, Tensor, TensorId,
     Uses,
 };
-use crate::kernels::{self, Bytes, Flow, Input, Output, Pair, fours, packed};
+use crate::kernels::{self, Bytes, Flow, Input, Output, Pair, fours, halves, nibbles, packed};
 use crate::stream::Rows;
 use core::marker::PhantomData;
 use core::ops::Range;
@@ -275,7 +275,7 @@ impl<L: Linked> Job for Step<'_, '_, L> {
                 if L::USES.mean
                     && let Some((x, y)) = self.apart(0)
                 {
-                    kernels::mean(*axes, data, x, y);
+                    kernels::mean(isa, *axes, data, x, y);
                 }
             }
             Op::Add(Operands::Equal) => {
@@ -451,6 +451,45 @@ impl<L: Linked> Step<'_, '_, L> {
                     && let Some((x, y, scratch)) = self.apart_with_scratch(0)
                 {
                     fours::depthwise_conv2d(isa, conv, data, x, y, scratch);
+                }
+            }
+            Packing::Nibbles | Packing::NibblesShort => {
+                if (linked[Packing::Nibbles.at()] || linked[Packing::NibblesShort.at()])
+                    && let Op::Conv2d(conv) = op
+                    && let Some((x, y, scratch)) = self.apart_with_scratch(0)
+                {
+                    nibbles::conv2d(isa, conv, data, x, y, scratch);
+                }
+            }
+            Packing::NibblesDense => {
+                if linked[Packing::NibblesDense.at()]
+                    && let Some((x, y)) = self.apart(0)
+                {
+                    nibbles::dense(isa, data, x, y);
+                }
+            }
+            Packing::NibblesDepthwise => {
+                if linked[Packing::NibblesDepthwise.at()]
+                    && let Op::DepthwiseConv2d(conv) = op
+                    && let Some((x, y, scratch)) = self.apart_with_scratch(0)
+                {
+                    nibbles::depthwise_conv2d(isa, conv, data, x, y, scratch);
+                }
+            }
+            Packing::Halves => {
+                if linked[Packing::Halves.at()]
+                    && let Op::Conv2d(conv) = op
+                    && let Some((flow, scratch)) = self.flow()
+                {
+                    halves::conv2d(isa, conv, data, flow, scratch);
+                }
+            }
+            Packing::RingDepthwise => {
+                if linked[Packing::RingDepthwise.at()]
+                    && let Op::DepthwiseConv2d(conv) = op
+                    && let Some((flow, scratch)) = self.flow()
+                {
+                    halves::depthwise_conv2d(isa, conv, data, flow, scratch);
                 }
             }
             Packing::DspAdd => {

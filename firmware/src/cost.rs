@@ -76,8 +76,13 @@ impl Cost {
         let top = paint();
         infer(engine, input)?;
         let stack = top - deepest(top);
-        Ok(Self { count: board::counts(start(), stop()).saturating_sub(OVERHEAD), stack })
+        Ok(Self { count: counted(), stack })
     }
+}
+
+/// What [`Cost::count`] tells, of what last ran between [`bench_start`] and [`bench_stop`].
+pub fn counted() -> u32 {
+    board::counts(start(), stop()).saturating_sub(OVERHEAD)
 }
 
 /// The counter where [`bench_start`] was called last.

@@ -1,11 +1,13 @@
 //! The one place that chooses an instruction set.
 
 use super::Isa;
+#[cfg(thumb)]
+use super::armv6m::Armv6m;
 #[cfg(dsp)]
 use super::armv7em::Armv7em;
 #[cfg(all(feature = "std", target_arch = "aarch64"))]
 use super::neon::Dot;
-#[cfg(not(dsp))]
+#[cfg(not(any(dsp, thumb)))]
 use super::scalar::Scalar;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 use super::x86::{Avx2, Vnni};
@@ -18,9 +20,11 @@ pub struct Cpu(Kind);
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Kind {
+    #[cfg(thumb)]
+    Armv6m(Armv6m),
     #[cfg(dsp)]
     Armv7em(Armv7em),
-    #[cfg(not(dsp))]
+    #[cfg(not(any(dsp, thumb)))]
     Scalar(Scalar),
     #[cfg(all(feature = "std", target_arch = "aarch64"))]
     Dot(Dot),
@@ -63,12 +67,14 @@ impl Cpu {
     }
 
     /// What every CPU of the target has.
+    #[cfg(thumb)]
+    const PORTABLE: Self = Self(Kind::Armv6m(Armv6m));
     #[cfg(dsp)]
     const PORTABLE: Self = Self(Kind::Armv7em(Armv7em));
-    #[cfg(not(dsp))]
+    #[cfg(not(any(dsp, thumb)))]
     const PORTABLE: Self = Self(Kind::Scalar(Scalar));
 
-    /// Its name: `scalar`, `armv7e-m`, `avx2`, `avx-512 vnni`, `neon dot`.
+    /// Its name: `scalar`, `armv6-m`, `armv7e-m`, `avx2`, `avx-512 vnni`, `neon dot`.
     pub fn name(self) -> &'static str {
         struct Name(&'static str);
         impl Job for &mut Name {
@@ -85,9 +91,11 @@ impl Cpu {
     #[inline(always)]
     pub(crate) fn run(self, job: impl Job) {
         match self.0 {
+            #[cfg(thumb)]
+            Kind::Armv6m(isa) => job.on(isa),
             #[cfg(dsp)]
             Kind::Armv7em(isa) => job.on(isa),
-            #[cfg(not(dsp))]
+            #[cfg(not(any(dsp, thumb)))]
             Kind::Scalar(isa) => job.on(isa),
             #[cfg(all(feature = "std", target_arch = "aarch64"))]
             Kind::Dot(isa) => job.on(isa),

@@ -11,14 +11,20 @@
 //!
 //! Every block is total: a run that does not lie in its slice is empty, and surplus elements are left alone.
 
+#[cfg(thumb)]
+mod armv6m;
 #[cfg(dsp)]
 mod armv7em;
+#[cfg(test)]
+mod blocks;
 mod cpu;
 pub(crate) mod fours;
+pub(crate) mod halves;
 #[cfg(all(feature = "std", target_arch = "aarch64"))]
 mod neon;
+mod nibbles;
 pub(crate) mod packed;
-#[cfg(any(not(dsp), test))]
+#[cfg(any(not(any(dsp, thumb)), test))]
 mod scalar;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod x86;
@@ -29,11 +35,12 @@ pub(crate) use cpu::Job;
 #[cfg(any(test, all(feature = "std", target_arch = "x86_64")))]
 pub(crate) use scalar::Scalar;
 
-use crate::fixed::{narrow, requantise};
+use crate::fixed::{mean, narrow, requantise};
 use crate::ir::{Clamp, IntData, Requant};
 use core::ops::Range;
 use fours::{Lanes, Sixteens};
-use packed::{Eights, Finish, Linear, Quads, Taps, Tiles};
+use halves::{Block, Windows};
+use packed::{Eights, Finish, Linear, Quads, Sight, Taps, Tiles, View};
 
 /// Output channels that [`Isa::dot`] computes at once.
 pub(crate) const QUAD: usize = 4;
@@ -131,7 +138,8 @@ pub(crate) trait Isa: Copy {
         }
     }
 
-    /// `acc[i] += sum over j of x[j] * w[i][from + j]`: four channels over a run.
+    /// `acc[i] += sum over j of x[j] * w[i][from + j]`: four channels over a run. Where the last ones are the same run of
+    /// weights the first of those counts.
     #[inline(never)]
     fn dot(self, acc: &mut [i32; QUAD], x: &[i8], w: &[&[i8]; QUAD], from: usize) {
         let [Some(w0), Some(w1), Some(w2), Some(w3)] = w.map(|w| exact(w, from, x.len())) else { return };
@@ -144,6 +152,12 @@ pub(crate) trait Isa: Copy {
             a3 = a3.wrapping_add(x * i32::from(w3));
         }
         *acc = [a0, a1, a2, a3];
+    }
+
+    /// `acc[i] += sum over j of x[j] * w[i][j]`: four channels over a run, weights of 4 bits, two a byte.
+    #[inline(never)]
+    fn dot_nibbles(self, acc: &mut [i32; QUAD], x: &[i8], w: &[&[i8]; QUAD]) {
+        nibbles::dot(acc, x, w);
     }
 
     /// `acc[i] += x * sum over j < len of w[i][from + j]`: a run of the border, where every element is `x`.
@@ -164,6 +178,15 @@ pub(crate) trait Isa: Copy {
     fn tap(self, acc: &mut [i32], x: &[i8], w: &[i8]) {
         for ((acc, &x), &w) in acc.iter_mut().zip(x).zip(w) {
             *acc = acc.wrapping_add(i32::from(x) * i32::from(w));
+        }
+    }
+
+    /// `acc[c] += taps[0][c] * w[c] + taps[1][c] * w[step + c] + ...`: taps of a depthwise window. `acc` has at most
+    /// [`LANES`], and every tap as many.
+    #[inline(always)]
+    fn window(self, acc: &mut [i32], taps: &[&[i8]], w: &[i8], step: usize) {
+        for (i, x) in taps.iter().enumerate() {
+            self.tap(acc, x, run(w, i * step, acc.len()));
         }
     }
 
@@ -189,6 +212,46 @@ pub(crate) trait Isa: Copy {
     fn max(self, acc: &mut [i8], x: &[i8]) {
         for (acc, &x) in acc.iter_mut().zip(x) {
             *acc = x.max(*acc);
+        }
+    }
+
+    /// `y[c]` is the greatest of `x[c]` over the taps of a window, pixel after pixel.
+    #[inline(always)]
+    fn max_window(self, y: &mut [i8], view: &View<'_>) {
+        for (pixel, y) in pixels(y, view) {
+            y.fill(i8::MIN);
+            for (block, y) in y.chunks_mut(LANES).enumerate() {
+                for row in 0..view.taps[0] {
+                    for column in 0..view.taps[1] {
+                        let at = pixel + row * view.steps[0] + column * view.steps[1] + block * LANES;
+                        self.max(y, run(view.x, at, y.len()));
+                    }
+                }
+            }
+        }
+    }
+
+    /// `y[c]` is the mean of `x[c]` over the taps of a window, to nearest, ties away from zero, pixel after pixel.
+    #[inline(always)]
+    fn mean_window(self, y: &mut [i8], view: &View<'_>) {
+        self.mean_of_many(y, view);
+    }
+
+    /// The same for any number of taps, up to 2^24.
+    #[inline(never)]
+    fn mean_of_many(self, y: &mut [i8], view: &View<'_>) {
+        let count = (view.taps[0] * view.taps[1]) as u32;
+        let mut acc = [0; LANES];
+        for (pixel, y) in pixels(y, view) {
+            for (block, y) in y.chunks_mut(LANES).enumerate() {
+                let acc = acc.get_mut(..y.len()).unwrap_or_default();
+                acc.fill(0);
+                for row in 0..view.taps[0] {
+                    let at = pixel + row * view.steps[0] + block * LANES;
+                    self.sum_row(acc, view.x.get(at..).unwrap_or_default(), view.steps[1], view.taps[1]);
+                }
+                y.iter_mut().zip(acc).for_each(|(y, &mut sum)| *y = mean(sum, count) as i8);
+            }
         }
     }
 
@@ -237,6 +300,13 @@ pub(crate) trait Isa: Copy {
         for (i, x) in x.chunks_exact(channels.max(1)).enumerate() {
             self.widen_lane(x, to.get_mut(i / 2 * pitch..).unwrap_or_default(), 0, i % 2);
         }
+    }
+
+    /// What the windows of neighbouring pixels see, tap after tap, as elements `at..` of pixels that
+    /// [`Isa::widen_lane`] puts; the first one is pixel `lane` of its pair, and pairs are `pitch` bytes apart.
+    #[inline(never)]
+    fn gather(self, sight: &Sight<'_>, to: &mut [i8], pitch: usize, at: usize, lane: usize) {
+        packed::gather(sight, to, pitch, at, lane);
     }
 
     /// Copies the runs of each of `count` pairs of pixels together: `pairs` pairs of elements of each run, which lie
@@ -338,6 +408,25 @@ pub(crate) trait Isa: Copy {
         packed::add_linear(y, x, linear);
     }
 
+    /// Elements `at..` of the windows of four pixels, which lie from `places` of `x` on, as [`Halves`](crate::ir::Halves)
+    /// tells.
+    #[inline(never)]
+    fn lay_four(self, x: &[i8], places: &[usize; 4], len: usize, to: &mut [i8], at: usize) {
+        halves::lay_four(x, places, len, to, at);
+    }
+
+    /// The units of a group for four pixels whose windows lie in `x`; `y` is the first pixel's first output on.
+    #[inline(never)]
+    fn halves(self, block: &Block<'_>, x: &[i8], y: &mut [i8]) {
+        halves::halves(block, x, y);
+    }
+
+    /// Depthwise outputs of four pixels; `taps` are the places of the first channel in `x` that each tap reads for them.
+    #[inline(never)]
+    fn four_windows(self, windows: &Windows<'_>, x: &[i8], taps: &[[usize; 4]], y: &mut [i8]) {
+        halves::four_windows(windows, x, taps, y);
+    }
+
     /// Units in blocks of sixteen, for all pixels: `x` is the image with its border, elements with
     /// [`Isa::OFFSET`] added, `y` the first pixel's first output on.
     #[inline(never)]
@@ -350,6 +439,12 @@ pub(crate) trait Isa: Copy {
     fn lanes(self, lanes: &Lanes<'_>, x: &[i8], y: &mut [i8]) {
         fours::lanes(lanes, x, y, Self::OFFSET);
     }
+}
+
+/// The outputs of each pixel of a view, and where its first tap lies.
+fn pixels<'a>(y: &'a mut [i8], view: &View<'_>) -> impl Iterator<Item = (usize, &'a mut [i8])> {
+    let (step, channels) = (view.pixel_step, y.len().checked_div(view.pixels).unwrap_or(0));
+    y.chunks_exact_mut(channels.max(1)).enumerate().map(move |(i, y)| (i * step, y))
 }
 
 /// The `len` elements from `from` on, if all of them exist.

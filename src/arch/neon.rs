@@ -97,6 +97,7 @@ fn put(bytes: int8x16_t, y: &mut [i8]) {
 /// `s.fits(x.len(), y.len())`.
 #[target_feature(enable = "neon,dotprod")]
 unsafe fn sixteens(s: &Sixteens<'_>, x: &[i8], y: &mut [i8]) {
+    debug_assert!(s.fits(x.len(), y.len()));
     let count = s.grid[0] * s.grid[1];
     for block in 0..s.units.div_ceil(16) {
         let mut pixel = 0;
@@ -162,6 +163,7 @@ unsafe fn tile<const P: usize>(s: &Sixteens<'_>, block: usize, pixel: usize, x: 
 /// `l.fits(x.len(), y.len())`.
 #[target_feature(enable = "neon,dotprod")]
 unsafe fn lanes(l: &Lanes<'_>, x: &[i8], y: &mut [i8]) {
+    debug_assert!(l.fits(x.len(), y.len()));
     for part in 0..l.channels.div_ceil(16) {
         let (first_weight, bias, requant) = l.sixteen(part);
         let live = 16.min(l.channels - 16 * part);

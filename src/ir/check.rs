@@ -3,7 +3,7 @@
 //! Everything here is `const`: an exported table says `const _: () = GRAPH.check();` and a wrong shape, an illegal
 //! factor or two live tensors that share bytes become compile errors.
 
-use super::{Axis, Float, Graph, Int, Node, Op, Operands, Packing, Phase, Requant, Shape, TensorId};
+use super::{Axis, Float, Graph, Halves, Int, Node, Op, Operands, Packing, Phase, Requant, Shape, TensorId};
 
 /// The most inputs a node may have.
 pub const MAX_INPUTS: usize = 8;
@@ -50,7 +50,7 @@ pub enum Fault {
     NotInteger,
     /// An operator that the float phase does not have.
     NotFloat,
-    /// A packing that is none for the operator, or whose factors are not packed.
+    /// A packing that is none for the operator, or whose factors or weights it does not hold.
     Packing,
     /// Less scratch than the packing's kernels ask for, or not at a multiple of 4.
     Scratch,
@@ -86,7 +86,9 @@ impl Fault {
             Fault::Scale => "scale or zero point does not fit the operator",
             Fault::NotInteger => "the operator has no integer form; fold it first",
             Fault::NotFloat => "the operator has no float form: it is imported as int8",
-            Fault::Packing => "the packing does not fit the operator, or its factors are not packed",
+            Fault::Packing => {
+                "the packing does not fit the operator, or does not hold its factors or weights"
+            }
             Fault::Scratch => "less scratch than the packing's kernels ask for, or not at a multiple of 4",
             Fault::Arena => "a tensor lies outside the arena",
             Fault::Overlap => "two live tensors overlap in the arena",
@@ -268,6 +270,18 @@ const fn constants(op: &Op, numbers: &[i32], x: Shape) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Whether a weight is -128.
+const fn has_least(weights: &[i8]) -> bool {
+    let mut i = 0;
+    while i < weights.len() {
+        if weights[i] == i8::MIN {
+            return true;
+        }
+        i += 1;
+    }
+    false
+}
+
 /// Whether the host can run and train an operator in f32.
 const fn has_float_form(op: &Op) -> bool {
     match op {
@@ -370,6 +384,9 @@ impl Graph<'_, Int> {
         if data.weights.len() != weights {
             return Err(Fault::Weights);
         }
+        if data.packing.is_by_fours() && has_least(data.weights) {
+            return Err(Fault::Packing);
+        }
         if data.bias.len() != bias {
             return Err(Fault::Bias);
         }
@@ -385,6 +402,9 @@ impl Graph<'_, Int> {
                 matches!(node.op, Op::Mean { .. }) && 0 <= factor.multiplier && factor.multiplier < 1 << 30;
             let mantissa = if divided { 1 << 30 } else { factor.multiplier };
             let packs = data.packing.packs_factors();
+            if data.packing.narrows_factors() && !Halves::takes(factor) {
+                return Err(Fault::Packing);
+            }
             if packs && !factor.is_packed() {
                 return Err(Fault::Packing);
             }

@@ -20,7 +20,10 @@ pub use attributes::{Axis, Bias, Conv2d, Dense, DepthwiseConv2d, Operands, Pad, 
 pub use check::{Fault, MAX_INPUTS};
 pub use memory::MAX_TENSORS;
 pub use op::{Op, Uses};
-pub use packing::{Aligned, Bordered, Chunk, FourTaps, Fours, Joined, Lanes, Packed, Packing, Winograd};
+pub use packing::{
+    Aligned, Bordered, Chunk, FourTaps, Fours, Halves, Joined, Lanes, Nibbles, Packed, Packing, Ring,
+    Winograd,
+};
 pub use quant::Float;
 pub use quant::{Clamp, FloatData, Int, IntData, IntTensor, Real, Requant, Scratch};
 pub use shape::{Padding, Shape, Window};

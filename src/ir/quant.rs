@@ -149,7 +149,7 @@ pub struct Scratch {
 /// proves that from the weights.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct IntData<'a> {
-    /// Weights from -127 to 127, or a table.
+    /// Weights from -127 to 127, two of 4 bits a byte where the packing says so, or a table.
     pub weights: &'a [i8],
     /// Biases at the scale of the accumulator, which is input scale times weight scale.
     pub bias: &'a [i32],

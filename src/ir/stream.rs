@@ -127,6 +127,17 @@ impl Graph<'_, Int> {
             Packing::Plain => return Ok(()),
             Packing::DspPatch | Packing::DspRows | Packing::DspWinograd | Packing::DspDense => {}
             Packing::DspDepthwise | Packing::DspDepthwise3 | Packing::DspAdd => {}
+            // Short biases must be such that those of a row begin at a word; their number tells.
+            Packing::Nibbles | Packing::NibblesShort => {}
+            Packing::NibblesDense | Packing::NibblesDepthwise => {}
+            Packing::Halves => {
+                // Biases of each pixel are filled up to whole fours of pixels, which a row then has to be.
+                let whole = strip.output.w.is_multiple_of(4);
+                if matches!(strip.op.bias(), Bias::Unit) && !whole {
+                    return Err(Fault::Stream);
+                }
+            }
+            Packing::RingDepthwise => {}
             // The image lies with its border.
             Packing::Fours | Packing::FoursDepthwise => return Err(Fault::Stream),
         }

@@ -8,7 +8,8 @@
 //! Most activations never come here: quantising folds them into the clamp of the operator before.
 //!
 //! Tricks:
-//! 1. A function of one int8 is a table of 256.
+//! 1. A function of one int8 is a table of 256. That of a requantisation is made here, where there are enough elements
+//!    to look up.
 
 use crate::arch::{Isa, Store};
 use crate::ir::Requant;
@@ -23,10 +24,26 @@ pub(crate) fn requantize<I: Isa>(isa: I, requant: &[Requant], zero: i8, store: S
         let (low, high) = (store.clamp.low, store.clamp.high);
         return y.iter_mut().for_each(|y| *y = (*y).min(high).max(low));
     };
+    if y.len() < MANY { each(isa, requant, zero, store, y) } else { by_table(isa, requant, zero, store, y) }
+}
+
+/// Elements from which on a table pays: making one takes as long as 256 of them.
+const MANY: usize = 384;
+
+fn each<I: Isa>(isa: I, requant: Requant, zero: i8, store: Store, y: &mut [i8]) {
     for y in y {
         let acc = i32::from(*y) - i32::from(zero);
         isa.store(&[acc], &[requant], store, core::slice::from_mut(y));
     }
+}
+
+/// In a frame of its own, for the table.
+#[inline(never)]
+fn by_table<I: Isa>(isa: I, requant: Requant, zero: i8, store: Store, y: &mut [i8]) {
+    let mut table = [0; 256];
+    table.iter_mut().zip(i8::MIN..=i8::MAX).for_each(|(y, x)| *y = x);
+    each(isa, requant, zero, store, &mut table);
+    look_up(&table, y);
 }
 
 /// Looked up; `table` holds the output of each input from -128 to 127.
@@ -48,7 +65,8 @@ mod tests {
     fn equals_the_oracle<I: Isa>(isa: I) {
         hold(256, any::<u64>(), |seed| {
             let mut numbers = Numbers(seed);
-            let all: Vec<i8> = (i8::MIN..=i8::MAX).collect();
+            // Few elements and many, which take two ways.
+            let all: Vec<i8> = (i8::MIN..=i8::MAX).cycle().take([256, 999][seed as usize % 2]).collect();
             let (zero, requant) = (numbers.int8(), numbers.requant());
             let store = Store { zero: numbers.int8(), clamp: numbers.clamp() };
             let mut got = all.clone();

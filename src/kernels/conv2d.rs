@@ -18,7 +18,8 @@
 //! 3. What a tap on the border would add is the zero point times the sum of its weights.
 //! 4. A group that wraps round after the last channel is two runs.
 
-use super::{Axis, Input, Output, Taps};
+use super::window::Windows;
+use super::{Input, Output, Taps};
 use crate::arch::{Isa, Matrix, QUAD, first, run};
 use crate::ir::{Bias, Conv2d, IntData};
 use core::ops::Range;
@@ -32,19 +33,16 @@ const PATCH: usize = 256;
 /// `y` is `op.output(x)`; `data` as [`IntData`] tells.
 #[inline(never)]
 pub(crate) fn conv2d<I: Isa>(isa: I, conv: &Conv2d, data: &IntData<'_>, x: Input<'_>, mut y: Output<'_>) {
-    let [units, channels, span] = [conv.units, x.shape.c, conv.span].map(usize::from);
-    let (rows, columns) = (Axis::rows(&conv.window, x.shape), Axis::columns(&conv.window, x.shape));
-    let k = rows.kernel * columns.kernel * span;
+    let [units, channels] = [conv.units, x.shape.c].map(usize::from);
+    let windows = Windows::new(conv, x);
+    let Windows { rows, columns, .. } = windows;
+    let k = windows.len();
     let job = Job {
-        x,
+        windows,
         matrix: Matrix::new(data, k, y.store(data.clamp)),
-        rows,
-        columns,
         units,
         per_group: units.checked_div(conv.groups.into()).unwrap_or(0),
         group_step: channels.checked_div(conv.groups.into()).unwrap_or(0),
-        span,
-        whole_rows: conv.groups == 1 && span == channels && columns.dilation == 1,
     };
     let width = usize::from(y.shape.w);
     let bias = |pixel: usize| match conv.bias {
@@ -62,15 +60,11 @@ pub(crate) fn conv2d<I: Isa>(isa: I, conv: &Conv2d, data: &IntData<'_>, x: Input
 
 /// What stays the same for all pixels.
 struct Job<'a> {
-    x: Input<'a>,
+    windows: Windows<'a>,
     matrix: Matrix<'a>,
-    rows: Axis,
-    columns: Axis,
     units: usize,
     per_group: usize,
     group_step: usize,
-    span: usize,
-    whole_rows: bool,
 }
 
 /// A pixel of the output: what it sees and its biases.
@@ -86,9 +80,7 @@ impl Job<'_> {
     #[inline(never)]
     fn pixel(&self, isa: impl Isa, pixel: Pixel<'_>, y: &mut [i8]) {
         let Pixel { rows, columns, bias } = pixel;
-        let inside = columns.whole(self.columns.kernel);
-        if self.whole_rows && self.rows.kernel == 1 && rows.whole(1) && inside {
-            let x = run(self.x.data, self.x.at(rows.at, columns.at), self.matrix.k);
+        if let Some(x) = self.windows.in_place(rows, columns) {
             return isa.units(&self.matrix, 0..self.units, x, bias, y);
         }
         let (mut unit, mut channel) = (0, 0);
@@ -97,7 +89,8 @@ impl Job<'_> {
             unit = units.end;
             if self.matrix.k <= PATCH {
                 let mut patch = [0; PATCH];
-                self.gather(rows, columns, channel, patch.get_mut(..self.matrix.k).unwrap_or_default());
+                let to = patch.get_mut(..self.matrix.k).unwrap_or_default();
+                self.windows.gather(rows, columns, channel, to);
                 isa.units(&self.matrix, units, run(&patch, 0, self.matrix.k), bias, y);
             } else {
                 self.sum(isa, units, channel, pixel, y);
@@ -106,48 +99,21 @@ impl Job<'_> {
         }
     }
 
-    /// The two runs of channels that a group reads: from `channel` on, and after wrapping round.
-    #[inline(always)]
-    fn parts(&self, channel: usize) -> [(usize, usize); 2] {
-        let head = self.span.min(usize::from(self.x.shape.c) - channel);
-        [(channel, head), (0, self.span - head)]
-    }
-
-    /// The elements that a window reads for the group from `channel` on, in the order of the weights.
-    fn gather(&self, rows: Taps, columns: Taps, channel: usize, mut patch: &mut [i8]) {
-        let parts = self.parts(channel);
-        for ky in 0..self.rows.kernel {
-            let row = rows.place(ky, self.rows.dilation);
-            for kx in 0..self.columns.kernel {
-                let place = row.zip(columns.place(kx, self.columns.dilation));
-                for (from, len) in parts {
-                    let to = patch.split_off_mut(..len).unwrap_or_default();
-                    match place {
-                        Some((row, column)) => {
-                            let x = run(self.x.data, self.x.at(row, column) + from, len);
-                            to.iter_mut().zip(x).for_each(|(to, &x)| *to = x);
-                        }
-                        None => to.fill(self.x.zero),
-                    }
-                }
-            }
-        }
-    }
-
     /// As [`Isa::units`], run by run, for the group that reads from `channel` on.
     #[inline(always)]
     fn sum(&self, isa: impl Isa, units: Range<usize>, channel: usize, pixel: Pixel<'_>, y: &mut [i8]) {
         let Pixel { rows, columns, bias } = pixel;
-        let whole = self.whole_rows && columns.whole(self.columns.kernel);
-        let len = self.columns.kernel * self.span;
+        let windows = &self.windows;
+        let whole = windows.whole_rows && columns.whole(windows.columns.kernel);
+        let len = windows.columns.kernel * windows.span;
         let mut unit = units.start;
         while unit < units.end {
             let Some(w) = isa.quad(&self.matrix, unit, units.end - 1) else { return };
             let mut acc = first(bias, unit);
-            for ky in 0..self.rows.kernel {
-                let row = rows.place(ky, self.rows.dilation);
+            for ky in 0..windows.rows.kernel {
+                let row = rows.place(ky, windows.rows.dilation);
                 if let (Some(row), true) = (row, whole) {
-                    let x = run(self.x.data, self.x.at(row, columns.at), len);
+                    let x = run(windows.x.data, windows.x.at(row, columns.at), len);
                     isa.dot(&mut acc, x, &w, ky * len);
                 } else {
                     self.sum_taps(isa, &mut acc, &w, ky * len, (row, columns), channel);
@@ -169,18 +135,19 @@ impl Job<'_> {
         (row, columns): (Option<usize>, Taps),
         channel: usize,
     ) {
-        for kx in 0..self.columns.kernel {
-            match row.zip(columns.place(kx, self.columns.dilation)) {
+        let windows = &self.windows;
+        for kx in 0..windows.columns.kernel {
+            match row.zip(columns.place(kx, windows.columns.dilation)) {
                 Some((row, column)) => {
-                    let at = self.x.at(row, column);
-                    for (part, len) in self.parts(channel) {
-                        isa.dot(acc, run(self.x.data, at + part, len), w, from);
+                    let at = windows.x.at(row, column);
+                    for (part, len) in windows.parts(channel) {
+                        isa.dot(acc, run(windows.x.data, at + part, len), w, from);
                         from += len;
                     }
                 }
                 None => {
-                    isa.border(acc, self.x.zero, w, from, self.span);
-                    from += self.span;
+                    isa.border(acc, windows.x.zero, w, from, windows.span);
+                    from += windows.span;
                 }
             }
         }
@@ -188,7 +155,7 @@ impl Job<'_> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::ir::{Op, Packing, Scratch, Shape};
     use crate::kernels::oracle::{
@@ -217,7 +184,7 @@ mod tests {
     }
 
     /// Any convolution that a small image allows.
-    fn convs() -> impl Strategy<Value = (Conv2d, Shape, u64)> {
+    pub(crate) fn convs() -> impl Strategy<Value = (Conv2d, Shape, u64)> {
         let groups = prop_oneof![
             3 => (Just(1u16), prop_oneof![1..=17u16, 18..=40u16], 1..=9u16, Just(0u16)),
             2 => (1..=4u16, 1..=5u16, 1..=5u16, any::<u16>())

@@ -8,11 +8,12 @@
 //! The input's zero point is in the bias already; a tap on the border reads the zero point.
 //!
 //! Tricks:
-//! 1. Blocks of neighbouring channels, whose inputs and weights lie side by side: a tap is a run of products.
+//! 1. Blocks of neighbouring channels, whose inputs and weights lie side by side: a tap is a run of products, and a window
+//!    some of them at once.
 //! 2. With a multiplier above 1 a block stays within one input channel, so that its inputs are one value.
 //! 3. A border tap is a run of zero points.
 
-use super::{Axis, Input, Output};
+use super::{Axis, Input, Output, Taps};
 use crate::arch::{Isa, LANES, run};
 use crate::ir::{Bias, DepthwiseConv2d, IntData};
 
@@ -44,23 +45,12 @@ pub(crate) fn depthwise_conv2d<I: Isa>(
                 let mut acc = [0; LANES];
                 let acc = acc.get_mut(..live).unwrap_or_default();
                 acc.iter_mut().zip(run(data.bias, first_bias + n, live)).for_each(|(acc, &bias)| *acc = bias);
-                let mut weight = n;
-                for ky in 0..rows.kernel {
-                    let row = row_taps.place(ky, rows.dilation);
-                    for kx in 0..columns.kernel {
-                        let w = run(data.weights, weight, live);
-                        weight += channels;
-                        match (row, column_taps.place(kx, columns.dilation)) {
-                            (Some(row), Some(column)) if multiplier == 1 => {
-                                isa.tap(acc, run(x.data, x.at(row, column) + n, live), w);
-                            }
-                            (Some(row), Some(column)) => {
-                                let value = x.data.get(x.at(row, column) + input).copied();
-                                isa.tap(acc, run(&[value.unwrap_or_default(); LANES], 0, live), w);
-                            }
-                            _ => isa.tap(acc, run(&[x.zero; LANES], 0, live), w),
-                        }
-                    }
+                let window = Of { x, rows: (rows, row_taps), columns: (columns, column_taps), channels };
+                let weights = data.weights.get(n..).unwrap_or_default();
+                if multiplier == 1 {
+                    window.sum(isa, acc, weights, n);
+                } else {
+                    window.sum_repeated(isa, acc, weights, input);
                 }
                 isa.store(acc, run(data.requant, n, live), store, y.next(live));
                 n += live;
@@ -76,8 +66,69 @@ pub(crate) fn depthwise_conv2d<I: Isa>(
     }
 }
 
+/// Taps that are summed at once.
+const TAPS: usize = 16;
+
+/// A window at a pixel of the output.
+struct Of<'a> {
+    x: Input<'a>,
+    rows: (Axis, Taps),
+    columns: (Axis, Taps),
+    /// Channels of the output.
+    channels: usize,
+}
+
+impl Of<'_> {
+    /// The first channel of what each tap reads, `None` on the border.
+    #[inline(always)]
+    fn places(&self, mut see: impl FnMut(Option<usize>)) {
+        let ((rows, row_taps), (columns, column_taps)) = (self.rows, self.columns);
+        for ky in 0..rows.kernel {
+            let row = row_taps.place(ky, rows.dilation);
+            for kx in 0..columns.kernel {
+                let place = row.zip(column_taps.place(kx, columns.dilation));
+                see(place.map(|(row, column)| self.x.at(row, column)));
+            }
+        }
+    }
+
+    /// Adds the taps for as many channels as `acc` has, from `first` on; `w` is the first one's weight on.
+    #[inline(always)]
+    fn sum(&self, isa: impl Isa, acc: &mut [i32], mut w: &[i8], first: usize) {
+        let border = [self.x.zero; LANES];
+        let mut taps = [&[][..]; TAPS];
+        let mut count = 0;
+        self.places(|place| {
+            if count == TAPS {
+                isa.window(acc, &taps, w, self.channels);
+                w = w.get(TAPS * self.channels..).unwrap_or_default();
+                count = 0;
+            }
+            if let Some(tap) = taps.get_mut(count) {
+                *tap = match place {
+                    Some(at) => run(self.x.data, at + first, acc.len()),
+                    None => run(&border, 0, acc.len()),
+                };
+            }
+            count += 1;
+        });
+        isa.window(acc, run(&taps, 0, count), w, self.channels);
+    }
+
+    /// The same for outputs that all read channel `input`.
+    #[inline(always)]
+    fn sum_repeated(&self, isa: impl Isa, acc: &mut [i32], mut w: &[i8], input: usize) {
+        self.places(|place| {
+            let value = place.map_or(Some(&self.x.zero), |at| self.x.data.get(at + input));
+            let same = [value.copied().unwrap_or_default(); LANES];
+            isa.tap(acc, run(&same, 0, acc.len()), run(w, 0, acc.len()));
+            w = w.get(self.channels..).unwrap_or_default();
+        });
+    }
+}
+
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::ir::{Op, Packing, Scratch, Shape};
     use crate::kernels::oracle::{Numbers, element, finish, hold, on_every_isa, outputs, taps, windows};
@@ -85,7 +136,7 @@ mod tests {
     use std::prelude::v1::*;
 
     /// Any depthwise convolution that a small image allows.
-    fn convs() -> impl Strategy<Value = (DepthwiseConv2d, Shape, u64)> {
+    pub(crate) fn convs() -> impl Strategy<Value = (DepthwiseConv2d, Shape, u64)> {
         let multipliers = prop_oneof![2 => Just(1u16), 1 => 2..=17u16];
         (windows(3), 1..=17u16, multipliers, any::<bool>(), any::<u64>()).prop_map(
             |((window, h, w), c, multiplier, unit, seed)| {

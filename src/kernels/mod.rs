@@ -11,9 +11,11 @@ mod conv2d;
 mod dense;
 mod depthwise_conv2d;
 pub(crate) mod fours;
+pub(crate) mod halves;
 mod mean;
+pub(crate) mod nibbles;
 #[cfg(test)]
-mod oracle;
+pub(crate) mod oracle;
 pub(crate) mod packed;
 mod pad;
 mod pairs;
@@ -22,6 +24,7 @@ mod resize;
 mod shuffle;
 mod softmax;
 mod strided;
+mod window;
 
 pub(crate) use activation::{look_up, requantize};
 pub(crate) use add::add;
@@ -113,6 +116,11 @@ impl Flow<'_> {
         Input { shape: self.x.0, zero: self.x.1, data }
     }
 
+    /// How outputs are stored.
+    const fn store(&self, clamp: Clamp) -> Store {
+        Store { zero: self.y.1, clamp }
+    }
+
     /// The output.
     #[inline(always)]
     fn output(&mut self) -> &mut [i8] {
@@ -169,6 +177,16 @@ impl Axis {
         Taps { first, end, at: (from + first * self.dilation).saturating_sub(self.before) }
     }
 
+    /// How many outputs from `o` on have all their taps inside; 1 where `o` itself does not.
+    #[inline]
+    fn alike(&self, o: usize) -> usize {
+        let (from, reach) = (o * self.stride, (self.kernel.saturating_sub(1)) * self.dilation);
+        match (self.extent + self.before).checked_sub(from + reach + 1) {
+            Some(room) if from >= self.before => room.checked_div(self.stride).unwrap_or(0) + 1,
+            _ => 1,
+        }
+    }
+
     /// Dilated steps that it takes to cover `distance`.
     #[inline]
     fn steps(&self, distance: usize) -> usize {
@@ -184,6 +202,13 @@ impl Taps {
     #[inline(always)]
     const fn whole(&self, kernel: usize) -> bool {
         self.first == 0 && self.end == kernel
+    }
+
+    /// How many of `kernel` taps lie before, inside and behind the image.
+    #[inline(always)]
+    const fn thirds(&self, kernel: usize) -> [usize; 3] {
+        let end = if self.end > self.first { self.end } else { self.first };
+        [self.first, end - self.first, kernel.saturating_sub(end)]
     }
 
     /// The row or column that tap `t` reads; `None` on the border.

@@ -5,19 +5,24 @@ use super::Input;
 use crate::arch::Store;
 use crate::fixed::tests::requantise_exactly;
 use crate::ir::{Clamp, IntData, Padding, Requant, Shape, Window};
+use core::cell::Cell;
 use proptest::prelude::any;
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use std::prelude::v1::*;
 
-/// Calls a generic function with every instruction set there is to test on this machine, and prints which.
+/// Calls a generic function with every instruction set there is to test on this machine, and prints which, and how many
+/// cases that held.
 macro_rules! on_every_isa {
     ($property:ident) => {{
         struct Property;
         impl crate::arch::Job for Property {
             fn on<I: Isa>(self, isa: I) {
-                std::println!("{}: {}", module_path!(), I::NAME);
+                let before = crate::kernels::oracle::HELD.get();
                 $property(isa);
+                let cases = crate::kernels::oracle::HELD.get() - before;
+                let property = concat!(module_path!(), "::", stringify!($property));
+                std::println!("{property} on {}: {cases} cases", I::NAME);
             }
         }
         crate::Cpu::all().for_each(|cpu| cpu.run(Property));
@@ -25,14 +30,23 @@ macro_rules! on_every_isa {
 }
 pub(crate) use on_every_isa;
 
-/// Holds a property against random cases.
+std::thread_local! {
+    /// Random cases that held on this thread.
+    pub(crate) static HELD: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Holds a property against random cases: as many as the environment's `ZIPNET_CASES` says, else `cases`.
 pub(crate) fn hold<S: Strategy>(
     cases: u32,
     strategy: S,
     property: impl Fn(S::Value) -> Result<(), TestCaseError>,
 ) {
-    let config = Config { cases, failure_persistence: None, ..Config::default() };
+    let asked = std::env::var("ZIPNET_CASES").ok().map(|text| text.parse().expect("a number of cases"));
+    let cases = asked.unwrap_or(cases);
+    let config =
+        Config { cases, failure_persistence: None, max_local_rejects: u32::MAX, ..Config::default() };
     TestRunner::new(config).run(&strategy, property).unwrap();
+    HELD.set(HELD.get() + u64::from(cases));
 }
 
 /// Random numbers that need not be good: Knuth's linear congruences.

@@ -10,28 +10,18 @@
 //!
 //! Tricks:
 //! 1. Blocks of neighbouring channels, which lie side by side: a tap is a run.
+//! 2. The activation goes over all outputs afterwards.
 
 use super::{Axis, Input, Output};
-use crate::arch::{Isa, LANES, run};
-use crate::fixed::{mean, narrow};
+use crate::arch::Isa;
+use crate::arch::packed::View;
 use crate::ir::{Clamp, Pool2d};
 
 /// Greatest element of each window of `x` into `y`.
 #[inline(never)]
-pub(crate) fn max_pool2d<I: Isa>(isa: I, pool: &Pool2d, clamp: Clamp, x: Input<'_>, y: Output<'_>) {
-    windows(
-        pool,
-        x,
-        y,
-        [i8::MIN; LANES],
-        |best, x, step, count| {
-            for tap in 0..count {
-                isa.max(best, run(x, tap * step, best.len()));
-            }
-        },
-        |&best, _| i32::from(best),
-        clamp,
-    );
+pub(crate) fn max_pool2d<I: Isa>(isa: I, pool: &Pool2d, clamp: Clamp, x: Input<'_>, mut y: Output<'_>) {
+    windows(pool, x, &mut y, |view, y| isa.max_window(y, view));
+    activate(isa, clamp, y);
 }
 
 /// Mean of each window of `x` into `y`.
@@ -39,52 +29,43 @@ pub(crate) fn max_pool2d<I: Isa>(isa: I, pool: &Pool2d, clamp: Clamp, x: Input<'
 /// # Ranges
 /// At most 2^24 taps.
 #[inline(never)]
-pub(crate) fn avg_pool2d<I: Isa>(isa: I, pool: &Pool2d, clamp: Clamp, x: Input<'_>, y: Output<'_>) {
-    windows(
-        pool,
-        x,
-        y,
-        [0; LANES],
-        |sum, x, step, count| isa.sum_row(sum, x, step, count),
-        |&sum, taps| mean(sum, taps),
-        clamp,
-    );
+pub(crate) fn avg_pool2d<I: Isa>(isa: I, pool: &Pool2d, clamp: Clamp, x: Input<'_>, mut y: Output<'_>) {
+    windows(pool, x, &mut y, |view, y| isa.mean_window(y, view));
+    activate(isa, clamp, y);
 }
 
-/// Each window in turn: `take` for every row of taps inside, told from where, how far apart and how many, then `give` with the number of them.
+/// The windows of a row that see as many taps together, and the pixels they make.
 #[inline(always)]
-fn windows<T: Copy>(
-    pool: &Pool2d,
-    x: Input<'_>,
-    mut y: Output<'_>,
-    start: [T; LANES],
-    take: impl Fn(&mut [T], &[i8], usize, usize),
-    give: impl Fn(&T, u32) -> i32,
-    clamp: Clamp,
-) {
+fn windows(pool: &Pool2d, x: Input<'_>, y: &mut Output<'_>, make: impl Fn(&View<'_>, &mut [i8])) {
     let channels = usize::from(x.shape.c);
     let (rows, columns) = (Axis::rows(&pool.window, x.shape), Axis::columns(&pool.window, x.shape));
-    for oy in 0..y.shape.h {
-        let row_taps = rows.taps(oy.into());
-        for ox in 0..y.shape.w {
-            let column_taps = columns.taps(ox.into());
-            let height = row_taps.end - row_taps.first;
-            let width = column_taps.end - column_taps.first;
-            let mut c = 0;
-            while c < channels {
-                let live = LANES.min(channels - c);
-                let mut acc = start;
-                let acc = acc.get_mut(..live).unwrap_or_default();
-                for row in row_taps.at..row_taps.at + height {
-                    let x = x.data.get(x.at(row, column_taps.at) + c..).unwrap_or_default();
-                    take(acc, x, channels, width);
-                }
-                for (y, acc) in y.next(live).iter_mut().zip(&*acc) {
-                    *y = narrow(give(acc, (height * width) as u32), 0, clamp.low, clamp.high);
-                }
-                c += live;
-            }
+    let row = usize::from(x.shape.w) * channels;
+    let (height, width) = (usize::from(y.shape.h), usize::from(y.shape.w));
+    let mut at = 0;
+    for oy in 0..height {
+        let in_rows = rows.taps(oy);
+        let mut ox = 0;
+        while ox < width {
+            let in_columns = columns.taps(ox);
+            let pixels = columns.alike(ox).min(width - ox);
+            let view = View {
+                x: x.data.get(in_rows.at * row + in_columns.at * channels..).unwrap_or_default(),
+                taps: [in_rows.end - in_rows.first, in_columns.end - in_columns.first],
+                steps: [row, channels],
+                pixels,
+                pixel_step: columns.stride * channels,
+            };
+            let end = at + pixels * channels;
+            make(&view, y.data.get_mut(at..end).unwrap_or_default());
+            (ox, at) = (ox + pixels, end);
         }
+    }
+}
+
+#[inline(always)]
+fn activate<I: Isa>(isa: I, clamp: Clamp, y: Output<'_>) {
+    if clamp != Clamp::FULL {
+        isa.clamp(y.data, clamp);
     }
 }
 

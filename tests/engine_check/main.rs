@@ -1,5 +1,6 @@
 //! One legal graph, and what is wrong once one thing of it is changed.
 
+mod nibbles;
 mod operators;
 
 use zipnet::ir::*;
@@ -24,6 +25,7 @@ struct Part {
     requant: Vec<Requant>,
     clamp: Clamp,
     scratch: Scratch,
+    packing: Packing,
 }
 
 impl Part {
@@ -37,6 +39,7 @@ impl Part {
             requant: vec![Requant::new(1 << 30, 0); requant],
             clamp: Clamp::FULL,
             scratch: Scratch::default(),
+            packing: Packing::Plain,
         }
     }
 }
@@ -90,7 +93,7 @@ impl Owned {
                     requant: &part.requant,
                     clamp: part.clamp,
                     scratch: part.scratch,
-                    packing: Packing::Plain,
+                    packing: part.packing,
                 },
             })
             .collect();

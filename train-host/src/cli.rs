@@ -36,6 +36,9 @@ pub enum Command {
     /// Make a trained net smaller: take away the channels that count least.
     #[command(after_help = PRUNE_HELP)]
     Prune(PruneArgs),
+    /// Train a quantised net on in the engine's own arithmetic: with 8 bits a weight, 4, or a plan of both.
+    #[command(after_help = QAT_HELP)]
+    Qat(QatArgs),
     /// Train nets of many numbers of groups, with and without channel shuffle, at equal cost; show the trade-off.
     #[command(after_help = SWEEP_HELP)]
     Sweep(SweepArgs),
@@ -94,7 +97,7 @@ pub struct PlaceArgs {
     #[arg(long, value_enum, default_value_t)]
     pub target: Target,
     /// Fail if the arena needs more bytes than this, and say what would have to shrink; what is left of them makes
-    /// layers faster on some CPUs [default: 15 % above the least].
+    /// layers faster on some CPUs [default: 2 KiB or 15 % above the least].
     #[arg(long, value_name = "BYTES")]
     pub arena_limit: Option<usize>,
     /// Let the input come row by row, as a sensor brings it (`Engine::stream`): the table holds no place for the whole input,
@@ -215,6 +218,71 @@ pub struct TuneArgs {
     pub threads: Option<usize>,
 }
 
+const QAT_HELP: &str = "Takes the float net of the folder, quantises it, and trains the int8 net on for a few epochs: it runs \
+forward as the engine runs it, bit for bit, while gradients pass straight through the rounding to weights in f32 that are \
+rounded anew after every step. The float net is the teacher beside the labels (--imitate). The new folder holds the same \
+float net and the new int8 one.\n\n8 bits: worth it where plain quantising loses accuracy; there is often little to win. \
+4 bits: half the flash for weights, which without this training costs much. mixed: 4 bits in the layers where that costs \
+least, as many as it takes for weights and biases to fit --flash; a table shows what each layer costs alone.\n\nRecipes \
+say the same in [qat] (epochs, rate, imitate, temperature), [quantise] (bits, flash) and `bits` of a layer; `train` then \
+does it all in one go.\n\n  train-host qat out/digits --bits 4\n  train-host qat out/plain-28 --bits mixed --flash 60000";
+
+/// Bits of a weight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Bits {
+    /// 8 in every layer.
+    #[value(name = "8")]
+    Eight,
+    /// 4 in every layer.
+    #[value(name = "4")]
+    Four,
+    /// 4 in the layers where it costs least, under --flash.
+    Mixed,
+}
+
+/// Choices of `qat`.
+#[derive(Debug, Args)]
+pub struct QatArgs {
+    /// Output folder of a training.
+    pub dir: PathBuf,
+    /// Bits of a weight [default: as the recipe says; mixed with --flash].
+    #[arg(long, value_enum)]
+    pub bits: Option<Bits>,
+    /// Bytes that weights and biases may take.
+    #[arg(long, value_name = "BYTES")]
+    pub flash: Option<usize>,
+    /// Passes over the training images [default: the recipe's, else 10].
+    #[arg(long)]
+    pub epochs: Option<u32>,
+    /// Greatest learning rate [default: the recipe's, else a tenth of that of the float net's training].
+    #[arg(long)]
+    pub rate: Option<f32>,
+    /// Share of the float net's imitation in the loss, 0 to 1 [default: the recipe's, else 0.5].
+    #[arg(long)]
+    pub imitate: Option<f32>,
+    /// Divides the logits of both nets where one imitates the other [default: the recipe's, else 2].
+    #[arg(long)]
+    pub temperature: Option<f32>,
+    /// Recipe whose training settings count [default: the shipped one that the net is named after].
+    #[arg(long)]
+    pub recipe: Option<String>,
+    /// Data set [default: the one it was trained on].
+    #[arg(long)]
+    pub data: Option<String>,
+    /// Seed of order and augmentation [default: that of the float net].
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Output folder [default: DIR with -q8, -q4, -mixed or -qat at the end].
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    /// Threads; the result does not depend on it [default: all cores].
+    #[arg(long)]
+    pub threads: Option<usize>,
+    /// Where the table shall run.
+    #[command(flatten)]
+    pub place: PlaceArgs,
+}
+
 const SWEEP_HELP: &str = "Each trial is a process of its own that writes one file, whole or not at all: a sweep may be \
 killed at any moment and called again, and goes on with what is left. The table is made of the files alone.\n\nThe \
 trials can be spread over machines that share the folder, by any scheduler; `sweep` then only collects:\n\n  \
@@ -294,7 +362,7 @@ pub struct EvalArgs {
 /// Choices of `bench`.
 #[derive(Debug, Args)]
 pub struct BenchArgs {
-    /// Output folder of a training or an import; of an imported net int8 is timed alone, layer by layer.
+    /// Output folder of a training or an import; the float net of an import is made of its int8 numbers.
     pub dir: PathBuf,
     /// Print JSON.
     #[arg(long)]

@@ -287,16 +287,7 @@ impl Net<Int> {
     /// # Errors
     /// As [`Net::run`].
     pub fn run_on(&self, cpu: Cpu, inputs: &[i8]) -> Result<Vec<i8>> {
-        let (size, made) = (self.input_shape().len(), self.output_shape().len());
-        let mut outputs = vec![0; inputs.len() / size * made];
-        self.with_runner(|runner| {
-            let runner = runner.on(cpu);
-            let mut arena = vec![0; runner.arena_len()];
-            for (input, output) in inputs.chunks(size).zip(outputs.chunks_mut(made)) {
-                runner.run(&mut arena, input, output).map_err(Error::new)?;
-            }
-            Ok(outputs)
-        })
+        self.with_runner(|runner| run_all(runner.on(cpu), self, inputs))
     }
 
     /// Lends the net, checked, to the engine.
@@ -311,6 +302,17 @@ impl Net<Int> {
     pub fn weight_bytes(&self) -> usize {
         self.nodes.iter().map(NetNode::weight_bytes).sum()
     }
+}
+
+/// `net` as `runner` runs it, over inputs back to back; outputs back to back.
+pub(crate) fn run_all(runner: Runner<'_>, net: &Net<Int>, inputs: &[i8]) -> Result<Vec<i8>> {
+    let (size, made) = (net.input_shape().len(), net.output_shape().len());
+    let mut outputs = vec![0; inputs.len() / size * made];
+    let mut arena = vec![0; runner.arena_len()];
+    for (input, output) in inputs.chunks(size).zip(outputs.chunks_mut(made)) {
+        runner.run(&mut arena, input, output).map_err(Error::new)?;
+    }
+    Ok(outputs)
 }
 
 /// A shape for people: `16x16x1`.

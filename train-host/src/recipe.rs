@@ -14,6 +14,7 @@ use crate::{Error, Result};
 /// The recipes that come with the crate: name and text.
 pub const SHIPPED: &[(&str, &str)] = &[
     ("digits", include_str!("../recipes/digits.toml")),
+    ("digits-4bit", include_str!("../recipes/digits-4bit.toml")),
     ("digits-1989", include_str!("../recipes/digits-1989.toml")),
     ("digits-bn", include_str!("../recipes/digits-bn.toml")),
     ("fashion-28", include_str!("../recipes/fashion-28.toml")),
@@ -37,6 +38,8 @@ pub struct Recipe {
     /// How to quantise.
     #[serde(default)]
     pub quantise: Quantise,
+    /// How to train on in int8, once the float net is trained; absent, not at all.
+    pub qat: Option<Qat>,
     /// The net, from input to output.
     #[serde(rename = "layer")]
     pub layers: Vec<Layer>,
@@ -176,6 +179,8 @@ pub struct Quantise {
     /// Bits of a weight, 8 or 4, in layers that are not among [`Quantise::layers`].
     #[serde(default = "eight")]
     pub bits: u8,
+    /// Bytes that weights and biases may take: which layers have 4 bits is then chosen by what it costs them.
+    pub flash: Option<usize>,
     /// Bits of a weight by the layer's name: those that a recipe's layers say themselves.
     #[serde(skip)]
     pub layers: BTreeMap<String, u8>,
@@ -183,7 +188,7 @@ pub struct Quantise {
 
 impl Default for Quantise {
     fn default() -> Self {
-        Self { calibrate: Calibrate::default(), bits: eight(), layers: BTreeMap::new() }
+        Self { calibrate: Calibrate::default(), bits: eight(), flash: None, layers: BTreeMap::new() }
     }
 }
 
@@ -191,6 +196,37 @@ impl Quantise {
     /// Bits of a weight in a layer.
     pub fn bits_of(&self, layer: &str) -> u8 {
         self.layers.get(layer).copied().unwrap_or(self.bits)
+    }
+}
+
+/// How to train on in int8 (quantisation-aware training): with the optimiser, batch and distortions of `train`, the rate
+/// rising to its peak and falling on half a cosine.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Qat {
+    /// Passes over the training images.
+    pub epochs: u32,
+    /// Greatest learning rate; absent, a tenth of that of `train`.
+    pub rate: Option<f32>,
+    /// Share of the float net's imitation in the loss, 0 to 1; absent, 0.5 under cross-entropy, else 0.
+    pub imitate: Option<f32>,
+    /// Divides the logits of both nets where one imitates the other.
+    #[serde(default = "temperature")]
+    pub temperature: f32,
+}
+
+impl Qat {
+    /// So many epochs, the rest by default.
+    pub fn new(epochs: u32) -> Self {
+        Self { epochs, rate: None, imitate: None, temperature: temperature() }
+    }
+
+    /// The settings of the training on, where those of the float net's are `train`, and the share of imitation.
+    pub fn settings(&self, train: &Train) -> (Train, f32) {
+        let peak = self.rate.unwrap_or(0.1 * train.schedule.peak);
+        let schedule = Schedule { kind: Course::Cosine, peak, end: 0.0, warm_up: 0.05 };
+        let imitate = self.imitate.unwrap_or(if train.loss == Loss::CrossEntropy { 0.5 } else { 0.0 });
+        (Train { epochs: self.epochs, schedule, early_stop: None, ..train.clone() }, imitate)
     }
 }
 
@@ -215,6 +251,9 @@ fn one() -> u64 {
 }
 fn eight() -> u8 {
     8
+}
+fn temperature() -> f32 {
+    2.0
 }
 fn beta1() -> f32 {
     0.9
@@ -426,6 +465,7 @@ impl Recipe {
         if let Some(bits) = bits {
             self.quantise.bits = bits;
             self.quantise.layers.clear();
+            self.quantise.flash = None;
         }
     }
 
@@ -465,6 +505,17 @@ impl Recipe {
             let some = stop.hold_out > 0.0 && stop.hold_out < 1.0;
             require(some, "train.early_stop.hold_out", stop.hold_out, "above 0 and below 1")?;
             require(stop.patience >= 1, "train.early_stop.patience", stop.patience, "at least 1")?;
+        }
+        if let Some(Qat { epochs, rate, imitate, temperature }) = self.qat {
+            require(epochs >= 1, "qat.epochs", epochs, "at least 1")?;
+            if let Some(rate) = rate {
+                require(rate.is_finite() && rate > 0.0, "qat.rate", rate, "above 0")?;
+            }
+            if let Some(imitate) = imitate {
+                require((0.0..=1.0).contains(&imitate), "qat.imitate", imitate, "from 0 to 1")?;
+            }
+            let warm = temperature.is_finite() && temperature > 0.0;
+            require(warm, "qat.temperature", temperature, "above 0")?;
         }
         bits("quantise.bits", self.quantise.bits)?;
         for (layer, &of_layer) in &self.quantise.layers {
@@ -558,6 +609,10 @@ mod tests {
             ("rate = 0.25", "rate = 1.5", "rate of a dropout is 1.5"),
             ("label_smoothing = 0.0", "label_smoothing = 1.0", "label_smoothing is 1"),
             ("calibrate = \"min_max\"", "bits = 5", "quantise.bits is 5"),
+            ("[quantise]", "[qat]\nepochs = 0\n[quantise]", "qat.epochs is 0"),
+            ("[quantise]", "[qat]\nepochs = 1\nimitate = 2.0\n[quantise]", "qat.imitate is 2"),
+            ("[quantise]", "[qat]\nepochs = 1\nrate = 0.0\n[quantise]", "qat.rate is 0"),
+            ("[quantise]", "[qat]\nepochs = 1\ntemperature = 0.0\n[quantise]", "qat.temperature is 0"),
             ("units = 30", "units = 30\nbits = 2", "bits of layer \"h3\" is 2"),
             ("name = \"digits\"", "name = \"../digits\"", "name is ../digits"),
         ] {

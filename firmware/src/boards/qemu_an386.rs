@@ -1,4 +1,5 @@
-//! Arm's MPS2 board with the AN386 image (Cortex-M4F), as QEMU emulates it. Registers: Arm DAI 0386.
+//! Arm's MPS2 board with the AN386 image (Cortex-M4F) or the AN385 one (Cortex-M3), as QEMU emulates it: to a program they
+//! differ in the instructions of the core only. Registers: Arm DAI 0385, DAI 0386.
 
 use cortex_m::peripheral::{SCB, SYST, syst::SystClkSource};
 use defmt_semihosting as _;
@@ -49,7 +50,7 @@ unsafe extern "C" {
     fn DefaultHandler(); // of cortex-m-rt
 }
 
-/// Interrupts of the AN386 image.
+/// Interrupts of the image.
 #[unsafe(no_mangle)]
 #[unsafe(link_section = ".vector_table.interrupts")]
 static __INTERRUPTS: [unsafe extern "C" fn(); 32] = [DefaultHandler; 32];

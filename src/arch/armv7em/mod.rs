@@ -11,19 +11,25 @@
 mod add;
 mod clamp;
 mod collect;
+mod columns;
 mod depthwise;
+mod dot;
 mod eights;
 mod frame;
+mod gather;
 mod join;
+mod nibbles;
+mod pool;
 mod quads;
 mod sum;
+mod three;
 mod tiles;
 mod two_rows;
 mod widen;
 mod winograd;
 
-use super::Isa;
-use super::packed::{Eights, Finish, Linear, Quads, Taps, Tiles};
+use super::packed::{Eights, Finish, Linear, Quads, Sight, Taps, Tiles, View};
+use super::{Isa, QUAD};
 use crate::ir::Clamp;
 
 /// The token; this module exists only where the CPU has the instructions.
@@ -32,6 +38,16 @@ pub(crate) struct Armv7em;
 
 impl Isa for Armv7em {
     const NAME: &'static str = "armv7e-m";
+
+    #[inline(always)]
+    fn dot(self, acc: &mut [i32; QUAD], x: &[i8], w: &[&[i8]; QUAD], from: usize) {
+        dot::dot(acc, x, w, from);
+    }
+
+    #[inline(always)]
+    fn dot_nibbles(self, acc: &mut [i32; QUAD], x: &[i8], w: &[&[i8]; QUAD]) {
+        nibbles::dot(acc, x, w);
+    }
 
     #[inline(always)]
     fn widen_lane(self, x: &[i8], to: &mut [i8], at: usize, lane: usize) {
@@ -44,8 +60,25 @@ impl Isa for Armv7em {
     }
 
     #[inline(always)]
+    fn max_window(self, y: &mut [i8], view: &View<'_>) {
+        pool::max_window(y, view);
+    }
+
+    #[inline(always)]
+    fn mean_window(self, y: &mut [i8], view: &View<'_>) {
+        if !pool::mean_window(y, view) {
+            self.mean_of_many(y, view);
+        }
+    }
+
+    #[inline(always)]
     fn widen_pixels(self, x: &[i8], channels: usize, to: &mut [i8], pitch: usize) {
         widen::pixels(x, channels, to, pitch);
+    }
+
+    #[inline(always)]
+    fn gather(self, sight: &Sight<'_>, to: &mut [i8], pitch: usize, at: usize, lane: usize) {
+        gather::gather(sight, to, pitch, at, lane);
     }
 
     #[inline(always)]

@@ -1,25 +1,52 @@
-//! A row of taps of an average: four channels at a time stay in registers, 10 cycles a tap.
+//! A row of taps of a mean: four channels at a time stay in registers, 10 cycles a tap; the one to three that are left go one
+//! by one.
 
-use crate::arch::run;
 use core::arch::naked_asm;
 
 /// See [`Isa::sum_row`](crate::arch::Isa::sum_row).
 #[inline(always)]
 pub(super) fn sum_row(acc: &mut [i32], x: &[i8], step: usize, count: usize) {
     let Some(last) = count.checked_sub(1) else { return };
-    let fours = acc.len() / 4;
-    if fours > 0 && x.len() >= last * step + 4 * fours {
-        // SAFETY: `x` has so many bytes in every tap.
-        unsafe { asm(acc.as_mut_ptr(), x.as_ptr(), step, count, fours) }
-    } else if fours > 0 {
+    if x.len() < last * step + acc.len() {
         return;
     }
-    for tap in 0..count {
-        let x = run(x, tap * step + 4 * fours, acc.len() - 4 * fours);
-        for (acc, &x) in acc.iter_mut().skip(4 * fours).zip(x) {
-            *acc = acc.wrapping_add(x.into());
+    let (fours, rest) = acc.split_at_mut(acc.len() & !3);
+    // SAFETY: `x` has so many bytes in every tap.
+    unsafe {
+        if !fours.is_empty() {
+            asm(fours.as_mut_ptr(), x.as_ptr(), step, count, fours.len() / 4);
+        }
+        if !rest.is_empty() {
+            singly(rest.as_mut_ptr(), x.as_ptr().add(fours.len()), step, count, rest.len());
         }
     }
+}
+
+/// # Safety
+/// `channels` words at `acc` can be read and written, as many bytes be read at `x` and every `step` on, `count` times;
+/// there is one of either at least.
+#[unsafe(naked)]
+unsafe extern "C" fn singly(acc: *mut i32, x: *const i8, step: usize, count: usize, channels: usize) {
+    naked_asm!(
+        "push {{r4-r6, lr}}",
+        "ldr r6, [sp, #16]",
+        "1:",
+        "ldr r4, [r0]",
+        "mov r5, r1",
+        "mov r12, r3",
+        "2:",
+        "ldrsb lr, [r5]",
+        "add r5, r5, r2",
+        "subs r12, #1",
+        "add r4, r4, lr",
+        "bne 2b",
+        "str r4, [r0]",
+        "add r0, #4",
+        "add r1, #1",
+        "subs r6, #1",
+        "bne 1b",
+        "pop {{r4-r6, pc}}",
+    )
 }
 
 /// # Safety

@@ -63,6 +63,55 @@ pub(crate) struct Eights<'a> {
     pub(crate) zero: i8,
 }
 
+/// The taps of a window that lie inside an image.
+#[derive(Clone, Copy)]
+pub(crate) struct View<'a> {
+    /// The image, from the first tap on.
+    pub(crate) x: &'a [i8],
+    /// Rows and columns of taps.
+    pub(crate) taps: [usize; 2],
+    /// Elements from a row of taps to the next, from a tap to the next in a row.
+    pub(crate) steps: [usize; 2],
+    /// Neighbouring pixels that see as many taps.
+    pub(crate) pixels: usize,
+    /// Elements from a pixel's first tap to the next pixel's.
+    pub(crate) pixel_step: usize,
+}
+
+impl View<'_> {
+    /// Whether there are taps, and the image has so many channels in all of them.
+    #[allow(dead_code)] // asked by instances in assembler
+    pub(crate) fn reaches(&self, channels: usize) -> bool {
+        let counts = [self.taps[0], self.taps[1], self.pixels].map(|count| count.checked_sub(1));
+        let [Some(rows), Some(columns), Some(pixels)] = counts else { return false };
+        let reach = rows * self.steps[0] + columns * self.steps[1] + pixels * self.pixel_step + channels;
+        channels > 0 && self.x.len() >= reach
+    }
+}
+
+/// What a window sees: taps, each of them a run of elements, before, inside and behind the image along either axis.
+#[derive(Clone, Copy)]
+pub(crate) struct Sight<'a> {
+    /// The image, from the first run inside on.
+    pub(crate) x: &'a [i8],
+    /// Rows of taps before, inside and behind.
+    pub(crate) rows: [usize; 3],
+    /// Elements from a row's first run to the next row's.
+    pub(crate) row_step: usize,
+    /// Columns of taps likewise.
+    pub(crate) columns: [usize; 3],
+    /// Elements from a run to the next in a row.
+    pub(crate) column_step: usize,
+    /// Elements of a run.
+    pub(crate) len: usize,
+    /// What stands outside.
+    pub(crate) border: i8,
+    /// Neighbouring pixels that see as much of the image.
+    pub(crate) pixels: usize,
+    /// Elements from a pixel's first run to the next pixel's.
+    pub(crate) pixel_step: usize,
+}
+
 /// An addition in one linear form: `sat8(((256 a y >> 16) + (256 b x >> 16) + c) >> 21)`.
 #[derive(Clone, Copy)]
 pub(crate) struct Linear {
@@ -82,6 +131,29 @@ pub(crate) fn widen_lane(x: &[i8], to: &mut [i8], at: usize, lane: usize) {
             *to = half(x);
         }
         at += if at & 2 == 0 { 2 } else { 6 };
+    }
+}
+
+/// See [`Isa::gather`](super::Isa::gather).
+pub(crate) fn gather(sight: &Sight<'_>, to: &mut [i8], pitch: usize, at: usize, lane: usize) {
+    let [rows, columns] = [sight.rows, sight.columns];
+    let inside =
+        |tap: usize, [before, inside, _]: [usize; 3]| tap.checked_sub(before).filter(|&tap| tap < inside);
+    for pixel in 0..sight.pixels {
+        let to = to.get_mut((lane + pixel) / 2 * pitch..).unwrap_or_default();
+        let mut at = at;
+        for row in 0..rows.iter().sum() {
+            for column in 0..columns.iter().sum() {
+                let place = inside(row, rows).zip(inside(column, columns));
+                let from = place.map(|(row, column)| row * sight.row_step + column * sight.column_step);
+                let x = from.map_or(&[][..], |from| run(sight.x, pixel * sight.pixel_step + from, sight.len));
+                for i in 0..sight.len {
+                    let x = x.get(i).copied().unwrap_or(sight.border);
+                    widen_lane(&[x], to, at + i, (lane + pixel) % 2);
+                }
+                at += sight.len;
+            }
+        }
     }
 }
 

@@ -7,7 +7,9 @@
 #![allow(clippy::needless_range_loop)] // an index names a register: such loops are unrolled
 
 mod avx2;
+mod rounding;
 mod vnni;
+mod walk;
 
 use super::fours::{Lanes, Sixteens};
 use super::packed::Linear;

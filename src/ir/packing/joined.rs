@@ -16,6 +16,8 @@ pub struct Joined {
     pub kept: usize,
     /// Columns of a joined row, border included.
     pub columns: usize,
+    /// Outputs of a channel.
+    pub multiplier: usize,
     /// Channels that are computed at once, as many as keep the joined rows within about [`Joined::ROOM`]; all but the
     /// last such a multiple of 4.
     pub channels: usize,
@@ -27,10 +29,10 @@ impl Joined {
     /// Bytes that joined rows shall take, unless four channels take more.
     pub const ROOM: usize = 2048;
 
-    /// Bytes of a channel's record in [`Packing::DspDepthwise3`](super::Packing::DspDepthwise3).
+    /// Bytes of an output channel's record in [`Packing::DspDepthwise3`](super::Packing::DspDepthwise3).
     pub const RECORD_OF_THREE: usize = 36;
 
-    /// `None` where rows cannot be joined: several outputs or biases a channel, or a window of too many rows.
+    /// `None` where rows cannot be joined: several biases a channel, or a window of too many rows.
     pub const fn new(conv: &DepthwiseConv2d, x: Shape) -> Option<Self> {
         let (mut window, mut image) = (conv.window, x);
         if x.w == 1 && window.kernel[1] == 1 && window.padding.left == 0 && window.padding.right == 0 {
@@ -49,9 +51,17 @@ impl Joined {
         }
         let Some(output) = window.output(image.h, image.w) else { return None };
         let odd = window.stride[0] % 2 == 1;
-        let mut joined = Self { window, image, output, kept: 0, columns: 0, channels: 0 };
+        let mut joined = Self {
+            window,
+            image,
+            output,
+            kept: 0,
+            columns: 0,
+            multiplier: conv.multiplier as usize,
+            channels: 0,
+        };
         joined.kept = joined.pairs(odd as usize);
-        if conv.multiplier != 1 || matches!(conv.bias, Bias::Unit) || joined.kept > Self::MOST {
+        if matches!(conv.bias, Bias::Unit) || joined.kept > Self::MOST {
             return None;
         }
         let [_, stride] = window.stride;
@@ -74,7 +84,7 @@ impl Joined {
         ((self.window.kernel[0] as usize - 1) * self.window.dilation[0] as usize + parity) / 2 + 1
     }
 
-    /// Bytes of a channel's record in [`Packing::DspDepthwise`](super::Packing::DspDepthwise).
+    /// Bytes of an output channel's record in [`Packing::DspDepthwise`](super::Packing::DspDepthwise).
     pub const fn record(&self) -> usize {
         let odd = if self.window.stride[0] % 2 == 1 { self.pairs(1) } else { 0 };
         12 + 4 * self.window.kernel[1] as usize * (self.pairs(0) + odd)
@@ -87,7 +97,12 @@ impl Joined {
     }
 
     pub(super) const fn lengths(&self, record: usize, x: Shape) -> Packed {
-        Packed { weights: record * x.c as usize, bias: 0, requant: 0, scratch: self.scratch() }
+        Packed {
+            weights: record * self.multiplier * x.c as usize,
+            bias: 0,
+            requant: 0,
+            scratch: self.scratch(),
+        }
     }
 
     /// Bytes of scratch: the joined rows, and a pixel that stands for a row of the border.

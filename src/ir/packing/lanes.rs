@@ -6,6 +6,8 @@ use crate::ir::{Bias, Conv2d, Shape};
 /// Windows that are copied together before they are multiplied.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Chunk {
+    /// Groups that are computed as one, whose units have weights of 0 for what the other groups see.
+    pub merged: usize,
     /// Elements of a window.
     pub elements: usize,
     /// Pairs of them.
@@ -15,11 +17,52 @@ pub struct Chunk {
 }
 
 impl Chunk {
-    /// Windows of a group of a convolution, as many as fit so much scratch; none where not two do.
-    pub const fn new(conv: &Conv2d, scratch: usize) -> Self {
-        let elements = conv.window.taps() * conv.span as usize;
+    /// Windows of a group of a convolution over so many channels, as many as fit so much scratch; none where not two do.
+    pub const fn new(conv: &Conv2d, channels: u16, scratch: usize) -> Self {
+        let apart = conv.groups as usize * conv.span as usize == channels as usize;
+        let merged = if apart { Self::merged(conv) } else { 1 };
+        let elements = conv.window.taps() * conv.span as usize * merged;
         let pairs = elements.div_ceil(2);
-        Self { elements, pairs, pixels: 2 * (scratch / (8 * pairs)) }
+        let count = match scratch.checked_div(8 * pairs) {
+            Some(count) => count,
+            None => 0,
+        };
+        Self { merged, elements, pairs, pixels: 2 * count }
+    }
+
+    /// How many groups to compute as one: as few as come within a quarter of the fewest cycles, for small groups cost more
+    /// to enter than to compute. At most eight.
+    const fn merged(conv: &Conv2d) -> usize {
+        let groups = conv.groups as usize;
+        let mut best = usize::MAX;
+        let mut found = 1;
+        // Downwards, the first time for the least of cycles, the second time for the least of groups.
+        let mut merged = 8;
+        while merged > 0 {
+            if groups.is_multiple_of(merged) {
+                let cycles = Self::cycles(conv, merged);
+                best = if cycles < best { cycles } else { best };
+            }
+            merged -= 1;
+        }
+        merged = 8;
+        while merged > 0 {
+            if groups.is_multiple_of(merged) && 4 * Self::cycles(conv, merged) <= 5 * best {
+                found = merged;
+            }
+            merged -= 1;
+        }
+        found
+    }
+
+    /// About so many cycles for two pixels with so many groups as one.
+    const fn cycles(conv: &Conv2d, merged: usize) -> usize {
+        let (groups, taps) = (conv.groups as usize / merged, conv.window.taps());
+        let elements = taps * conv.span as usize * merged;
+        let runs = if groups == 1 { conv.window.kernel[0] as usize } else { taps };
+        let copied = 2 * (180 + 36 * runs + 3 * elements);
+        let quads = (conv.units as usize / groups).div_ceil(4);
+        groups * (copied + 400 + quads * (120 + 15 * elements.div_ceil(2)))
     }
 
     /// Bytes of scratch.

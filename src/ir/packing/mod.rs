@@ -22,13 +22,17 @@
 //! gives what [`requantise`](crate::fixed::requantise) gives, for `e` from 2 to 31.
 
 mod fours;
+mod halves;
 mod joined;
 mod lanes;
+mod nibbles;
 mod winograd;
 
 pub use fours::{Bordered, FourTaps, Fours};
+pub use halves::{Halves, Ring};
 pub use joined::Joined;
 pub use lanes::{Chunk, Lanes};
+pub use nibbles::Nibbles;
 pub use winograd::Winograd;
 
 use super::{Bias, Conv2d, Op, Operands, Requant, Shape};
@@ -58,8 +62,7 @@ pub enum Packing {
     /// 256 b6 + b7, b1, b3, b5, b7]`, factors `[eight][8]`. Elements are filled up to an even number of pairs, the last
     /// eight to a whole one, with zeros.
     DspDense,
-    /// Depthwise convolution with one output a channel and one bias a channel. A record for each channel: bias, factor
-    /// (two words), words of taps `[parity][pair of rows][column]`. Rows of the padded image are joined two by two, the
+    /// Depthwise convolution with one bias a channel. A record for each channel of the output: bias, factor (two words), words of taps `[parity][pair of rows][column]`. Rows of the padded image are joined two by two, the
     /// even one in the low half; parity 0 is for outputs whose window begins in an even row, parity 1, left out where
     /// the rows' stride is even, for the others. A half that no tap falls on is 0. See [`Joined`].
     DspDepthwise,
@@ -71,11 +74,29 @@ pub enum Packing {
     /// Conv2d or Dense by fours: `[group][block of 16 units][run][four elements][16 units][4]`. Runs are filled up to
     /// whole fours with zeros, blocks to whole sixteens. Factors are `[group][block][16]`, plain ones; biases
     /// `[2][pixel or once][group][block][16]`: as they are, then less 128 times the sum of the unit's weights, for CPUs
-    /// that multiply elements with 128 added. See [`Fours`].
+    /// that multiply elements with 128 added. No weight is -128. See [`Fours`].
     Fours,
     /// Depthwise convolution by fours: `[block of 64 lanes][four taps][64 lanes][4]`, factors `[block][64]`, plain ones,
-    /// biases `[2][block][64]` as before. See [`FourTaps`] for the order of lanes.
+    /// biases `[2][block][64]` as before. No weight is -128. See [`FourTaps`] for the order of lanes.
     FoursDepthwise,
+    /// Conv2d with weights of 4 bits, two a byte: row by row as in plain order, each row from a byte on. For every CPU. See
+    /// [`Nibbles`].
+    Nibbles,
+    /// The same with biases of 16 bits, two a word, the first in its low half, in plain order.
+    NibblesShort,
+    /// Dense with weights of 4 bits, as [`Packing::Nibbles`].
+    NibblesDense,
+    /// Depthwise convolution with weights of 4 bits in plain order, `[kh][kw][channels]` without gaps.
+    NibblesDepthwise,
+    /// Conv2d four pixels at a time, two in a word: `[group][block of 8 units][pair of elements][element][8 units]`, filled
+    /// up with zeros to whole blocks and pairs; weights from -127. Biases and factors are plain ones, biases of each pixel
+    /// filled up with zeros to whole fours of pixels; shifts of factors from -20 to -1. For sums, bias included, within 24
+    /// bits. See [`Halves`].
+    Halves,
+    /// Depthwise convolution of one output and one bias a channel, whose windows are read where rows lie with their border.
+    /// Weights, biases and factors are plain ones; shifts of factors from -20 to -1. For sums, bias included, within 24
+    /// bits, and at most 32 taps. See [`Ring`].
+    RingDepthwise,
 }
 
 /// Numbers of elements that a packed node has.
@@ -93,7 +114,7 @@ pub struct Packed {
 
 impl Packing {
     /// Number of variants.
-    pub const COUNT: usize = 10;
+    pub const COUNT: usize = 16;
 
     /// The variant's number.
     pub const fn at(self) -> usize {
@@ -102,12 +123,29 @@ impl Packing {
 
     /// Whether factors have the packed form.
     pub const fn packs_factors(self) -> bool {
-        !matches!(self, Packing::Plain | Packing::Fours | Packing::FoursDepthwise)
+        match self {
+            Packing::Plain | Packing::Fours | Packing::FoursDepthwise => false,
+            Packing::Nibbles | Packing::NibblesShort => false,
+            Packing::NibblesDense | Packing::NibblesDepthwise => false,
+            Packing::Halves | Packing::RingDepthwise => false,
+            Packing::DspPatch | Packing::DspRows | Packing::DspWinograd | Packing::DspDense => true,
+            Packing::DspDepthwise | Packing::DspDepthwise3 | Packing::DspAdd => true,
+        }
+    }
+
+    /// Whether factors are plain ones of fewer shifts: [`Halves::takes`].
+    pub const fn narrows_factors(self) -> bool {
+        matches!(self, Packing::Halves | Packing::RingDepthwise)
+    }
+
+    /// Whether weights lie by fours.
+    pub const fn is_by_fours(self) -> bool {
+        matches!(self, Packing::Fours | Packing::FoursDepthwise)
     }
 
     /// Whether one factor may stand for those of all units of `op`.
     pub const fn shares_factors(self, op: &Op) -> bool {
-        matches!(op, Op::Conv2d(_) | Op::Dense(_)) && !matches!(self, Packing::Fours)
+        matches!(op, Op::Conv2d(_) | Op::Dense(_)) && !matches!(self, Packing::Fours | Packing::Halves)
     }
 
     /// What a packed `op` over `x` into `y` has; `None` where this is no packing for it, and for [`Packing::Plain`].
@@ -116,13 +154,13 @@ impl Packing {
             Packing::Plain => None,
             Packing::DspPatch => {
                 let Op::Conv2d(conv) = op else { return None };
-                let pairs = Chunk::new(conv, 0).pairs;
-                Some(quads(conv, y, pairs, 8 * pairs))
+                let Chunk { merged, pairs, .. } = Chunk::new(conv, x.c, 0);
+                Some(quads(conv, conv.groups as usize / merged, y, pairs, 8 * pairs))
             }
             Packing::DspRows => {
                 let Op::Conv2d(conv) = op else { return None };
                 let Some(lanes) = Lanes::new(conv, x) else { return None };
-                Some(quads(conv, y, lanes.pairs * lanes.rows, lanes.scratch()))
+                Some(quads(conv, 1, y, lanes.pairs * lanes.rows, lanes.scratch()))
             }
             Packing::DspWinograd => {
                 let Op::Conv2d(conv) = op else { return None };
@@ -160,6 +198,30 @@ impl Packing {
                 let Some(taps) = FourTaps::new(conv, x) else { return None };
                 Some(taps.lengths())
             }
+            Packing::Nibbles | Packing::NibblesShort => {
+                let Op::Conv2d(conv) = op else { return None };
+                Some(Nibbles::conv2d(conv, x, y, matches!(self, Packing::NibblesShort)))
+            }
+            Packing::NibblesDense => {
+                let Op::Dense(dense) = op else { return None };
+                Some(Nibbles::dense(dense, x))
+            }
+            Packing::NibblesDepthwise => {
+                let Op::DepthwiseConv2d(conv) = op else { return None };
+                Some(Nibbles::depthwise(conv, y))
+            }
+            Packing::Halves => {
+                let Op::Conv2d(conv) = op else { return None };
+                Some(Halves::new(conv).lengths(conv, x, y))
+            }
+            Packing::RingDepthwise => {
+                let Op::DepthwiseConv2d(conv) = op else { return None };
+                if !Ring::takes(conv) {
+                    return None;
+                }
+                let (c, scratch) = (x.c as usize, Ring::new(&conv.window, x).len());
+                Some(Packed { weights: op.weights(x), bias: c, requant: c, scratch })
+            }
             Packing::DspAdd => {
                 let Op::Add(Operands::Equal) = op else { return None };
                 Some(Packed { weights: 0, bias: 3, requant: 0, scratch: 0 })
@@ -168,9 +230,9 @@ impl Packing {
     }
 }
 
-/// A convolution whose units have so many pairs of weights, in quads.
-const fn quads(conv: &Conv2d, y: Shape, pairs: usize, scratch: usize) -> Packed {
-    let quads = conv.groups as usize * (conv.units / conv.groups).div_ceil(4) as usize;
+/// A convolution in so many groups whose units have so many pairs of weights, in quads.
+const fn quads(conv: &Conv2d, groups: usize, y: Shape, pairs: usize, scratch: usize) -> Packed {
+    let quads = groups * (conv.units as usize / groups).div_ceil(4);
     let pixels = if matches!(conv.bias, Bias::Unit) { y.h as usize * y.w as usize } else { 1 };
     Packed { weights: 8 * quads * pairs, bias: 4 * quads * pixels, requant: 4 * quads, scratch }
 }
@@ -183,6 +245,18 @@ impl Packing {
         match self {
             Packing::Plain | Packing::DspDense | Packing::DspAdd => false,
             Packing::Fours | Packing::FoursDepthwise => false,
+            Packing::Nibbles | Packing::NibblesShort => false,
+            Packing::NibblesDense | Packing::NibblesDepthwise => false,
+            Packing::Halves => {
+                let Op::Conv2d(conv) = op else { return false };
+                let point = x.same(y) && conv.groups == 1 && conv.span == x.c && conv.window.is_point();
+                let alike = x.h == y.h && x.len() == y.len();
+                point || (alike && Ring::new(&conv.window, x).in_place(&conv.window))
+            }
+            Packing::RingDepthwise => {
+                let Op::DepthwiseConv2d(conv) = op else { return false };
+                x.same(y) && Ring::new(&conv.window, x).in_place(&conv.window)
+            }
             Packing::DspPatch => {
                 let Op::Conv2d(conv) = op else { return false };
                 x.same(y) && conv.groups == 1 && conv.span == x.c && conv.window.is_point()

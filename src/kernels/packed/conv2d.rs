@@ -5,10 +5,10 @@
 //! window, so it takes every convolution there is; a 1x1 is a window of one run.
 
 use super::{activate, factors, quads, shared};
-use crate::arch::packed::Quads;
+use crate::arch::packed::{Quads, Sight};
 use crate::arch::{Isa, run};
 use crate::ir::{Bias, Chunk, Conv2d, IntData};
-use crate::kernels::{Axis, Flow, Input, Taps};
+use crate::kernels::{Axis, Flow, Input};
 
 /// Convolution of `x` into `y`, weights packed as [`DspPatch`](crate::ir::Packing::DspPatch).
 #[inline(never)]
@@ -20,12 +20,14 @@ pub(crate) fn conv2d<I: Isa>(
     scratch: &mut [i8],
 ) {
     let ((x, _), (y, zero)) = (flow.x, flow.y);
-    let [units, channels, span, groups] = [conv.units, x.c, conv.span, conv.groups].map(usize::from);
+    let [units, channels] = [conv.units, x.c].map(usize::from);
     let (rows, columns) = (Axis::rows(&conv.window, x), Axis::columns(&conv.window, x));
+    let chunk = Chunk::new(conv, x.c, scratch.len());
+    let groups = usize::from(conv.groups).checked_div(chunk.merged).unwrap_or(0);
+    let span = usize::from(conv.span) * chunk.merged;
     let whole = groups == 1 && span == channels && columns.dilation == 1;
     // Windows that are the pixels themselves.
-    let single = whole && conv.window.is_point();
-    let chunk = Chunk::new(conv, scratch.len());
+    let single = whole && conv.window.is_point() && channels.is_multiple_of(8);
     if chunk.pixels == 0 {
         return;
     }
@@ -46,16 +48,19 @@ pub(crate) fn conv2d<I: Isa>(
         for group in 0..groups {
             next = (oy, ox);
             let channel = group * channels.checked_div(groups).unwrap_or(0);
-            let window = Patches { x: flow.input(), rows, columns, span, whole };
+            let window = Patches { x: flow.input(), rows, columns, span };
             let single = single.then(|| run(window.x.data, pixel * channels, pixels * channels));
             if let Some(x) = single {
                 isa.widen_pixels(x, channels, patches, patch);
             }
-            for i in 0..if single.is_some() { 0 } else { pixels } {
+            let mut i = if single.is_some() { pixels } else { 0 };
+            while i < pixels {
                 let to = patches.get_mut(i / 2 * patch..).unwrap_or_default();
-                window.gather(isa, (rows.taps(next.0), columns.taps(next.1)), channel, to, i % 2);
-                next.1 += 1;
-                if next.1 == width {
+                let count = columns.alike(next.1).min(width - next.1).min(pixels - i);
+                window.gather(isa, next, channel, count, to, patch, i % 2);
+                i += count;
+                next.1 += count;
+                if next.1 >= width {
                     next = (next.0 + 1, 0);
                 }
             }
@@ -91,63 +96,56 @@ struct Patches<'a> {
     rows: Axis,
     columns: Axis,
     span: usize,
-    /// Whether a kernel row inside the image is one run.
-    whole: bool,
 }
 
 impl Patches<'_> {
-    /// Widens what a window reads, for the group from `channel` on, in the order of the weights.
+    /// Widens what the windows of `count` neighbouring outputs read, from that in row and column `(oy, ox)` on, which see
+    /// as much of the image, for the group from `channel` on, in the order of the weights.
     #[inline(never)]
+    #[allow(clippy::too_many_arguments)] // which windows, and where to
     fn gather<I: Isa>(
         &self,
         isa: I,
-        (rows, columns): (Taps, Taps),
+        (oy, ox): (usize, usize),
         channel: usize,
+        count: usize,
         to: &mut [i8],
+        pitch: usize,
         lane: usize,
     ) {
+        let (rows, columns) = (self.rows.taps(oy), self.columns.taps(ox));
+        let c = usize::from(self.x.shape.c);
+        let mut sight = Sight {
+            x: self.x.data.get(self.x.at(rows.at, columns.at) + channel..).unwrap_or_default(),
+            rows: rows.thirds(self.rows.kernel),
+            row_step: self.rows.dilation * usize::from(self.x.shape.w) * c,
+            columns: columns.thirds(self.columns.kernel),
+            column_step: self.columns.dilation * c,
+            len: self.span,
+            border: self.x.zero,
+            pixels: count,
+            pixel_step: self.columns.stride * c,
+        };
+        if channel + self.span <= c {
+            return isa.gather(&sight, to, pitch, 0, lane);
+        }
+        // The channels wrap round: each tap is two runs.
+        let parts = [(channel, c - channel), (0, self.span + channel - c)];
         let mut at = 0;
         for ky in 0..self.rows.kernel {
-            match rows.place(ky, self.rows.dilation) {
-                Some(row) if self.whole => {
-                    let before = columns.first * self.span;
-                    let len = (columns.end - columns.first) * self.span;
-                    let after = (self.columns.kernel - columns.end) * self.span;
-                    self.border(isa, before, to, at, lane);
-                    isa.widen_lane(run(self.x.data, self.x.at(row, columns.at), len), to, at + before, lane);
-                    self.border(isa, after, to, at + before + len, lane);
-                    at += before + len + after;
-                }
-                Some(row) => {
-                    let head = self.span.min(usize::from(self.x.shape.c) - channel);
-                    for kx in 0..self.columns.kernel {
-                        match columns.place(kx, self.columns.dilation) {
-                            Some(column) => {
-                                let from = self.x.at(row, column);
-                                isa.widen_lane(run(self.x.data, from + channel, head), to, at, lane);
-                                let tail = run(self.x.data, from, self.span - head);
-                                isa.widen_lane(tail, to, at + head, lane);
-                            }
-                            None => self.border(isa, self.span, to, at, lane),
-                        }
-                        at += self.span;
-                    }
-                }
-                None => {
-                    self.border(isa, self.columns.kernel * self.span, to, at, lane);
-                    at += self.columns.kernel * self.span;
+            for kx in 0..self.columns.kernel {
+                let place = rows.place(ky, self.rows.dilation).zip(columns.place(kx, self.columns.dilation));
+                for (part, len) in parts {
+                    let (x, inside) = match place {
+                        Some((row, column)) => (self.x.data.get(self.x.at(row, column) + part..), 1),
+                        None => (None, 0),
+                    };
+                    sight.x = x.unwrap_or_default();
+                    (sight.rows, sight.columns, sight.len) = ([0, inside, 1 - inside], [0, 1, 0], len);
+                    isa.gather(&sight, to, pitch, at, lane);
+                    at += len;
                 }
             }
-        }
-    }
-
-    /// As many zero points.
-    fn border<I: Isa>(&self, isa: I, mut count: usize, to: &mut [i8], mut at: usize, lane: usize) {
-        const MOST: usize = 32;
-        while count > 0 {
-            let len = count.min(MOST);
-            isa.widen_lane(run(&[self.x.zero; MOST], 0, len), to, at, lane);
-            (count, at) = (count - len, at + len);
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Some channels at a time, so that their joined rows fit a small scratch: a ring of as many joined rows as a window
 //! spans. Each row of the image is read once for each of those portions, before any output is written that lies as far
-//! down; the border is written once where it is columns, and joined like any other row where it is rows.
+//! down; the border is written once where it is columns, and joined like any other row where it is rows. Where a channel has
+//! several outputs they are computed side by side, from the same joined channel.
 
 use super::activate;
 use crate::arch::packed::Taps;
@@ -21,27 +22,28 @@ pub(crate) fn depthwise_conv2d<I: Isa>(
 ) {
     let ((x, x_zero), (_, zero)) = (flow.x, flow.y);
     let Some(joined) = Joined::new(conv, x) else { return };
-    let step = usize::from(x.c);
+    let (step, multiplier) = (usize::from(x.c) * joined.multiplier, joined.multiplier);
     let [height, width] = joined.output.map(usize::from);
     let [stride_y, stride] = joined.window.stride.map(usize::from);
     let [_, dilation] = joined.window.dilation.map(usize::from);
     let [_, columns] = joined.window.kernel.map(usize::from);
     let record = joined.record();
     let mut c = 0;
-    while c < step {
-        let channels = joined.channels.min(step - c);
+    while c < usize::from(x.c) {
+        let channels = joined.channels.min(usize::from(x.c) - c);
         let Some(mut ring) = Ring::new(&joined, x_zero, c, channels, scratch) else { return };
+        let parts = Parts::new(&joined, channels, ring.pitch);
         let mut taps = Taps {
-            records: run(data.weights, c * record, channels * record),
+            records: &[],
             record,
             first: 0,
             columns,
             stride,
             dilation,
-            channels,
+            channels: parts.channels,
             step,
             width,
-            pitch: ring.pitch,
+            pitch: parts.pitch,
             zero,
         };
         for oy in 0..height {
@@ -49,13 +51,17 @@ pub(crate) fn depthwise_conv2d<I: Isa>(
             let (from, parity) = (top / 2, top % 2);
             let pairs = joined.pairs(parity);
             ring.fill(isa, flow.input(), from + pairs);
-            let mut rows = [&[][..]; Joined::MOST];
-            for (i, row) in rows.iter_mut().take(pairs).enumerate() {
-                *row = ring.row(from + i);
-            }
             taps.first = if parity == 0 { 12 } else { 12 + 4 * columns * joined.pairs(0) };
-            let y = flow.output().get_mut(oy * width * step + c..).unwrap_or_default();
-            isa.taps(&taps, rows.get(..pairs).unwrap_or_default(), y);
+            for part in 0..parts.count {
+                let mut rows = [&[][..]; Joined::MOST];
+                for (i, row) in rows.iter_mut().take(pairs).enumerate() {
+                    *row = ring.row(from + i).get(part * ring.pitch..).unwrap_or_default();
+                }
+                let channel = (c + part) * multiplier;
+                taps.records = run(data.weights, channel * record, parts.channels * record);
+                let y = flow.output().get_mut(oy * width * step + channel..).unwrap_or_default();
+                isa.taps(&taps, rows.get(..pairs).unwrap_or_default(), y);
+            }
         }
         c += channels;
     }
@@ -74,36 +80,61 @@ pub(crate) fn depthwise_conv2d_3x3<I: Isa>(
 ) {
     let ((x, x_zero), (_, zero)) = (flow.x, flow.y);
     let Some(joined) = Joined::new(conv, x) else { return };
-    let step = usize::from(x.c);
+    let (step, multiplier) = (usize::from(x.c) * joined.multiplier, joined.multiplier);
     let [height, width] = joined.output.map(usize::from);
     let record = Joined::RECORD_OF_THREE;
     let mut c = 0;
-    while c < step {
-        let channels = joined.channels.min(step - c);
+    while c < usize::from(x.c) {
+        let channels = joined.channels.min(usize::from(x.c) - c);
         let Some(mut ring) = Ring::new(&joined, x_zero, c, channels, scratch) else { return };
-        let taps = Taps {
-            records: run(data.weights, c * record, channels * record),
+        let parts = Parts::new(&joined, channels, ring.pitch);
+        let mut taps = Taps {
+            records: &[],
             record,
             first: 12,
             columns: 3,
             stride: 1,
             dilation: 1,
-            channels,
+            channels: parts.channels,
             step,
             width,
-            pitch: ring.pitch,
+            pitch: parts.pitch,
             zero,
         };
         for i in 0..height.div_ceil(2) {
             ring.fill(isa, flow.input(), i + 2);
             let rows = flow.output().get_mut(2 * i * width * step..).unwrap_or_default();
             let Some((upper, lower)) = rows.split_at_mut_checked(width * step) else { return };
-            let upper = upper.get_mut(c..).unwrap_or_default();
-            isa.two_rows(&taps, [ring.row(i), ring.row(i + 1)], upper, lower.get_mut(c..));
+            for part in 0..parts.count {
+                let pairs = [i, i + 1].map(|i| ring.row(i).get(part * ring.pitch..).unwrap_or_default());
+                let channel = (c + part) * multiplier;
+                taps.records = run(data.weights, channel * record, parts.channels * record);
+                let upper = upper.get_mut(channel..).unwrap_or_default();
+                isa.two_rows(&taps, pairs, upper, lower.get_mut(channel..));
+            }
         }
         c += channels;
     }
     activate(isa, flow.output(), data.clamp);
+}
+
+/// How joined channels are taken: all at once, or, where each has several outputs, one by one with all of those, which see
+/// the same.
+struct Parts {
+    count: usize,
+    /// Channels of the output in a part.
+    channels: usize,
+    /// Bytes in a joined row from one of those to the next.
+    pitch: usize,
+}
+
+impl Parts {
+    fn new(joined: &Joined, channels: usize, pitch: usize) -> Self {
+        match joined.multiplier {
+            1 => Self { count: 1, channels, pitch },
+            multiplier => Self { count: channels, channels: multiplier, pitch: 0 },
+        }
+    }
 }
 
 /// Joined rows of some channels, the latest few.
@@ -129,9 +160,10 @@ impl<'a> Ring<'a> {
     fn new(joined: &Joined, zero: i8, from: usize, channels: usize, scratch: &'a mut [i8]) -> Option<Self> {
         let pitch = 4 * joined.columns;
         let (rows, border) = scratch.split_at_mut_checked(joined.kept * pitch * channels)?;
-        for word in rows.as_chunks_mut::<4>().0 {
-            *word = [zero, zero >> 7, zero, zero >> 7];
-        }
+        let (a, b) = (zero, zero >> 7);
+        let (fours, rest) = rows.as_chunks_mut();
+        fours.fill([a, b, a, b, a, b, a, b, a, b, a, b, a, b, a, b]);
+        rest.as_chunks_mut().0.fill([a, b, a, b]);
         let border = border.get_mut(..channels)?;
         border.fill(zero);
         Some(Self {

@@ -50,24 +50,33 @@ fn factors<'a, const N: usize>(
 fn quads<I: Isa>(isa: I, all: &Quads<'_>, runs: &[&[i8]], y: &mut [i8], units: usize) {
     let (whole, rest) = (units / 4, units % 4);
     let mut part = Quads { count: whole, ..*all };
-    isa.quads(&part, runs, y);
+    if whole > 0 {
+        isa.quads(&part, runs, y);
+    }
     if rest == 0 {
         return;
     }
+    // To where there is room for four units, so many pixels at a time.
+    const AT_ONCE: usize = 16;
     let size = 8 * all.pairs * runs.len();
     part.weights = run(all.weights, whole * size, size);
     part.requant = run(all.requant, whole * all.requant_step, 4);
     (part.count, part.y_step) = (1, 4);
-    for pixel in (0..all.pixels).step_by(2) {
-        // Two pixels at a time, to where there is room for four units.
-        let mut last = [0; 8];
-        part.pixels = 2.min(all.pixels - pixel);
-        part.bias = all.bias.get(pixel * all.bias_step + 4 * whole..).unwrap_or_default();
+    for first in (0..all.pixels).step_by(AT_ONCE) {
+        let mut last = [0; 4 * AT_ONCE];
+        part.pixels = AT_ONCE.min(all.pixels - first);
+        part.bias = all.bias.get(first * all.bias_step + 4 * whole..).unwrap_or_default();
         isa.quads(&part, runs, &mut last);
-        part.x_from += all.x_step;
-        for (i, last) in last.as_chunks::<4>().0.iter().enumerate().take(part.pixels) {
-            let y = y.get_mut((pixel + i) * all.y_step + 4 * whole..).unwrap_or_default();
-            y.iter_mut().zip(last).take(rest).for_each(|(y, &last)| *y = last);
+        part.x_from += AT_ONCE / 2 * all.x_step;
+        let mut at = first * all.y_step + 4 * whole;
+        for &[a, b, c, _] in last.as_chunks().0.iter().take(part.pixels) {
+            match y.get_mut(at..at + rest) {
+                Some([y]) => *y = a,
+                Some([y, z]) => (*y, *z) = (a, b),
+                Some([y, z, u]) => (*y, *z, *u) = (a, b, c),
+                _ => {}
+            }
+            at += all.y_step;
         }
     }
 }

@@ -1,10 +1,10 @@
 //! Writes tables of nets that the tree makes by itself, for firmware.
 //!
 //! ```text
-//! tables operators OUT.rs         the golden single-operator models, with what an independent implementation gave
-//! tables packed OUT.rs [SEED]     random nets and the shipped ones, packed, with what the portable kernels give
-//! tables net NAME TARGET OUT.rs   one shipped net: the trained digits, or a recipe's net with fresh weights
-//! tables rows NAME TARGET OUT.rs  the same, its input row by row
+//! tables operators OUT.rs             the golden single-operator models, with what an independent implementation gave
+//! tables packed OUT.rs TARGET [SEED]  random nets and the shipped ones, packed, with what the portable kernels give
+//! tables net NAME TARGET OUT.rs       one shipped net: the trained digits, or a recipe's net with fresh weights
+//! tables rows NAME TARGET OUT.rs      the same, its input row by row
 //! ```
 //!
 //! `firmware/run operators`, `firmware/run packed` and `.ci/run gates` do.
@@ -45,10 +45,11 @@ fn run(args: &[&str]) -> Result<String> {
             let cases = operators::cases()?;
             (out, cases.text(), cases.count())
         }
-        ["packed", out, ref seed @ ..] if seed.len() < 2 => {
+        ["packed", out, target, ref seed @ ..] if seed.len() < 2 => {
+            let target = Target::from_str(target, true).map_err(Error::new)?;
             let seed = seed.first().unwrap_or(&"1");
             let seed = seed.parse().map_err(|_| Error::new(format!("{seed:?} is no seed")))?;
-            let cases = packed::cases(seed)?;
+            let cases = packed::cases(target, seed)?;
             (out, cases.text(), cases.count())
         }
         [way @ ("net" | "rows"), name, target, out] => {
@@ -66,7 +67,7 @@ fn run(args: &[&str]) -> Result<String> {
         }
         _ => {
             return Err(Error::new(
-                "usage: tables operators OUT.rs | packed OUT.rs [SEED] | net|rows NAME TARGET OUT.rs",
+                "usage: tables operators OUT.rs | packed OUT.rs TARGET [SEED] | net|rows NAME TARGET OUT.rs",
             ));
         }
     };

@@ -15,23 +15,33 @@ const RANDOM: u64 = 320;
 /// Samples of each net.
 const SAMPLES: usize = 2;
 
-/// Every packing that a table can hold, for a Cortex-M4.
-const PACKINGS: [Packing; 7] = [
-    Packing::DspPatch,
-    Packing::DspRows,
-    Packing::DspWinograd,
-    Packing::DspDense,
-    Packing::DspDepthwise,
-    Packing::DspDepthwise3,
-    Packing::DspAdd,
-];
+/// Every packing that a table for a target can hold.
+const fn packings(target: Target) -> &'static [Packing] {
+    match target {
+        Target::Portable => &[],
+        Target::CortexM0 => &[Packing::Halves, Packing::RingDepthwise, Packing::DspAdd],
+        Target::CortexM4 => &[
+            Packing::DspPatch,
+            Packing::DspRows,
+            Packing::DspWinograd,
+            Packing::DspDense,
+            Packing::DspDepthwise,
+            Packing::DspDepthwise3,
+            Packing::DspAdd,
+        ],
+    }
+}
 
-/// Random nets drawn from `seed`, of some of which the input comes row by row, then all shipped ones, packed for a
-/// Cortex-M4.
+/// Those of weights of 4 bits.
+const NIBBLES: [Packing; 4] =
+    [Packing::Nibbles, Packing::NibblesShort, Packing::NibblesDense, Packing::NibblesDepthwise];
+
+/// Random nets drawn from `seed`, of some of which the input comes row by row, then all shipped ones, packed for a target;
+/// these also with weights of 4 bits, for any CPU and for that one.
 ///
 /// # Errors
 /// Where a packing, or an input that comes row by row, occurs in too few of the random nets.
-pub(crate) fn cases(seed: u64) -> Result<Cases> {
+pub(crate) fn cases(target: Target, seed: u64) -> Result<Cases> {
     let mut cases = Cases::default();
     let (mut seen, mut rows) = ([0; Packing::COUNT], 0);
     for i in 0..RANDOM {
@@ -42,7 +52,8 @@ pub(crate) fn cases(seed: u64) -> Result<Cases> {
         let samples = golden(&net, SAMPLES, i)?;
         // Now row by row, where the first layer slides a window.
         let streamed = numbers.below(3) == 0 && slides(&net);
-        let (stored, cut) = if streamed { by_rows(net, limit)? } else { (whole(net, limit)?, None) };
+        let (stored, cut) =
+            if streamed { by_rows(target, net, limit)? } else { (whole(target, net, limit)?, None) };
         stored.net.nodes.iter().for_each(|node| seen[node.store.packing.at()] += 1);
         rows += usize::from(streamed);
         cases.push(&stored, cut.as_ref(), &samples);
@@ -50,17 +61,32 @@ pub(crate) fn cases(seed: u64) -> Result<Cases> {
     if rows < 20 {
         return Err(Error::new(format!("seed {seed}: fewer than 20 inputs come row by row")));
     }
-    if let Some(packing) = PACKINGS.iter().find(|packing| seen[packing.at()] < 5) {
+    if let Some(packing) = packings(target).iter().chain(&NIBBLES).find(|packing| seen[packing.at()] < 5) {
         return Err(Error::new(format!("seed {seed}: fewer than 5 layers are packed as {packing:?}")));
     }
     for name in shipped::names() {
         let net = shipped::stored(name)?.net;
-        let samples = golden(&net, SAMPLES, 1)?;
-        cases.push(&whole(net.clone(), None)?, None, &samples);
-        let (stored, cut) = by_rows(net, None)?;
-        cases.push(&stored, cut.as_ref(), &samples);
+        for (net, target) in [(halved(&net), Target::Portable), (halved(&net), target), (net, target)] {
+            let samples = golden(&net, SAMPLES, 1)?;
+            cases.push(&whole(target, net.clone(), None)?, None, &samples);
+            let (stored, cut) = by_rows(target, net, None)?;
+            cases.push(&stored, cut.as_ref(), &samples);
+        }
     }
     Ok(cases)
+}
+
+/// The net with weights of 4 bits, coarser by 16 and so are its accumulators.
+fn halved(net: &Net<Int>) -> Net<Int> {
+    let mut net = net.clone();
+    for node in net.nodes.iter_mut().filter(|node| node.bits().is_some()) {
+        let store = &mut node.store;
+        store.bits = 4;
+        store.weights.iter_mut().for_each(|w| *w = ((i32::from(*w) + 8) >> 4).min(7) as i8);
+        store.bias.iter_mut().for_each(|bias| *bias >>= 4);
+        store.requant.iter_mut().for_each(|factor| factor.shift += 4);
+    }
+    net
 }
 
 fn slides(net: &Net<Int>) -> bool {
@@ -68,13 +94,13 @@ fn slides(net: &Net<Int>) -> bool {
         && net.readers(net.input).count() == 1
 }
 
-fn whole(mut net: Net<Int>, limit: Option<usize>) -> Result<Stored> {
-    let arena = pack(&mut net, Target::CortexM4, limit)?;
+fn whole(target: Target, mut net: Net<Int>, limit: Option<usize>) -> Result<Stored> {
+    let arena = pack(&mut net, target, limit)?;
     Ok(stored(net, arena))
 }
 
-fn by_rows(mut net: Net<Int>, limit: Option<usize>) -> Result<(Stored, Option<Streamed>)> {
-    pack_streamed(&mut net, Target::CortexM4, limit)?;
+fn by_rows(target: Target, mut net: Net<Int>, limit: Option<usize>) -> Result<(Stored, Option<Streamed>)> {
+    pack_streamed(&mut net, target, limit)?;
     let cut = Streamed::new(&net)?;
     let arena = net.with(|graph| graph.arena_len());
     Ok((stored(net, arena), Some(cut)))

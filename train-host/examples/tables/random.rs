@@ -61,7 +61,7 @@ impl Numbers {
             let dilation = if (kernel - 1) * 2 < extent { self.within(1, 2) } else { 1 };
             let most = (kernel - 1) * dilation;
             let [before, after] = [(); 2].map(|()| if most == 0 { 0 } else { self.within(0, most) });
-            (kernel, self.within(1, 2), dilation, before, after)
+            (kernel, self.within(1, 3), dilation, before, after)
         };
         let (rows, columns) = (axis(x.h), axis(x.w));
         Window {
@@ -116,6 +116,13 @@ fn layer(net: &mut Net<Int>, numbers: &mut Numbers) -> Result<()> {
             let other = net.output;
             push(net, Op::Add(Operands::Equal), &[at, other], numbers)
         }
+        // As in the net of 1989: groups that overlap, each unit with a bias of its own.
+        9 if x.c.is_multiple_of(3) => {
+            let window = numbers.window(x);
+            let (each, span) = (1 + units / 3, x.c / 3 * 2);
+            let op = Op::Conv2d(Conv2d { units: 3 * each, window, groups: 3, span, bias: Bias::Unit });
+            push(net, op, &[at], numbers)
+        }
         // For minimal filtering.
         3 if x.h >= 4 && x.w >= 4 && x.c.is_multiple_of(4) => {
             let window = numbers.three();
@@ -158,12 +165,9 @@ fn depthwise(net: &mut Net<Int>, numbers: &mut Numbers) -> Result<()> {
     let (x, at) = (net.output_shape(), net.output);
     let window =
         if x.h > 1 && x.w > 1 && numbers.below(2) == 0 { numbers.three() } else { numbers.window(x) };
-    push(
-        net,
-        Op::DepthwiseConv2d(DepthwiseConv2d { multiplier: 1, window, bias: Bias::Channel }),
-        &[at],
-        numbers,
-    )
+    let multiplier = if x.c < 8 && numbers.below(2) == 0 { 1 + numbers.below(4) as u16 } else { 1 };
+    let op = DepthwiseConv2d { multiplier, window, bias: Bias::Channel };
+    push(net, Op::DepthwiseConv2d(op), &[at], numbers)
 }
 
 /// Appends an operator with made-up numbers.
@@ -172,16 +176,17 @@ fn push(net: &mut Net<Int>, op: Op, inputs: &[TensorId], numbers: &mut Numbers) 
     let weights = op.weights(shapes[0]);
     let y = op.output(&shapes).unwrap_or(shapes[0]); // the net refuses what does not meet
     let k = (weights / usize::from(y.c)).max(1);
+    let bits = if weights > 0 && numbers.below(3) == 0 { 4 } else { 8 };
     let requant = if let Op::Add(_) = op {
         vec![numbers.factor(-2), Requant::new(1 << 30, 0), numbers.factor(-20)]
     } else if weights > 0 {
         // What leaves something of a sum of k products, and nothing now and then.
-        let bits = 6 + k.ilog2() as i32 / 2;
+        let least = bits - 2 + k.ilog2() as i32 / 2;
         let one = |numbers: &mut Numbers| match numbers.below(16) {
             0 => Requant::new(0, 0),
             _ => {
                 let less = numbers.below(3) as i32;
-                numbers.factor(-bits - less)
+                numbers.factor(-least - less)
             }
         };
         (0..y.c).map(|_| one(numbers)).collect()
@@ -193,11 +198,15 @@ fn push(net: &mut Net<Int>, op: Op, inputs: &[TensorId], numbers: &mut Numbers) 
         0 if weights > 0 => Clamp::new(ends[0].min(ends[1]), ends[0].max(ends[1])),
         _ => Clamp::FULL,
     };
+    let levels = if bits == 4 { 7 } else { 127 };
+    // Now and then more than 16 bits hold.
+    let most = if numbers.below(8) == 0 { 1 << 17 } else { 1 << 14 };
     let store = IntStore {
-        weights: numbers.int8s(weights).into_iter().map(|w| w.max(-127)).collect(),
-        bias: (0..op.bias().len(y)).map(|_| numbers.below(1 << 14) as i32 - (1 << 13)).collect(),
+        weights: numbers.int8s(weights).into_iter().map(|w| w.clamp(-levels, levels)).collect(),
+        bias: (0..op.bias().len(y)).map(|_| numbers.below(most) as i32 - (most / 2) as i32).collect(),
         requant,
         clamp,
+        bits: bits as u8,
         ..IntStore::default()
     };
     let meta = if op.keeps_quantisation() { net.tensors[inputs[0].at()].meta } else { numbers.meta() };

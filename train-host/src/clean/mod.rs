@@ -2,12 +2,14 @@
 //!
 //! Each pass takes nodes or channels away where it can prove that nothing changes: padding goes into the window of the
 //! convolution after it (`pad`), an activation into the clamp of the operator before it (`clamp`), channels that
-//! are constant or that nobody weighs into the biases after them (`channels`, by what `range` proves).
+//! are constant or that nobody weighs into the biases after them (`channels`, by what `range` proves). Convolutions that are
+//! left and are something simpler become that (`simpler`).
 
 mod channels;
 mod clamp;
 mod pad;
 mod range;
+mod simpler;
 #[cfg(test)]
 mod tests;
 
@@ -30,6 +32,7 @@ pub fn clean(net: &mut Net<Int>) -> Result<Vec<String>> {
         notes.extend(clamp::fold(net)?);
         notes.extend(channels::remove(net)?);
         if notes.len() == before {
+            simpler::rewrite(net);
             return Ok(notes);
         }
     }

@@ -1,46 +1,34 @@
 //! `bench`: int8 against float on this host.
 
 use std::path::Path;
-use std::time::Duration;
-
-use serde::Serialize;
-use zipnet::Cpu;
 
 use crate::cli::BenchArgs;
 use crate::data::Dataset;
 use crate::export::{CHECKPOINT, Source, Stored, read_checkpoint};
-use crate::timing::{Alone, Effort, Timing, alone, compare};
+use crate::timing::{Effort, Nets, Timing, measure};
 use crate::{Error, Result};
-
-/// Of many short rounds some fall between the turns of whatever else the machine runs.
-const SHORT: Effort = Effort { rounds: 301, round: Duration::from_millis(5) };
 
 pub(super) fn run(args: &BenchArgs) -> Result<()> {
     let stored = Stored::load(&args.dir)?;
-    match stored.origin.source {
-        Source::Trained { .. } => {
-            let timing = time(&args.dir, &stored, Effort::default())?;
-            tell(args, &timing, Timing::text)
-        }
-        // There is no float net to compare it with.
-        Source::Imported { .. } => {
-            let timing = alone(&stored.net, Cpu::fastest(), SHORT)?;
-            tell(args, &timing, Alone::text)
-        }
-    }
-}
-
-fn tell<T: Serialize>(args: &BenchArgs, timing: &T, text: impl Fn(&T) -> String) -> Result<()> {
+    let timing = time(&args.dir, &stored, Effort::default())?;
     if args.json {
-        let json = serde_json::to_string_pretty(timing).expect("plain data has a JSON form");
+        let json = serde_json::to_string_pretty(&timing).expect("plain data has a JSON form");
         super::print(&format!("{json}\n"))
     } else {
-        super::print(&text(timing))
+        super::print(&timing.text())
     }
 }
 
-/// Times the nets of an output folder on the test samples of the data they were trained on.
+/// Times the nets of an output folder: of a training on the test samples of its data, of an import on made-up ones.
 fn time(folder: &Path, stored: &Stored, effort: Effort) -> Result<Timing> {
+    let nets = match stored.origin.source {
+        Source::Trained { .. } => trained(folder, stored)?,
+        Source::Imported { .. } => Nets::imported(&stored.net),
+    };
+    measure(&nets, effort)
+}
+
+fn trained(folder: &Path, stored: &Stored) -> Result<Nets> {
     let name = stored.origin.data()?;
     let path = folder.join(CHECKPOINT);
     let float = read_checkpoint(&path)?;
@@ -52,12 +40,13 @@ fn time(folder: &Path, stored: &Stored, effort: Effort) -> Result<Timing> {
         )));
     }
     data.range = (stored.origin.low, stored.origin.high); // that of the training, whatever this data shows
-    compare(stored, &float, &data.normalised(&data.test), effort).map_err(|e| Error::file(&path, e))
+    Nets::trained(&stored.net, &float, &data.normalised(&data.test)).map_err(|e| Error::file(&path, e))
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::time::Duration;
 
     use zipnet::ir::Shape;
 

@@ -10,7 +10,7 @@ use crate::cli::{PruneArgs, RebuildArgs, TuneArgs};
 use crate::compress::{self, Change, Regroup, Rewritten};
 use crate::data::Dataset;
 use crate::eval::{Labelled, float, int8};
-use crate::export::{CHECKPOINT, Folder, Source, Stored, read_checkpoint};
+use crate::export::{CHECKPOINT, Folder, Stored, read_checkpoint};
 use crate::graph::Net;
 use crate::recipe::{Recipe, SHIPPED};
 use crate::report::{Before, Layer};
@@ -52,9 +52,7 @@ fn remake(
     net.name.clone_from(&recipe.name);
 
     let mut data = Dataset::load(&spec)?;
-    if !shape_of(&data)?.same(old.input_shape()) || data.classes.len() != old.output_shape().len() {
-        return Err(Error::new(format!("data {spec:?} no longer fits the net of {}", dir.display())));
-    }
+    fits(&data, &spec, &old, dir)?;
     data.range = (stored.origin.low, stored.origin.high); // that of the training, whatever this data shows
     let out = tune.out.clone().unwrap_or_else(|| beside(dir, suffix));
     if out == dir {
@@ -100,25 +98,10 @@ fn remake(
 
 /// How to train on: as the recipe says that is named, or after which the net is, with what the command line changes.
 fn settings(tune: &TuneArgs, stored: &Stored, name: &str, suffix: &str) -> Result<Recipe> {
-    let after = |shipped: &str| {
-        name.strip_prefix(shipped).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
-    };
-    let namesake = SHIPPED.iter().map(|(shipped, _)| *shipped).filter(|shipped| after(shipped));
-    let mut recipe = match (&tune.recipe, namesake.max_by_key(|shipped| shipped.len())) {
-        (Some(recipe), _) => Recipe::load(recipe)?,
-        (None, Some(shipped)) => Recipe::load(shipped)?,
-        (None, None) => {
-            return Err(Error::new(format!(
-                "net {name:?} is named after no shipped recipe; say with --recipe how to train it on"
-            )));
-        }
-    };
-    let Source::Trained { data, seed } = &stored.origin.source else {
-        return Err(Error::new(format!("net {name:?} was not trained here")));
-    };
+    let mut recipe = namesake(tune.recipe.as_deref(), name)?;
     recipe.name = format!("{name}-{suffix}");
-    recipe.data.clone_from(data);
-    recipe.train.seed = tune.seed.unwrap_or(*seed);
+    recipe.data = stored.origin.data()?.to_owned();
+    recipe.train.seed = tune.seed.unwrap_or(stored.origin.seed()?);
     recipe.train.schedule.peak = tune.rate.unwrap_or(recipe.train.schedule.peak);
     let epochs = tune.epochs.unwrap_or(recipe.train.epochs);
     recipe.set_bits(tune.bits);
@@ -127,8 +110,30 @@ fn settings(tune: &TuneArgs, stored: &Stored, name: &str, suffix: &str) -> Resul
     Ok(recipe)
 }
 
+/// The recipe that is named, or else the shipped one after which a net is.
+pub(super) fn namesake(recipe: Option<&str>, name: &str) -> Result<Recipe> {
+    let after = |shipped: &str| {
+        name.strip_prefix(shipped).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    };
+    let namesake = SHIPPED.iter().map(|(shipped, _)| *shipped).filter(|shipped| after(shipped));
+    match recipe.or(namesake.max_by_key(|shipped| shipped.len())) {
+        Some(recipe) => Recipe::load(recipe),
+        None => Err(Error::new(format!(
+            "net {name:?} is named after no shipped recipe; say with --recipe how to train it on"
+        ))),
+    }
+}
+
+/// Whether samples and classes of data are those of a net.
+pub(super) fn fits(data: &Dataset, spec: &str, net: &Net<Float>, dir: &Path) -> Result<()> {
+    if shape_of(data)?.same(net.input_shape()) && data.classes.len() == net.output_shape().len() {
+        return Ok(());
+    }
+    Err(Error::new(format!("data {spec:?} does not fit the net of {}", dir.display())))
+}
+
 /// The folder beside the old one.
-fn beside(dir: &Path, suffix: &str) -> PathBuf {
+pub(super) fn beside(dir: &Path, suffix: &str) -> PathBuf {
     let name = dir.file_name().unwrap_or_default().to_string_lossy();
     dir.with_file_name(format!("{name}-{suffix}"))
 }

@@ -6,6 +6,7 @@ mod data;
 mod eval;
 mod import;
 mod inspect;
+mod qat;
 mod run;
 mod summary;
 mod sweep;
@@ -33,6 +34,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Some(Command::Import(args)) => import::run(&args),
         Some(Command::Rebuild(args)) => compress::rebuild(&args),
         Some(Command::Prune(args)) => compress::prune(&args),
+        Some(Command::Qat(args)) => qat::run(&args),
         Some(Command::Sweep(args)) => sweep::run(&args),
         Some(Command::Run(args)) => run::run(&args),
         Some(Command::Eval(args)) => eval::run(&args),

@@ -37,6 +37,8 @@ pub(super) fn report(
         filters: filters(&trained.net),
         misses: misses(data, comparison),
         before: None,
+        mixed: None,
+        qat: None,
     }
 }
 
@@ -44,7 +46,7 @@ pub(super) fn score(evaluation: &Evaluation) -> Score {
     Score::new(evaluation.errors as u64, evaluation.samples as u64)
 }
 
-fn epoch(stats: &EpochStats) -> Epoch {
+pub(super) fn epoch(stats: &EpochStats) -> Epoch {
     Epoch {
         epoch: stats.epoch,
         loss: stats.loss.into(),

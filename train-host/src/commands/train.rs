@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use zipnet::ir::{Float, Shape};
 
+use super::qat::integers;
 use crate::build::build;
 use crate::cli::{PlaceArgs, TrainArgs};
 use crate::data::{Dataset, Split};
 use crate::eval::{Labelled, compare, quantise_input};
 use crate::export::{CHECKPOINT, Folder, Origin, Sample, Source, Stored, write_checkpoint};
 use crate::graph::Net;
-use crate::quantise::quantise;
 use crate::recipe::Recipe;
 use crate::report::progress::ProgressBar;
 use crate::report::{Before, Epoch};
@@ -59,11 +59,14 @@ pub(super) fn finish(
     before: Option<Before>,
     (place, threads): (&PlaceArgs, usize),
 ) -> Result<String> {
-    let mut quantised = quantise(&trained.net, &recipe.quantise, inputs, threads)?;
+    let mut made = integers(recipe, &trained.net, data, [inputs, test_inputs], (place.target, threads))?;
+    let quantised = &mut made.quantised;
     let labelled = Labelled { samples: test_inputs, labels: &data.test.labels };
-    let comparison = compare(&trained.net, &quantised, labelled, threads)?;
+    let comparison = compare(&trained.net, quantised, labelled, threads)?;
     let streamed;
     (quantised.arena, streamed) = super::packed(&mut quantised.net, place)?;
+    made.check()?;
+    let quantised = &made.quantised;
     let (low, high) = data.range;
     let origin = Origin {
         source: Source::Trained { data: recipe.data.clone(), seed: recipe.train.seed },
@@ -73,8 +76,9 @@ pub(super) fn finish(
     };
     let stored = Stored { net: quantised.net.clone(), arena: quantised.arena, origin };
     let golden = golden(&stored, &trained.net, &data.test, test_inputs)?;
-    let mut report = super::summary::report(recipe, data, trained, &quantised, &comparison);
+    let mut report = super::summary::report(recipe, data, trained, quantised, &comparison);
     report.before = before;
+    made.tell(&mut report);
     report.arena_bytes = streamed.as_ref().map_or(report.arena_bytes, |cut| cut.arena);
 
     folder.write("model.rs", super::model(&stored, streamed.as_ref(), &golden).as_bytes())?;

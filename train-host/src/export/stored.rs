@@ -47,17 +47,30 @@ pub enum Source {
 }
 
 impl Origin {
+    /// The data a net was trained on, and the seed of the run.
+    fn trained(&self) -> Result<(&str, u64)> {
+        match &self.source {
+            Source::Trained { data, seed } => Ok((data, *seed)),
+            Source::Imported { file, .. } => Err(Error::new(format!(
+                "the net was imported from {file:?}: there is no float net here to compare it with; `run` runs it"
+            ))),
+        }
+    }
+
     /// The data a net was trained on.
     ///
     /// # Errors
     /// For a net that was not trained here, which has no float counterpart either.
     pub fn data(&self) -> Result<&str> {
-        match &self.source {
-            Source::Trained { data, .. } => Ok(data),
-            Source::Imported { file, .. } => Err(Error::new(format!(
-                "the net was imported from {file:?}: there is no float net here to compare it with; `run` runs it"
-            ))),
-        }
+        Ok(self.trained()?.0)
+    }
+
+    /// The seed of the run that a net was trained in.
+    ///
+    /// # Errors
+    /// As [`Origin::data`].
+    pub fn seed(&self) -> Result<u64> {
+        Ok(self.trained()?.1)
     }
 }
 

@@ -82,7 +82,15 @@ fn taps(window: &Window) -> impl Iterator<Item = [usize; 2]> + use<> {
     (0..h).flat_map(move |ky| (0..w).map(move |kx| [ky, kx]))
 }
 
-fn operator(op: &Op, inputs: &[&[f64]], shapes: &[Shape], y: Shape, n: &Numbers, origin: f64) -> Vec<f64> {
+/// What an operator makes of one sample.
+pub(crate) fn operator(
+    op: &Op,
+    inputs: &[&[f64]],
+    shapes: &[Shape],
+    y: Shape,
+    n: &Numbers,
+    origin: f64,
+) -> Vec<f64> {
     let (x, shape) = (inputs[0], shapes[0]);
     let (channels, units) = (usize::from(shape.c), usize::from(y.c));
     let elements = (0..y.len()).map(|i| (i / units, i % units));

@@ -69,7 +69,7 @@ pub(super) fn has_weights(op: &Op) -> bool {
 }
 
 /// Indices of the weights that make output channel `channel` of `channels`, among `count` weights in all.
-pub(super) fn weights_of(
+pub(crate) fn weights_of(
     op: &Op,
     channel: usize,
     channels: usize,

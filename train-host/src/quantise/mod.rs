@@ -9,9 +9,11 @@
 
 mod activation;
 mod calibrate;
+mod dequantise;
 pub mod factors;
 pub mod fold;
 mod histogram;
+mod mixed;
 #[cfg(test)]
 pub(crate) mod naive;
 mod node;
@@ -27,7 +29,9 @@ use zipnet::ir::{Float, Int, IntTensor, Tensor, TensorId};
 
 pub use self::calibrate::Range;
 use self::calibrate::{Observe, calibrate};
+pub use self::dequantise::dequantise;
 pub use self::factors::Scale;
+pub use self::mixed::{Cost, MixedPlan, Sensitivity, plan as plan_mixed};
 use crate::float::Executor;
 use crate::graph::{Net, NetNode};
 use crate::plan::plan;
@@ -51,6 +55,8 @@ pub struct Quantised {
     pub folded: Net<Float>,
     /// For each tensor of `net`, by id, the tensor of `folded` whose values it stands for.
     pub tensors: Vec<TensorId>,
+    /// For each node of `net`, the real value of a step of the weights of each output channel.
+    pub scales: Vec<Vec<f32>>,
 }
 
 /// Quantises `net`, its ranges calibrated over `samples`: normalised to -1 to 1, `[h][w][c]`, back to back. Of more
@@ -109,6 +115,7 @@ fn quantise_folded(
     };
     let mut int = Net::<Int>::new(&folded.name, folded.input_shape(), meta(folded.input));
     let mut tensors = vec![folded.input];
+    let mut weight_scales = Vec::new();
     for step in &steps {
         let node = &folded.nodes[step.node];
         let place = |id: &TensorId| tensors.iter().position(|t| t == id).map(|at| TensorId(at as u16));
@@ -125,6 +132,7 @@ fn quantise_folded(
         };
         let store = node::store(&node.op, &node.store, &around)
             .map_err(|e| Error::new(format!("layer {:?} ({}): {e}", node.name, node.op.name())))?;
+        weight_scales.push(node::scales(&node.op, &node.store, &around));
         let output = TensorId(tensors.len() as u16);
         int.tensors.push(Tensor { shape: around.shapes.1, meta: meta(step.output) });
         int.nodes.push(NetNode { name: node.name.clone(), op: node.op, inputs, output, store });
@@ -132,5 +140,5 @@ fn quantise_folded(
         int.output = if step.output == folded.output { output } else { int.output };
     }
     let arena = plan(&mut int)?;
-    Ok(Quantised { net: int, arena, folded, tensors })
+    Ok(Quantised { net: int, arena, folded, tensors, scales: weight_scales })
 }

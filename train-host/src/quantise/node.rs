@@ -3,7 +3,7 @@
 use zipnet::ir::{Fault, Float, Op, Operands, Real, Shape};
 
 use super::factors::{self, Activation, Scale};
-use super::fold::weights_of;
+use super::fold::{has_weights, weights_of};
 use super::tables;
 use crate::float::Executor;
 use crate::graph::{FloatStore, IntStore, Net};
@@ -75,12 +75,7 @@ fn weighted(op: &Op, float: &FloatStore, around: &Around<'_>) -> Result<IntStore
     }
     let weights_of = |c| weights_of(op, c, channels, float.weights.len());
     let biases_of = |c| (c..float.bias.len()).step_by(channels); // of the channel, or of each of its units
-    let scale_of = |c| {
-        let weights: Vec<f32> = weights_of(c).map(|i| float.weights[i]).collect();
-        let bias = biases_of(c).map(|i| float.bias[i].abs()).fold(0.0, f32::max);
-        weight_scale(step(&weights, levels), bias, input.scale)
-    };
-    let scales: Vec<f32> = (0..channels).map(scale_of).collect();
+    let scales = scales(op, float, around);
     let mut made = IntStore {
         weights: vec![0; float.weights.len()],
         bias: vec![0; float.bias.len()],
@@ -109,6 +104,18 @@ fn weighted(op: &Op, float: &FloatStore, around: &Around<'_>) -> Result<IntStore
         made.requant.push(factor);
     }
     Ok(made)
+}
+
+/// The real value of a step of the weights of each output channel; none for an operator without weights.
+pub(super) fn scales(op: &Op, float: &FloatStore, around: &Around<'_>) -> Vec<f32> {
+    let channels = if has_weights(op) { usize::from(around.shapes.1.c) } else { 0 };
+    let scale_of = |c| {
+        let weights: Vec<f32> =
+            weights_of(op, c, channels, float.weights.len()).map(|i| float.weights[i]).collect();
+        let bias = (c..float.bias.len()).step_by(channels).map(|i| float.bias[i].abs()).fold(0.0, f32::max);
+        weight_scale(step(&weights, levels(around.bits)), bias, around.inputs[0].scale)
+    };
+    (0..channels).map(scale_of).collect()
 }
 
 /// What an operator of these weights and no bias makes of the mean input, averaged over the outputs that share each

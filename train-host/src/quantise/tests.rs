@@ -1,9 +1,9 @@
 //! Whole nets quantised and run by the engine, against a float evaluation.
 
 use zipnet::Runner;
-use zipnet::ir::{Axis, Bias, Conv2d, Op, Operands, Padding, Shape, Window};
+use zipnet::ir::{Bias, Conv2d, Op, Operands, Padding, Shape, Window};
 
-use super::naive::{Author, conv, dense, depthwise, evaluate, every_operator, pool};
+use super::naive::{Author, conv, dense, depthwise, evaluate, every_operator, pool, random_net};
 use super::*;
 use crate::recipe::Calibrate;
 
@@ -162,40 +162,6 @@ fn every_operator_in_one_net_stays_near_the_float_net() {
             }
         }
     }
-}
-
-/// A net of up to twelve operators drawn at random, each over any tensors made before.
-fn random_net(seed: u64) -> Author {
-    let mut a = Author::new(Shape::new(6, 6, 4), if seed.is_multiple_of(2) { -1.0 } else { 0.0 }, seed);
-    let mut made = vec![a.net.input];
-    while made.len() < 13 {
-        let below = |a: &mut Author, n: usize| a.uniform(0.0, n as f32).min(n as f32 - 0.5) as usize;
-        let any = |a: &mut Author| made[made.len() - 1 - below(a, 2) * below(a, made.len())];
-        let (x, y) = (any(&mut a), any(&mut a));
-        let c = a.net.shape(x).c;
-        let bias = [Bias::None, Bias::Channel, Bias::Unit][below(&mut a, 3)];
-        let (op, inputs) = match below(&mut a, 15) {
-            0 => (conv(4, 2, (c / 2).max(1), bias), vec![x]),
-            1 => (conv(5, 1, c, bias), vec![x]),
-            2 => (depthwise(1, 1, bias), vec![x]),
-            3 => (Op::MaxPool2d(pool(2, 1, 1)), vec![x]),
-            4 => (Op::AvgPool2d(pool(2, 2, 0)), vec![x]),
-            5 => (Op::Add(Operands::Equal), vec![x, y]),
-            6 => (Op::Concat { axis: Axis::Channels }, vec![x, y, x]),
-            7 => (Op::ChannelShuffle { groups: 2 }, vec![x]),
-            8 | 9 => (Op::Relu, vec![x]),
-            10 => (Op::Relu6, vec![x]),
-            11 => (Op::Tanh, vec![x]),
-            12 => (Op::Reshape { shape: Shape::new(1, 1, a.net.shape(x).len() as u16) }, vec![x]),
-            13 if a.net.shape(x).len() < 200 => (dense(9, Bias::Channel), vec![x]),
-            _ => (Op::BatchNorm, vec![x]),
-        };
-        let shapes: Vec<Shape> = inputs.iter().map(|&id| a.net.shape(id)).collect();
-        if op.output(&shapes).is_ok_and(|shape| shape.c < 300) {
-            made.push(a.push(op, &inputs));
-        }
-    }
-    a
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::{Report, arena, before, confusion, curve, filters, headline, layers, misses, palette};
+use super::{Report, arena, before, bits, confusion, curve, filters, headline, layers, misses, palette};
 use crate::Result;
 
 const STYLE: &str = include_str!("style.css");
@@ -19,6 +19,7 @@ impl Report {
                 (headline::section(self))
                 @if let Some(part) = before::section(self) { (part) }
                 @if let Some(part) = curve::section(self)? { (part) }
+                @if let Some(part) = bits::section(self) { (part) }
                 @if let Some(part) = layers::section(self) { (part) }
                 @if let Some(part) = arena::section(self)? { (part) }
                 @if let Some(part) = confusion::section(self) { (part) }

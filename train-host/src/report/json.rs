@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::{Before, Change, Layer, Report, Score};
+use super::{Before, Change, Layer, Qat, Report, Score};
+use crate::quantise::MixedPlan;
 
 /// The file, key by key. Readers depend on these names; more may follow, none may go.
 #[derive(Serialize)]
@@ -23,6 +24,10 @@ struct Json<'a> {
     classes: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     before: Option<JsonBefore<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mixed: Option<&'a MixedPlan>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    qat: Option<Qat>,
 }
 
 /// The net that this one was made from.
@@ -78,6 +83,8 @@ impl Report {
             layers: &self.layers,
             classes: &self.classes,
             before: self.before.as_ref().map(|before| JsonBefore::new(before, self)),
+            mixed: self.mixed.as_ref(),
+            qat: self.qat,
         };
         let mut text =
             serde_json::to_string_pretty(&json).expect("strings, numbers and lists of them serialise");

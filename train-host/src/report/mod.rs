@@ -6,6 +6,7 @@
 mod arena;
 mod axis;
 mod before;
+mod bits;
 mod confusion;
 mod curve;
 mod filters;
@@ -29,6 +30,7 @@ use zipnet::ir::Int;
 use crate::graph::{Net, NetNode, show};
 
 pub use crate::compress::Change;
+use crate::quantise::MixedPlan;
 
 /// All that is told of a run.
 ///
@@ -73,6 +75,26 @@ pub struct Report {
     pub misses: Vec<Miss>,
     /// The net that this one was made from, where it was made from another.
     pub before: Option<Before>,
+    /// How the bits of its layers were chosen, where a budget of flash chose them.
+    pub mixed: Option<MixedPlan>,
+    /// How it was trained on in int8, where it was.
+    pub qat: Option<Qat>,
+}
+
+/// A training on in int8.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Qat {
+    /// Passes over the training samples.
+    pub epochs: u32,
+    /// Greatest learning rate.
+    pub rate: f64,
+    /// Share of the float net's imitation in the loss, 0 to 1.
+    pub imitate: f64,
+    /// Wall time; part of [`Report::train_seconds`].
+    pub seconds: f64,
+    /// The int8 net on the test samples before, as it was quantised.
+    #[serde(rename = "int8_before")]
+    pub before: Score,
 }
 
 /// The net that another was made from, on the same test samples.

@@ -1,7 +1,7 @@
 //! What is printed when a run is over: plain text, so that it reads the same on a terminal, in a log and in a file.
 
 use super::number::{bytes, fixed, percent, seconds, thousands};
-use super::{Report, Score, layers};
+use super::{Report, Score, bits, layers};
 
 /// Spaces between columns.
 const GAP: &str = "  ";
@@ -13,6 +13,10 @@ impl Report {
         let mut text = String::new();
         if let Some(before) = &self.before {
             text.push_str(&before.terminal(self));
+            text.push('\n');
+        }
+        if let Some(told) = bits::terminal(self) {
+            text.push_str(&told);
             text.push('\n');
         }
         if !self.layers.is_empty() {

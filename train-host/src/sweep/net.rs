@@ -126,6 +126,7 @@ pub(super) fn recipe(
             early_stop: None,
         },
         quantise: Quantise::default(),
+        qat: None,
         layers: net.layers,
     }
 }

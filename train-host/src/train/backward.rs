@@ -309,7 +309,7 @@ impl Step {
     }
 
     /// The gradient of the first input to be added to, unless it is unwanted.
-    fn summed<'v>(&self, back: &Back, view: &'v mut View<'_>) -> Option<&'v mut [Lanes]> {
+    pub(super) fn summed<'v>(&self, back: &Back, view: &'v mut View<'_>) -> Option<&'v mut [Lanes]> {
         let dest = view.gradient(self.inputs[0]);
         match back.inputs[0] {
             Input::Unwanted => return None,
@@ -320,7 +320,7 @@ impl Step {
     }
 
     /// Gives an input its part of a gradient.
-    fn hand_on(&self, isa: Isa, back: &Back, view: &mut View<'_>, input: usize, part: Part<'_>) {
+    pub(super) fn hand_on(&self, isa: Isa, back: &Back, view: &mut View<'_>, input: usize, part: Part<'_>) {
         let add = match back.inputs[input] {
             Input::Unwanted | Input::Same => return,
             Input::First => false,

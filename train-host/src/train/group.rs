@@ -8,6 +8,7 @@ use super::dropout::{DropOut, keys};
 use super::loss::{Score, Tally};
 use super::model::Model;
 use super::pullback::{Accumulate, Part};
+use super::qat::Scratch;
 use super::weight_gradient::{Biases, ConvWeights, DepthWeights, Sight};
 use crate::float::lanes::{LANES, Lanes, put};
 use crate::float::plan::{Numbers, Step, Work};
@@ -38,6 +39,8 @@ pub(crate) struct Group {
     samples: Vec<f32>,
     /// What the teacher makes of them, where there is one.
     asked: Vec<Vec<Lanes>>,
+    /// What running as an int8 net takes besides.
+    whole: Scratch,
 }
 
 impl Group {
@@ -59,6 +62,7 @@ impl Group {
             augmenter: None,
             samples: vec![0.0; LANES * model.input_len()],
             asked: model.teacher.as_ref().map(|teacher| teacher.memory()).unwrap_or_default(),
+            whole: Scratch::default(),
         }
     }
 
@@ -90,6 +94,13 @@ impl Group {
         }
     }
 
+    /// Turns the samples into steps of the int8 net's input, where the model runs as one.
+    pub(crate) fn enter(&mut self, model: &Model) {
+        if let Some(aware) = &model.aware {
+            aware.enter(model.isa, &mut self.values[self.input]);
+        }
+    }
+
     /// Steps of a turn forward, then the moments that the next needs.
     pub(crate) fn forward(&mut self, model: &Model, turn: usize, step: u64) {
         let next = model.turns[turn + 1];
@@ -105,8 +116,18 @@ impl Group {
         }
     }
 
+    /// A step as the net will be used.
+    pub(super) fn compute(&mut self, model: &Model, what: &Step) {
+        match &model.aware {
+            None => what.forward(model.isa, &model.numbers, &mut self.values),
+            Some(aware) => {
+                aware.forward(model.isa, what, &model.numbers, &mut self.values, &mut self.whole);
+            }
+        }
+    }
+
     fn step_forward(&mut self, model: &Model, what: &Step, step: u64) {
-        what.forward(model.isa, &model.numbers, &mut self.values);
+        self.compute(model, what);
         if let Work::Dropout { rate, index } = what.work {
             let keys = keys(model.seed, step, index, self.first);
             model.isa.run(DropOut { keys: &keys, rate, elements: &mut self.values[what.writes] });
@@ -115,13 +136,16 @@ impl Group {
 
     /// Loss and its gradient, in a batch of so many samples.
     pub(crate) fn score(&mut self, model: &Model, batch: usize) {
+        if let Some(aware) = &model.aware {
+            aware.leave(model.isa, &self.values[model.outputs], &mut self.whole);
+        }
         self.tally = model.isa.run(Score {
             loss: model.loss,
             smoothing: model.smoothing,
             batch,
             count: self.count,
             labels: &self.labels,
-            outputs: &self.values[model.outputs],
+            outputs: outputs(model, &self.values, &self.whole),
             gradient: &mut self.gradients[model.backward.buffers[model.outputs]],
         });
     }
@@ -132,7 +156,7 @@ impl Group {
             let on = Blended {
                 batch,
                 count: self.count,
-                outputs: &self.values[model.outputs],
+                outputs: outputs(model, &self.values, &self.whole),
                 gradient: &mut self.gradients[model.backward.buffers[model.outputs]],
             };
             self.tally.loss = teacher.blend(model.isa, &self.asked, self.tally.loss, on);
@@ -142,7 +166,7 @@ impl Group {
     /// All steps as the net will be used, and the loss.
     pub(crate) fn infer(&mut self, model: &Model) {
         for what in &model.plan.steps {
-            what.forward(model.isa, &model.numbers, &mut self.values);
+            self.compute(model, what);
         }
         self.score(model, self.count.max(1));
     }
@@ -181,7 +205,10 @@ impl Group {
             };
             let (values, gradients) = (&self.values, &mut self.gradients);
             let view = View { values, gradients, buffers: &model.backward.buffers, keys };
-            what.backward(model.isa, back, &model.numbers, &model.rows, view);
+            match &model.aware {
+                None => what.backward(model.isa, back, &model.numbers, &model.rows, view),
+                Some(aware) => aware.backward(model.isa, what, back, &model.rows, view),
+            }
             if back.learns == Learns::Early {
                 for &again in &model.again[at] {
                     model.plan.steps[again].forward(model.isa, &model.numbers, &mut self.values);
@@ -240,4 +267,9 @@ impl Group {
         }
         self.gradients[buffers[what.output]] = g;
     }
+}
+
+/// The outputs that the loss reads, as real numbers.
+fn outputs<'a>(model: &Model, values: &'a [Vec<Lanes>], whole: &'a Scratch) -> &'a [Lanes] {
+    if model.aware.is_some() { &whole.real } else { &values[model.outputs] }
 }

@@ -3,6 +3,7 @@
 use super::backward::{Learns, pack_rows};
 use super::group::Group;
 use super::optimiser::{Rule, Update};
+use super::qat::{Round, Rounds, round_biases};
 use super::weight_gradient::{Biases, ConvWeights, DepthWeights, Sight};
 use crate::float::conv::{Conv, pack_quad};
 use crate::float::gather::Quad;
@@ -16,6 +17,7 @@ pub(crate) struct Share<'a> {
     parameters: &'a mut [f32],
     gradient: &'a mut [f32],
     state: [&'a mut [f32]; 2],
+    rounds: Rounds<'a>,
 }
 
 impl<'a> Share<'a> {
@@ -24,9 +26,10 @@ impl<'a> Share<'a> {
         parameters: &'a mut [f32],
         gradient: &'a mut [f32],
         state: &'a mut [Vec<f32>; 2],
+        rounds: Rounds<'a>,
     ) -> Self {
         let [first, second] = state;
-        Self { first: 0, parameters, gradient, state: [first, second] }
+        Self { first: 0, parameters, gradient, state: [first, second], rounds }
     }
 
     /// Takes off the first `len`.
@@ -38,11 +41,13 @@ impl<'a> Share<'a> {
             parameters: front(&mut self.parameters, len),
             gradient: front(&mut self.gradient, len),
             state: [front(&mut self.state[0], len), front(&mut self.state[1], len)],
+            rounds: self.rounds.split(len),
         }
     }
 }
 
-fn front<'a>(all: &mut &'a mut [f32], len: usize) -> &'a mut [f32] {
+/// Takes off the first `len`.
+pub(crate) fn front<'a, T>(all: &mut &'a mut [T], len: usize) -> &'a mut [T] {
     let (front, rest) = std::mem::take(all).split_at_mut(len);
     *all = rest;
     front
@@ -92,7 +97,7 @@ impl Job<'_> {
     /// Finds the gradient; applies a rule where one is given.
     pub(crate) fn run(&mut self, isa: Isa, rule: Option<Rule>) {
         let Self { sights, part, .. } = self;
-        let Share { first, parameters, gradient, state: [one, two] } = &mut self.share;
+        let Share { first, parameters, gradient, state: [one, two], rounds } = &mut self.share;
         if parameters.is_empty() {
             return;
         }
@@ -112,14 +117,29 @@ impl Job<'_> {
             Part::Bias(_) => isa.run(Biases { sights, gradient }),
             Part::Known => {}
         }
+        if let Rounds::Weights(snap) = rounds {
+            // What the operator read was steps of the input.
+            gradient.iter_mut().for_each(|g| *g *= snap.weights.input);
+        }
         let Some(rule) = rule else { return };
         isa.run(Update { rule, gradient, state: [one, two], parameters });
+        let (ahead, back) = match rounds {
+            Rounds::Not => (&**parameters, &**parameters),
+            Rounds::Weights(snap) => {
+                isa.run(Round { snap, master: parameters });
+                (&*snap.whole, &*snap.real)
+            }
+            Rounds::Biases(weights, whole) => {
+                round_biases(weights, parameters, whole);
+                (&**parameters, &**parameters)
+            }
+        };
         match part {
             Part::Units { conv, quads, rows, .. } => {
-                pack_quad(parameters, conv.fan_in(), quads);
-                pack_rows(conv, parameters, rows);
+                pack_quad(ahead, conv.fan_in(), quads);
+                pack_rows(conv, back, rows);
             }
-            Part::Row { copy, .. } | Part::Bias(copy) => copy.copy_from_slice(parameters),
+            Part::Row { copy, .. } | Part::Bias(copy) => copy.copy_from_slice(ahead),
             Part::Known => {}
         }
     }

@@ -19,6 +19,7 @@ mod loss;
 mod model;
 mod optimiser;
 mod pullback;
+mod qat;
 mod recompute;
 mod run;
 pub mod schedule;
@@ -36,12 +37,14 @@ use self::draw::Purpose;
 use self::feed::shuffle;
 use self::group::Group;
 use self::model::{Aim, Model};
+use self::qat::Aware;
 use self::run::Run;
 use crate::build::Blueprint;
 use crate::float::LANES;
 use crate::float::simd::Isa;
 use crate::float::team::Team;
 use crate::graph::Net;
+use crate::quantise::Quantised;
 use crate::recipe;
 use crate::{Error, Result};
 
@@ -137,11 +140,57 @@ pub fn distil(
     threads: usize,
     on_progress: &mut dyn FnMut(&Progress),
 ) -> Result<Trained> {
-    distillation.check(&blueprint.net)?;
+    imitable(&distillation, &blueprint.net, spec)?;
+    train_from(blueprint, spec, Some(distillation), train, test, threads, on_progress)
+}
+
+/// Whether a net may learn from another.
+fn imitable(distillation: &Distillation<'_>, net: &Net<Float>, spec: &recipe::Train) -> Result<()> {
+    distillation.check(net)?;
     if spec.loss != recipe::Loss::CrossEntropy {
         return Err(Error::new("distillation imitates logits: train.loss must be \"cross_entropy\""));
     }
-    train_from(blueprint, spec, Some(distillation), train, test, threads, on_progress)
+    Ok(())
+}
+
+/// An int8 net that trained on.
+#[derive(Clone, Debug)]
+pub struct Tuned {
+    /// The net, and the float net that it stands for now.
+    pub quantised: Quantised,
+    /// Every epoch.
+    pub history: Vec<EpochStats>,
+    /// How long it took.
+    pub seconds: f64,
+}
+
+/// Trains an int8 net on, in the engine's arithmetic (quantisation-aware training): `start` as it was quantised from a
+/// float net over samples less `origin`, which may be what to learn from besides the labels. Nothing is dropped out, and
+/// no share is held out.
+///
+/// # Errors
+/// Those of [`train`] and [`distil`]; where a layer sums more products than can be followed exactly.
+#[allow(clippy::too_many_arguments)] // those of `distil`, and where to begin
+pub fn tune(
+    start: Quantised,
+    origin: f32,
+    spec: &recipe::Train,
+    distillation: Option<Distillation<'_>>,
+    train: Samples<'_>,
+    test: Option<Samples<'_>>,
+    threads: usize,
+    on_progress: &mut dyn FnMut(&Progress),
+) -> Result<Tuned> {
+    let net = qat::master(&start)?;
+    if let Some(distillation) = &distillation {
+        imitable(distillation, &net, spec)?;
+    }
+    let spec = recipe::Train { early_stop: None, ..spec.clone() };
+    let mut model = Model::new(net, &[], aim(&spec), Isa::best())?;
+    Aware::begin(&mut model, &start, origin)?;
+    let Trained { net, history, seconds, .. } =
+        run(model, &spec, distillation, train, test, threads, on_progress)?;
+    Ok(Tuned { quantised: qat::finish(start, origin, &net)?, history, seconds })
 }
 
 fn train_from(
@@ -153,18 +202,33 @@ fn train_from(
     threads: usize,
     on_progress: &mut dyn FnMut(&Progress),
 ) -> Result<Trained> {
-    let aim = Aim {
+    let model = Model::new(blueprint.net, &blueprint.dropout, aim(spec), Isa::best())?;
+    run(model, spec, distillation, train, test, threads, on_progress)
+}
+
+fn aim(spec: &recipe::Train) -> Aim {
+    Aim {
         loss: spec.loss,
         smoothing: spec.label_smoothing,
         momentum: spec.batch_norm_momentum,
         seed: spec.seed,
-    };
-    let shape = blueprint.net.input_shape();
+    }
+}
+
+fn run(
+    mut model: Model,
+    spec: &recipe::Train,
+    distillation: Option<Distillation<'_>>,
+    train: Samples<'_>,
+    test: Option<Samples<'_>>,
+    threads: usize,
+    on_progress: &mut dyn FnMut(&Progress),
+) -> Result<Trained> {
+    let shape = model.net.input_shape();
     let augmenter = match spec.augment.as_slice() {
         [] => None,
         list => Some(Augmenter::new(list, shape.h.into(), shape.w.into(), shape.c.into())?),
     };
-    let mut model = Model::new(blueprint.net, &blueprint.dropout, aim, Isa::best())?;
     model.teacher = distillation.map(Teacher::new);
     let (input, classes) = (model.input_len(), model.classes());
     let count = train.check("training", input, classes)?;

@@ -18,6 +18,7 @@ use super::group::Group;
 use super::job::{self, Job, Part, Share};
 use super::loss::Tally;
 use super::optimiser::Rule;
+use super::qat::{Aware, Rounds};
 use super::recompute;
 use crate::float::gather::Quad;
 use crate::float::plan::{Numbers, Plan, Step, Work, scale_and_shift};
@@ -58,6 +59,8 @@ pub(crate) struct Model {
     momentum: f32,
     /// The net it imitates, if any.
     pub(crate) teacher: Option<Teacher>,
+    /// What makes it run as its int8 net, where it does.
+    pub(crate) aware: Option<Aware>,
 }
 
 /// What a model minimises, and how it draws.
@@ -125,6 +128,7 @@ impl Model {
             momentum: aim.momentum,
             seed: aim.seed,
             teacher: None,
+            aware: None,
             plan,
             net,
         })
@@ -169,6 +173,7 @@ impl Model {
                 if turn == 0 {
                     fill(group);
                     group.ask(model);
+                    group.enter(model);
                 }
                 group.forward(model, turn, step);
                 if turn == last {
@@ -205,6 +210,7 @@ impl Model {
     ) -> Tally {
         team.each(groups, &|group| {
             fill(group);
+            group.enter(self);
             group.infer(self);
         });
         let mut tally = Tally::default();
@@ -266,7 +272,11 @@ impl Model {
 
     /// Gradients of all weights, and their update.
     fn learn(&mut self, team: &Team, groups: &[Group], rule: Option<Rule>) {
-        let Self { isa, plan, backward, net, numbers, rows, gradients, states, .. } = self;
+        let Self { isa, plan, backward, net, numbers, rows, gradients, states, aware, .. } = self;
+        let rounds = match aware {
+            Some(aware) => aware.rounds(),
+            None => net.nodes.iter().map(|_| [Rounds::Not, Rounds::Not]).collect(),
+        };
         let mut steps = vec![None; net.nodes.len()];
         for (step, back) in plan.steps.iter().zip(&backward.steps) {
             if back.live && step.work.has_weights() {
@@ -276,14 +286,17 @@ impl Model {
         let sights: Vec<_> = steps.iter().map(|step| job::sights(*step, groups, &backward.buffers)).collect();
         let mut jobs = Vec::new();
         let all = net.nodes.iter_mut().zip(numbers).zip(rows).zip(gradients).zip(states);
-        for (((((node, numbers), rows), [weight_g, bias_g]), [weight_s, bias_s]), (step, sights)) in
-            all.zip(steps.iter().zip(&sights))
+        let all = all.zip(steps.iter().zip(&sights)).zip(rounds);
+        for (
+            (((((node, numbers), rows), [weight_g, bias_g]), [weight_s, bias_s]), (step, sights)),
+            [weight_rounds, bias_rounds],
+        ) in all
         {
             let Some((step, learns)) = *step else { continue };
             let job = |part, share| Job { node: step.node, learns, groups, sights, part, share };
             let Numbers { quads, weights: copy, bias: bias_copy, .. } = numbers;
-            let mut weights = Share::new(&mut node.store.weights, weight_g, weight_s);
-            let bias = Share::new(&mut node.store.bias, bias_g, bias_s);
+            let mut weights = Share::new(&mut node.store.weights, weight_g, weight_s, weight_rounds);
+            let bias = Share::new(&mut node.store.bias, bias_g, bias_s, bias_rounds);
             match &step.work {
                 Work::Conv(conv) => {
                     let fan_in = conv.fan_in();
@@ -314,6 +327,10 @@ impl Model {
             }
         }
         team.each(&mut jobs, &|job| job.run(*isa, rule));
+        drop(jobs);
+        if let Some(aware) = aware {
+            aware.settle(&plan.steps);
+        }
     }
 }
 

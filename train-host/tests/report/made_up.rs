@@ -173,6 +173,8 @@ pub(crate) fn digits() -> Report {
         filters: Some(Filters { count: 12, height: 5, width: 5, channels: 1, values }),
         misses,
         before: None,
+        mixed: None,
+        qat: None,
     }
 }
 
@@ -262,6 +264,8 @@ pub(crate) fn objects() -> Report {
         filters: Some(Filters { count: 16, height: 3, width: 3, channels: 3, values }),
         misses,
         before: None,
+        mixed: None,
+        qat: None,
     }
 }
 
@@ -310,5 +314,7 @@ pub(crate) fn machine() -> Report {
         filters: Some(Filters { count: 16, height: 1, width: 1, channels: 40, values }),
         misses,
         before: None,
+        mixed: None,
+        qat: None,
     }
 }

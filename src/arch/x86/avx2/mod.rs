@@ -1,6 +1,7 @@
-//! AVX2: bytes are widened to int16, two products of which `VPMADDWD` adds to each of eight sums. Elements are int8 as
-//! they are.
+//! AVX2: `VPMADDUBSW` and `VPMADDWD` add four products of bytes to each of eight sums. Elements are int8 as they are, and
+//! so are weights, none of which is -128.
 
+mod dot;
 mod factors;
 mod lanes;
 mod sixteens;

@@ -1,8 +1,12 @@
-//! Convolution and matrix times vector: tiles of `P` pixels times sixteen units. A register holds four units, each with
-//! the sum over elements 0 and 1 of a four and that over 2 and 3.
+//! Convolution and matrix times vector: tiles of `P` pixels times `B` blocks of sixteen units, all their sums in
+//! registers. Four elements of a pixel, repeated over a register, meet four weights of each of eight units.
 
-use super::factors::{Factors, Narrow, joined};
+use super::super::rounding::{AWAY, HIDDEN, TWICE};
+use super::super::walk::Walk;
+use super::dot::dot;
+use super::factors::{Factors, Narrow};
 use crate::arch::fours::Sixteens;
+use crate::ir::Requant;
 use core::arch::x86_64::*;
 
 /// All pixels and units.
@@ -11,77 +15,164 @@ use core::arch::x86_64::*;
 /// `s.fits(x.len(), y.len())`.
 #[target_feature(enable = "avx2")]
 pub(in super::super) unsafe fn sixteens(s: &Sixteens<'_>, x: &[i8], y: &mut [i8]) {
+    debug_assert!(s.fits(x.len(), y.len()));
+    let blocks = s.units.div_ceil(16);
+    let mut block = 0;
+    // SAFETY: the caller's promise; blocks stay below `blocks`.
+    unsafe {
+        while s.grid == [1, 1] && block + 4 <= blocks {
+            some::<4>(s, block, x, y);
+            block += 4;
+        }
+        while block < blocks {
+            some::<1>(s, block, x, y);
+            block += 1;
+        }
+    }
+}
+
+/// `B` blocks from `block` on.
+///
+/// # Safety
+/// `s.fits(x.len(), y.len())`, and there are so many blocks; for several, only one pixel.
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn some<const B: usize>(s: &Sixteens<'_>, block: usize, x: &[i8], y: &mut [i8]) {
+    let Some(requant) = s.requant.as_chunks().0.as_chunks().0[block..].first_chunk() else { return };
+    let mut factors = [[Factors::new(&requant[0][0]); 2]; B];
+    for (factors, [low, high]) in factors.iter_mut().zip(requant) {
+        *factors = [Factors::new(low), Factors::new(high)];
+    }
+    let out = Out { requant, factors, narrow: Narrow::new(s.store), live: s.units - 16 * block };
+    // SAFETY: the caller's promise.
+    unsafe {
+        match Factors::rounding(out.factors.as_flattened(), s.store) {
+            HIDDEN => pixels::<B, HIDDEN>(s, block, &out, x, y),
+            AWAY => pixels::<B, AWAY>(s, block, &out, x, y),
+            _ => pixels::<B, TWICE>(s, block, &out, x, y),
+        }
+    }
+}
+
+/// The same for all pixels.
+///
+/// # Safety
+/// As for [`some`], with `out` for these blocks.
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn pixels<const B: usize, const ROUND: u8>(
+    s: &Sixteens<'_>,
+    block: usize,
+    out: &Out<'_, B>,
+    x: &[i8],
+    y: &mut [i8],
+) {
     let count = s.grid[0] * s.grid[1];
-    for block in 0..s.units.div_ceil(16) {
-        let mut pixel = 0;
-        // SAFETY: the caller's promise; pixels stay below their number.
-        unsafe {
-            while pixel + 2 <= count {
-                tile::<2>(s, block, pixel, x, y);
-                pixel += 2;
+    let mut at = Walk::new(s);
+    let mut pixel = 0;
+    // SAFETY: `fits` holds, so every pixel's windows, biases and live outputs lie within.
+    unsafe {
+        let weights = s.weights.as_ptr().add(block * s.block());
+        let bias = s.bias.as_ptr().add(16 * block);
+        let y = y.as_mut_ptr().add(16 * block);
+        while B == 1 && pixel + 4 <= count {
+            let windows = at.next::<4>(x.as_ptr());
+            let sums = tile::<4, B>(s, windows, weights, bias.add(pixel * s.bias_step));
+            for (p, sums) in sums.iter().enumerate() {
+                out.put::<ROUND>(sums, y.add((pixel + p) * s.y_step));
             }
-            if pixel < count {
-                tile::<1>(s, block, pixel, x, y);
+            pixel += 4;
+        }
+        while pixel < count {
+            let windows = at.next::<1>(x.as_ptr());
+            let [sums] = tile::<1, B>(s, windows, weights, bias.add(pixel * s.bias_step));
+            out.put::<ROUND>(&sums, y.add(pixel * s.y_step));
+            pixel += 1;
+        }
+    }
+}
+
+/// What makes outputs of sums.
+struct Out<'a, const B: usize> {
+    requant: &'a [[[Requant; 8]; 2]; B],
+    factors: [[Factors; 2]; B],
+    narrow: Narrow,
+    /// Units from the first block's first on.
+    live: usize,
+}
+
+impl<const B: usize> Out<'_, B> {
+    /// One pixel, as far as its units go.
+    ///
+    /// # Safety
+    /// `y` is where its live outputs go.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    unsafe fn put<const ROUND: u8>(&self, sums: &[[__m256i; 2]; B], y: *mut i8) {
+        for b in 0..B {
+            let (q, factors) = (&self.requant[b], &self.factors[b]);
+            let low = factors[0].apply::<ROUND>(sums[b][0], &q[0]);
+            let high = factors[1].apply::<ROUND>(sums[b][1], &q[1]);
+            let values = self.narrow.two(low, high);
+            let live = self.live - 16 * b;
+            // SAFETY: the caller's promise; sixteen int8 are one register.
+            unsafe {
+                let y = y.add(16 * b);
+                if live >= 16 {
+                    _mm_storeu_si128(y.cast(), values);
+                } else {
+                    let mut bytes = [0i8; 16];
+                    _mm_storeu_si128(bytes.as_mut_ptr().cast(), values);
+                    y.copy_from_nonoverlapping(bytes.as_ptr(), live);
+                }
             }
         }
     }
 }
 
-/// A block of `P` pixels.
+/// Sums of `P` pixels and `B` blocks.
 ///
 /// # Safety
-/// `s.fits(x.len(), y.len())`, and there is such a block and such pixels.
+/// Windows, weights and biases are where `s` tells, all within their slices.
 #[inline]
 #[target_feature(enable = "avx2")]
-unsafe fn tile<const P: usize>(s: &Sixteens<'_>, block: usize, pixel: usize, x: &[i8], y: &mut [i8]) {
-    let Some(requant) = s.requant.as_chunks::<8>().0[2 * block..].first_chunk::<2>() else { return };
-    let mut sums = [[_mm256_setzero_si256(); 4]; P];
-    let mut windows = [x.as_ptr(); P];
-    for (p, window) in windows.iter_mut().enumerate() {
-        let (row, column) = ((pixel + p) / s.grid[1], (pixel + p) % s.grid[1]);
-        // SAFETY: windows of pixels in the grid lie within the image.
-        *window = unsafe { window.add(row * s.steps[0] + column * s.steps[1]) };
-    }
-    // SAFETY: `fits` holds: a block has 64 bytes of weights for each four of a run, and each run as many fours in the
-    // image.
+unsafe fn tile<const P: usize, const B: usize>(
+    s: &Sixteens<'_>,
+    x: [*const i8; P],
+    weights: *const i8,
+    bias: *const i32,
+) -> [[[__m256i; 2]; B]; P] {
+    let mut sums = [[[_mm256_setzero_si256(); 2]; B]; P];
+    let mut w = [weights; B];
+    // SAFETY: `B` blocks of weights lie on end; each run has `quads` fours of elements in every window; each block has
+    // sixteen biases a pixel, which are two registers.
     unsafe {
-        let mut weights = s.weights.as_ptr().add(block * s.block());
+        for b in 0..B {
+            w[b] = weights.add(b * s.block());
+            for (p, sums) in sums.iter_mut().enumerate() {
+                let bias = bias.add(p * s.bias_step + 16 * b);
+                sums[b] = [_mm256_loadu_si256(bias.cast()), _mm256_loadu_si256(bias.add(8).cast())];
+            }
+        }
+        let mut at = 0;
         for &run in s.runs {
             for quad in 0..s.quads {
                 let mut elements = [_mm256_setzero_si256(); P];
                 for p in 0..P {
-                    let four = windows[p].add(run + 4 * quad).cast::<i32>().read_unaligned();
-                    elements[p] = _mm256_cvtepi8_epi16(_mm_set1_epi32(four));
+                    let four = x[p].add(run + 4 * quad).cast::<i32>().read_unaligned();
+                    elements[p] = _mm256_set1_epi32(four);
                 }
-                for i in 0..4 {
-                    let four = _mm256_cvtepi8_epi16(_mm_loadu_si128(weights.add(16 * i).cast()));
-                    for p in 0..P {
-                        let products = _mm256_madd_epi16(elements[p], four);
-                        sums[p][i] = _mm256_add_epi32(sums[p][i], products);
+                for b in 0..B {
+                    for half in 0..2 {
+                        let eight = _mm256_loadu_si256(w[b].add(at + 32 * half).cast());
+                        for p in 0..P {
+                            sums[p][b][half] = dot(sums[p][b][half], elements[p], eight);
+                        }
                     }
                 }
-                weights = weights.add(64);
+                at += 64;
             }
         }
     }
-    let (factors, narrow) = ([Factors::new(&requant[0]), Factors::new(&requant[1])], Narrow::new(s.store));
-    let live = 16.min(s.units - 16 * block);
-    for (p, sums) in sums.iter().enumerate() {
-        let bias = &s.bias[(pixel + p) * s.bias_step + 16 * block..][..16];
-        let [a, b] = joined(*sums);
-        // SAFETY: sixteen biases are two registers; sixteen int8 are half of one.
-        let bytes = unsafe {
-            let a = _mm256_add_epi32(a, _mm256_loadu_si256(bias.as_ptr().cast()));
-            let b = _mm256_add_epi32(b, _mm256_loadu_si256(bias.as_ptr().add(8).cast()));
-            let mut bytes = [0i8; 16];
-            let values = narrow.two(factors[0].apply(a), factors[1].apply(b));
-            _mm_storeu_si128(bytes.as_mut_ptr().cast(), values);
-            bytes
-        };
-        let to = &mut y[(pixel + p) * s.y_step + 16 * block..][..live];
-        match to.first_chunk_mut::<16>() {
-            Some(to) => *to = bytes,
-            None => to.copy_from_slice(&bytes[..live]),
-        }
-    }
+    sums
 }

@@ -1,6 +1,7 @@
 //! Elementwise blocks: requantised stores and additions, sixteen elements at a time.
 
-use super::factors::{Factors, Narrow};
+use super::super::rounding::{AWAY, TWICE};
+use super::factors::{Factors, Narrow, Twice};
 use crate::arch::packed::{self, Linear};
 use crate::arch::{Isa, Scalar, Store, Sum};
 use crate::ir::Requant;
@@ -16,8 +17,12 @@ pub(in super::super) fn store(acc: &[i32], requant: &[Requant], store: Store, y:
     for ((acc, [a, b]), y) in sums.iter().zip(factors).zip(y[..count].as_chunks_mut::<16>().0) {
         // SAFETY: sixteen i32 are two registers, sixteen int8 half of one.
         unsafe {
-            let first = Factors::new(a).apply(_mm256_loadu_si256(acc.as_ptr().cast()));
-            let second = Factors::new(b).apply(_mm256_loadu_si256(acc.as_ptr().add(8).cast()));
+            let sums = [acc.as_ptr(), acc.as_ptr().add(8)].map(|eight| _mm256_loadu_si256(eight.cast()));
+            let factors = [Factors::new(a), Factors::new(b)];
+            let [first, second] = match Factors::rounding(&factors, store) {
+                TWICE => [factors[0].apply::<TWICE>(sums[0], a), factors[1].apply::<TWICE>(sums[1], b)],
+                _ => [factors[0].apply::<AWAY>(sums[0], a), factors[1].apply::<AWAY>(sums[1], b)],
+            };
             _mm_storeu_si128(y.as_mut_ptr().cast(), narrow.two(first, second));
         }
     }
@@ -28,8 +33,8 @@ pub(in super::super) fn store(acc: &[i32], requant: &[Requant], store: Store, y:
 #[target_feature(enable = "avx2")]
 pub(in super::super) fn add(y: &mut [i8], x: Option<&[i8]>, sum: &Sum) {
     let narrow = Narrow::new(sum.store);
-    let factors = sum.operands.map(|q| Factors::repeated(q));
-    let whole = Factors::repeated(sum.requant);
+    let factors = sum.operands.map(|q| Twice::repeated(q));
+    let whole = Twice::repeated(sum.requant);
     let zeros = sum.zeros.map(|zero| _mm256_set1_epi32(zero.into()));
     let len = x.map_or(y.len(), |x| x.len().min(y.len()));
     let (chunks, rest) = y[..len].as_chunks_mut::<16>();

@@ -1,26 +1,14 @@
 //! Requantisation of sixteen accumulators.
 //!
-//! With a shift `e` to the right of 1 or more, the two roundings of [`crate::fixed::requantise`] are one floor. With
-//! `p = acc * multiplier`, the first is `v = floor((p + 2^30) / 2^31)`, the second `floor((v + 2^(e-1) - (v < 0)) / 2^e)`;
-//! so both are `floor((p + 2^30 + 2^(30+e) - 2^31 (v < 0)) / 2^(31+e))`. `p < 0` serves for `v < 0`: they differ only where
-//! `v` is 0, and with `e >= 1` that 0 becomes 0 either way.
-//!
-//! What `v < 0` decides is a tie below zero. Where an activation raises all that is not positive to the zero point, as
-//! ReLU does, it decides nothing and is left out.
+//! In one rounding where that is possible: [`rounding`](super::super::rounding) tells how.
 //!
 //! Products have 64 bits, so the even and the odd lanes are done apart.
 
+use super::super::rounding::{HIDDEN, TWICE, rounding};
 use crate::arch::Store;
 use crate::fixed::requantise;
 use crate::ir::Requant;
 use core::arch::x86_64::*;
-
-/// How ties are rounded: it does not show, away from zero, or in two roundings as no factor is known.
-pub(super) const HIDDEN: u8 = 0;
-/// See [`HIDDEN`].
-pub(super) const AWAY: u8 = 1;
-/// See [`HIDDEN`].
-pub(super) const TWICE: u8 = 2;
 
 /// Factors of sixteen lanes.
 #[derive(Clone, Copy)]
@@ -61,11 +49,7 @@ impl Factors {
 
     /// How outputs of these and like factors are rounded.
     pub(super) fn rounding(all: &[Self], store: Store) -> u8 {
-        match all.iter().all(|factors| factors.regular) {
-            false => TWICE,
-            true if store.clamp.low < store.zero => AWAY,
-            true => HIDDEN,
-        }
+        rounding(all.iter().all(|factors| factors.regular), store)
     }
 
     /// Sixteen accumulators requantised; `q` are the factors again.

@@ -1,7 +1,8 @@
 //! Depthwise convolution, 64 lanes at a time: the bytes of four taps are interleaved, so that a lane's four elements
 //! meet its four weights in one instruction.
 
-use super::factors::{AWAY, Factors, HIDDEN, Narrow, TWICE};
+use super::super::rounding::{AWAY, HIDDEN, TWICE};
+use super::factors::{Factors, Narrow};
 use crate::arch::fours::Lanes;
 use crate::ir::Requant;
 use core::arch::x86_64::*;
@@ -12,6 +13,7 @@ use core::arch::x86_64::*;
 /// `l.fits(x.len(), y.len())`.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 pub(in super::super) unsafe fn lanes(l: &Lanes<'_>, x: &[i8], y: &mut [i8]) {
+    debug_assert!(l.fits(x.len(), y.len()));
     let kinds = if l.repeated { 1 } else { l.blocks() };
     for place in 0..kinds {
         let Some(requant) = l.requant.as_chunks::<16>().0[4 * place..].first_chunk::<4>() else { return };

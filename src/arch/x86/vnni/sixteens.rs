@@ -1,7 +1,9 @@
 //! Convolution and matrix times vector: tiles of `P` pixels times `B` blocks of sixteen units, all their sums in
 //! registers. Four elements of a pixel, repeated over a register, meet four weights of each of sixteen units.
 
-use super::factors::{AWAY, Factors, HIDDEN, Narrow, TWICE};
+use super::super::rounding::{AWAY, HIDDEN, TWICE};
+use super::super::walk::Walk;
+use super::factors::{Factors, Narrow};
 use crate::arch::fours::Sixteens;
 use crate::ir::Requant;
 use core::arch::x86_64::*;
@@ -12,10 +14,15 @@ use core::arch::x86_64::*;
 /// `s.fits(x.len(), y.len())`.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 pub(in super::super) unsafe fn sixteens(s: &Sixteens<'_>, x: &[i8], y: &mut [i8]) {
+    debug_assert!(s.fits(x.len(), y.len()));
     let blocks = s.units.div_ceil(16);
     let mut block = 0;
     // SAFETY: the caller's promise; blocks stay below `blocks`.
     unsafe {
+        while s.grid == [1, 1] && block + 4 <= blocks {
+            some::<4>(s, block, x, y);
+            block += 4;
+        }
         while block + 2 <= blocks {
             some::<2>(s, block, x, y);
             block += 2;
@@ -35,8 +42,8 @@ pub(in super::super) unsafe fn sixteens(s: &Sixteens<'_>, x: &[i8], y: &mut [i8]
 unsafe fn some<const B: usize>(s: &Sixteens<'_>, block: usize, x: &[i8], y: &mut [i8]) {
     let Some(requant) = s.requant.as_chunks().0[block..].first_chunk() else { return };
     let mut factors = [Factors::new(&requant[0]); B];
-    if B == 2 {
-        factors[B - 1] = Factors::new(&requant[B - 1]);
+    for b in 1..B {
+        factors[b] = Factors::new(&requant[b]);
     }
     let live = (s.units - 16 * block).min(16 * B);
     let out = Out { requant, factors, narrow: Narrow::new(s.store), live, step: s.y_step };
@@ -64,20 +71,20 @@ unsafe fn pixels<const B: usize, const ROUND: u8>(
     y: &mut [i8],
 ) {
     let count = s.grid[0] * s.grid[1];
-    let mut at = Walk { column: 0, row: 0, x: 0, s };
+    let mut at = Walk::new(s);
     let mut pixel = 0;
     // SAFETY: `fits` holds, so every pixel's windows, biases and live outputs lie within.
     unsafe {
         let weights = s.weights.as_ptr().add(block * s.block());
         let bias = s.bias.as_ptr().add(16 * block);
         let y = y.as_mut_ptr().add(16 * block);
-        while pixel + 8 <= count {
+        while B < 4 && pixel + 8 <= count {
             let windows = at.next::<8>(x.as_ptr());
             let sums = tile::<8, B>(s, windows, weights, bias.add(pixel * s.bias_step));
             out.many::<ROUND, _>(&sums, y.add(pixel * s.y_step));
             pixel += 8;
         }
-        while pixel + 4 <= count {
+        while B < 4 && pixel + 4 <= count {
             let windows = at.next::<4>(x.as_ptr());
             let sums = tile::<4, B>(s, windows, weights, bias.add(pixel * s.bias_step));
             out.many::<ROUND, _>(&sums, y.add(pixel * s.y_step));
@@ -170,37 +177,6 @@ impl<const B: usize> Out<'_, B> {
                 _mm_mask_storeu_epi8(y, mask as u16, bytes);
             }
         }
-    }
-}
-
-/// A walk over the pixels of the grid, row after row.
-struct Walk<'a> {
-    s: &'a Sixteens<'a>,
-    row: usize,
-    column: usize,
-    /// Where the pixel's window begins.
-    x: usize,
-}
-
-impl Walk<'_> {
-    /// Windows of the next `P` pixels.
-    ///
-    /// # Safety
-    /// There are so many.
-    #[inline(always)]
-    unsafe fn next<const P: usize>(&mut self, x: *const i8) -> [*const i8; P] {
-        let mut windows = [x; P];
-        for window in &mut windows {
-            // SAFETY: windows of pixels in the grid lie within the image.
-            *window = unsafe { x.add(self.x) };
-            self.column += 1;
-            self.x += self.s.steps[1];
-            if self.column == self.s.grid[1] {
-                (self.row, self.column) = (self.row + 1, 0);
-                self.x = self.row * self.s.steps[0];
-            }
-        }
-        windows
     }
 }
 

@@ -1,6 +1,7 @@
 //! Elementwise blocks: requantised stores and additions, sixteen elements at a time.
 
-use super::factors::{AWAY, Factors, Narrow, TWICE};
+use super::super::rounding::{AWAY, TWICE};
+use super::factors::{Factors, Narrow};
 use crate::arch::packed::{self, Linear};
 use crate::arch::{Isa, Scalar, Store, Sum};
 use crate::ir::Requant;

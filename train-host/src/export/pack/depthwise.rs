@@ -7,7 +7,7 @@ use crate::graph::IntStore;
 /// A depthwise convolution as [`Packing::DspDepthwise3`] where that is for it, else as [`Packing::DspDepthwise`].
 pub(super) fn records(conv: &DepthwiseConv2d, x: Shape, plain: &IntStore) -> Option<IntStore> {
     let joined = Joined::new(conv, x)?;
-    let channels = usize::from(x.c);
+    let channels = usize::from(x.c) * joined.multiplier;
     let mut words: Vec<i32> = Vec::new();
     for channel in 0..channels {
         let factor = plain.requant[channel].packed()?;

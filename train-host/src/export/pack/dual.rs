@@ -10,12 +10,31 @@ pub(super) fn rows(conv: &Conv2d, x: Shape, plain: &IntStore, room: usize) -> Op
     quads(conv, plain, plain.weights.len() / usize::from(conv.units) / lanes.rows, Packing::DspRows)
 }
 
-/// A convolution into `y` as [`Packing::DspPatch`], with as many windows at a time as there is room for.
-pub(super) fn patches(conv: &Conv2d, y: Shape, plain: &IntStore, room: usize) -> Option<IntStore> {
-    let most = Chunk::new(conv, 0).pairs * 8 * (y.len() / usize::from(conv.units)).div_ceil(2);
-    let len = Chunk::new(conv, room.min(most)).scratch() as u32;
-    let store = quads(conv, plain, plain.weights.len() / usize::from(conv.units), Packing::DspPatch)?;
+/// A convolution of `x` into `y` as [`Packing::DspPatch`], with as many windows at a time as there is room for.
+pub(super) fn patches(conv: &Conv2d, [x, y]: [Shape; 2], plain: &IntStore, room: usize) -> Option<IntStore> {
+    let Chunk { merged, pairs, .. } = Chunk::new(conv, x.c, 0);
+    let most = 8 * pairs * (y.len() / usize::from(conv.units)).div_ceil(2);
+    let len = Chunk::new(conv, x.c, room.min(most)).scratch() as u32;
+    let wide = IntStore { weights: merge(conv, plain, merged), ..plain.clone() };
+    let conv = Conv2d { groups: conv.groups / merged as u16, ..*conv };
+    let store = quads(&conv, &wide, wide.weights.len() / usize::from(conv.units), Packing::DspPatch)?;
     Some(IntStore { scratch: Scratch { offset: 0, len }, ..store })
+}
+
+/// Weights of a convolution with so many of its groups as one: zeros for what the others see.
+fn merge(conv: &Conv2d, plain: &IntStore, merged: usize) -> Vec<i8> {
+    let [units, groups, span] = [conv.units, conv.groups, conv.span].map(usize::from);
+    let mut wide = Vec::with_capacity(plain.weights.len() * merged);
+    for (unit, weights) in plain.weights.chunks(plain.weights.len() / units).enumerate() {
+        let place = unit / (units / groups) % merged;
+        for tap in weights.chunks(span) {
+            wide.extend(
+                (0..merged * span)
+                    .map(|j| j.checked_sub(place * span).and_then(|j| tap.get(j)).copied().unwrap_or(0)),
+            );
+        }
+    }
+    wide
 }
 
 /// A convolution in quads of units, its weights in runs of `run`.

@@ -9,7 +9,7 @@ const NOTHING: Requant = Requant::new(0, -1);
 
 /// A convolution as [`Packing::Fours`].
 pub(super) fn conv2d(conv: &Conv2d, x: Shape, plain: &IntStore) -> Option<IntStore> {
-    let fours = Fours::conv2d(conv, x)?;
+    let fours = Fours::conv2d(conv, x).filter(|_| fits(plain))?;
     let [groups, span, units, c] = [conv.groups, conv.span, conv.units, x.c].map(usize::from);
     let [rows, columns] = conv.window.kernel.map(usize::from);
     let whole = fours.groups == 1;
@@ -28,9 +28,14 @@ pub(super) fn conv2d(conv: &Conv2d, x: Shape, plain: &IntStore) -> Option<IntSto
 }
 
 /// A dense layer likewise.
-pub(super) fn dense(dense: &Dense, x: Shape, plain: &IntStore) -> IntStore {
+pub(super) fn dense(dense: &Dense, x: Shape, plain: &IntStore) -> Option<IntStore> {
     let weight = |unit: usize, _run: usize, element: usize| Some(plain.weights[unit * x.len() + element]);
-    packed(&Fours::dense(dense, x), dense.units.into(), false, weight, plain)
+    fits(plain).then(|| packed(&Fours::dense(dense, x), dense.units.into(), false, weight, plain))
+}
+
+/// Whether no weight is -128, whose magnitude is no int8.
+fn fits(plain: &IntStore) -> bool {
+    !plain.weights.contains(&i8::MIN)
 }
 
 fn packed(
@@ -84,7 +89,7 @@ fn packed(
 
 /// A depthwise convolution as [`Packing::FoursDepthwise`].
 pub(super) fn depthwise(conv: &DepthwiseConv2d, x: Shape, plain: &IntStore) -> Option<IntStore> {
-    let taps = FourTaps::new(conv, x)?;
+    let taps = FourTaps::new(conv, x).filter(|_| fits(plain))?;
     let (c, count) = (usize::from(x.c), conv.window.taps());
     let slots: Vec<Option<usize>> = (0..taps.blocks())
         .flat_map(|block| (0..FourTaps::LANES).map(move |lane| taps.channel(block, lane)))

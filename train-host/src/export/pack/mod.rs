@@ -6,12 +6,15 @@ mod add;
 mod depthwise;
 mod dual;
 mod fours;
+mod halves;
+mod nibbles;
 mod winograd;
 
 use clap::ValueEnum;
 use zipnet::ir::{Conv2d, Int, Op, Operands, Packing, Scratch, TensorId};
 
 use super::Streamed;
+use super::aligned::Aligned;
 use crate::Result;
 use crate::graph::{IntStore, Net};
 use crate::plan::{check_limit, plan};
@@ -22,7 +25,8 @@ pub enum Target {
     /// Any CPU: weights in plain order.
     #[default]
     Portable,
-    /// Cortex-M0, M0+ and M3: weights in plain order, which serves them best.
+    /// Cortex-M0, M0+, M3 and others without DSP instructions: weights packed for multiplications of 32 bits, two pixels a
+    /// time.
     CortexM0,
     /// Cortex-M4, M7, M33 and others with DSP instructions: weights packed for dual multiplications.
     CortexM4,
@@ -34,12 +38,18 @@ const CHUNK: usize = 1024;
 /// Percent by which the arena may exceed the least that packed kernels need, where no limit is given.
 const MORE: usize = 15;
 
+/// Bytes by which it may do so however small it is.
+const MORE_BYTES: usize = 2048;
+
+/// Units of a dense layer for which the plain order is faster.
+const FEW: u16 = 4;
+
 /// Arrangements that are tried before the one of least scratch is taken.
 const TRIES: usize = 24;
 
 /// Packs every node of a net for `target` that can be packed, and places its tensors anew. Gives the bytes of arena.
 ///
-/// Where a faster kernel needs more scratch it gets it as long as the arena keeps within `limit`; without one, within 15 %
+/// Where a faster kernel needs more scratch it gets it as long as the arena keeps within `limit`; without one, within 2 KiB or 15 %
 /// more than the least that packed kernels need.
 ///
 /// # Errors
@@ -61,7 +71,7 @@ pub fn pack_streamed(net: &mut Net<Int>, target: Target, limit: Option<usize>) -
 fn arranged(net: &mut Net<Int>, target: Target, limit: Option<usize>, streamed: bool) -> Result<usize> {
     share_factors(net);
     let (least, smallest) = within(net, target, &vec![0; net.nodes.len()], streamed)?;
-    let most = limit.unwrap_or(smallest + smallest * MORE / 100);
+    let most = limit.unwrap_or(smallest + MORE_BYTES.max(smallest * MORE / 100));
     check_limit(&least, smallest, most)?;
     // Tensors and scratch need not lie without gaps. Of the nodes that take about as many bytes as there are, the one
     // with most scratch aims lower, for it has most to give.
@@ -101,11 +111,15 @@ fn bytes(net: &Net<Int>, i: usize) -> usize {
 /// do; placed.
 fn within(plain: &Net<Int>, target: Target, aims: &[usize], streamed: bool) -> Result<(Net<Int>, usize)> {
     let mut net = plain.clone();
-    if target == Target::CortexM4 {
-        for (i, &aim) in aims.iter().enumerate() {
-            if let Some(store) = packed(plain, i, aim, streamed && i == 0) {
-                net.nodes[i].store = store;
-            }
+    for (i, &aim) in aims.iter().enumerate() {
+        let first = streamed && i == 0;
+        let of_target = match target {
+            Target::Portable => None,
+            Target::CortexM0 => by_halves(plain, i),
+            Target::CortexM4 => packed(plain, i, aim, first),
+        };
+        if let Some(store) = of_target.or_else(|| halved(plain, i)) {
+            net.nodes[i].store = store;
         }
     }
     let arena = plan(&mut net)?;
@@ -124,9 +138,14 @@ fn within(plain: &Net<Int>, target: Target, aims: &[usize], streamed: bool) -> R
 ///
 /// # Errors
 /// As [`plan()`].
-pub fn for_host(net: &Net<Int>) -> Result<Net<Int>> {
+pub fn for_host(net: &Net<Int>) -> Result<Aligned> {
     let mut net = net.clone();
     for i in 0..net.nodes.len() {
+        let node = &net.nodes[i];
+        let biases = node.op.bias().len(net.shape(node.output));
+        if let Some(store) = nibbles::unpack(&node.op, net.shape(node.inputs[0]), biases, &node.store) {
+            net.nodes[i].store = IntStore { scratch: Scratch::default(), ..store };
+        }
         if net.nodes[i].store.packing == Packing::Plain
             && let Some(store) = by_fours(&net, i)
         {
@@ -134,7 +153,16 @@ pub fn for_host(net: &Net<Int>) -> Result<Net<Int>> {
         }
     }
     plan(&mut net)?;
-    Ok(net)
+    Ok(Aligned::new(net))
+}
+
+/// A node's weights of 4 bits packed two a byte, with the scratch they ask for.
+fn halved(net: &Net<Int>, i: usize) -> Option<IntStore> {
+    let node = &net.nodes[i];
+    let (x, y) = (net.shape(node.inputs[0]), net.shape(node.output));
+    let store = nibbles::pack(&node.op, x, &node.store)?;
+    let lengths = store.packing.lengths(&node.op, x, y)?;
+    Some(IntStore { scratch: Scratch { offset: 0, len: lengths.scratch as u32 }, ..store })
 }
 
 /// A node's numbers packed for dot-product instructions, with the scratch they ask for.
@@ -146,7 +174,27 @@ fn by_fours(net: &Net<Int>, i: usize) -> Option<IntStore> {
     } else if let Op::DepthwiseConv2d(conv) = &node.op {
         fours::depthwise(conv, x, &node.store)?
     } else if let Op::Dense(dense) = &node.op {
-        fours::dense(dense, x, &node.store)
+        fours::dense(dense, x, &node.store)?
+    } else if let Op::Add(Operands::Equal) = &node.op {
+        add::linear(zeros(net, i), &node.store, 256)?
+    } else {
+        return None;
+    };
+    let lengths = store.packing.lengths(&node.op, x, y)?;
+    Some(IntStore { scratch: Scratch { offset: 0, len: lengths.scratch as u32 }, ..store })
+}
+
+/// A node's numbers packed for CPUs that multiply 32 bits by 32, with the scratch they ask for.
+fn by_halves(net: &Net<Int>, i: usize) -> Option<IntStore> {
+    let node = &net.nodes[i];
+    if node.store.packing != Packing::Plain || node.store.bits == 4 {
+        return None;
+    }
+    let (x, y) = (net.shape(node.inputs[0]), net.shape(node.output));
+    let store = if let Op::Conv2d(conv) = &node.op {
+        halves::conv2d(conv, y, &node.store)?
+    } else if let Op::DepthwiseConv2d(conv) = &node.op {
+        halves::depthwise(conv, y, &node.store)?
     } else if let Op::Add(Operands::Equal) = &node.op {
         add::linear(zeros(net, i), &node.store, 256)?
     } else {
@@ -165,7 +213,7 @@ fn zeros(net: &Net<Int>, i: usize) -> [i8; 3] {
 /// A node's numbers packed for the DSP instructions; to be run row by row where it is `streamed`.
 fn packed(net: &Net<Int>, i: usize, aim: usize, streamed: bool) -> Option<IntStore> {
     let node = &net.nodes[i];
-    if node.store.packing != Packing::Plain {
+    if node.store.packing != Packing::Plain || node.store.bits == 4 {
         return None;
     }
     let (x, y) = (net.shape(node.inputs[0]), net.shape(node.output));
@@ -174,6 +222,9 @@ fn packed(net: &Net<Int>, i: usize, aim: usize, streamed: bool) -> Option<IntSto
     } else if let Op::DepthwiseConv2d(conv) = &node.op {
         depthwise::records(conv, x, &node.store)?
     } else if let Op::Dense(dense) = &node.op {
+        if dense.units <= FEW {
+            return None;
+        }
         dual::eights(dense, &node.store)?
     } else if let Op::Add(Operands::Equal) = &node.op {
         add::linear(zeros(net, i), &node.store, 1)?
@@ -195,7 +246,7 @@ fn convolution(net: &Net<Int>, i: usize, conv: &Conv2d, aim: usize, streamed: bo
     let room = |packing| aim.saturating_sub(alive(packing));
     let least = || {
         let rows = dual::rows(conv, x, plain, usize::MAX);
-        let patches = dual::patches(conv, y, plain, room(Packing::DspPatch).min(CHUNK));
+        let patches = dual::patches(conv, [x, y], plain, room(Packing::DspPatch).min(CHUNK));
         let bytes = |store: &IntStore| {
             let lengths = store.packing.lengths(&node.op, x, y);
             alive(store.packing) + lengths.map_or(0, |lengths| lengths.scratch)

@@ -7,7 +7,7 @@
 //! 3. Groups that overlap become one group over all channels, with weights of 0 where a group does not look: for the
 //!    1989 net that takes two thirds of the time of slices, a convolution for each group, and a concatenation.
 //!
-//! Time everything else before tract runs in a process. Its AVX kernels return without clearing the upper halves of
+//! Where nothing runs in between, time everything else before tract. Its AVX kernels return without clearing the upper halves of
 //! the vector registers, and from then on SSE code, as the portable kernels are compiled to, takes up to twice as long
 //! (measured on an AMD EPYC with AVX-512; one `vzeroupper` after tract undoes it).
 
@@ -17,10 +17,10 @@ use tract_core::ops::cnn::{Conv, KernelFormat, MaxPool, PaddingSpec, PoolSpec, S
 use tract_core::ops::einsum::EinSum;
 use tract_core::ops::math;
 use tract_core::ops::nn::{DataFormat, Softmax, SoftmaxKind};
-use train_host::graph::NetNode;
 use zipnet::ir::{Axis, Bias, Conv2d, Float, Op, Operands, Shape, Window};
 
-use crate::nets::Case;
+use crate::float::Executor;
+use crate::graph::{Net, NetNode};
 
 /// How far outputs of tract may lie from those of the trainer's engine, as a share of the greatest output. Both sum
 /// in f32, each in its own order, and each has its own approximation of exp and tanh.
@@ -34,13 +34,12 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// Hands a net to tract, and checks that it computes what the trainer's engine does: no output of any sample of
-    /// `case` may differ by more than [`TOLERANCE`].
+    /// Hands a net to tract, and checks that it computes what the trainer's engine does: no output of any of `samples`,
+    /// back to back, may differ by more than [`TOLERANCE`].
     ///
     /// # Errors
     /// Names the output that differs; what tract says; a net with batch norms or an origin other than 0.
-    pub fn new(case: &Case) -> TractResult<Self> {
-        let net = &case.float;
+    pub fn new(net: &Net<Float>, samples: &[f32]) -> TractResult<Self> {
         ensure!(net.tensors[net.input.at()].meta.origin == 0.0, "fold the net first");
         let mut model = TypedModel::default();
         let mut outlets = vec![None; net.tensors.len()];
@@ -55,22 +54,22 @@ impl Peer {
         model.select_output_outlets(&[output])?;
         let state = model.into_optimized()?.into_runnable()?.spawn()?;
         let mut peer = Self { state, input: net.input_shape(), output: net.output_shape() };
-        peer.check(case)?;
+        peer.check(net, samples)?;
         Ok(peer)
     }
 
-    fn check(&mut self, case: &Case) -> TractResult<()> {
-        let want = case.outputs();
+    fn check(&mut self, net: &Net<Float>, samples: &[f32]) -> TractResult<()> {
+        let mut want = Vec::new();
+        Executor::new(net, 1).forward(samples, &mut want);
         let greatest = want.iter().fold(0f32, |greatest, y| greatest.max(y.abs()));
-        let samples = case.samples.chunks(self.input.len());
-        for (sample, want) in samples.zip(want.chunks(self.output.len())) {
+        for (sample, want) in samples.chunks(self.input.len()).zip(want.chunks(self.output.len())) {
             let input = self.input(sample)?;
             let output = self.run(&input)?;
             let got = output.try_as_plain_ram()?.as_slice::<f32>()?;
-            ensure!(got.len() == want.len(), "{}: {} outputs, not {}", case.name, got.len(), want.len());
+            ensure!(got.len() == want.len(), "{}: {} outputs, not {}", net.name, got.len(), want.len());
             for (i, (got, want)) in got.iter().zip(chw(self.output, want)).enumerate() {
                 let near = (got - want).abs() <= TOLERANCE * greatest;
-                ensure!(near, "{}: output {i} is {got}, not {want}", case.name);
+                ensure!(near, "{}: output {i} is {got}, not {want}", net.name);
             }
         }
         Ok(())
@@ -162,15 +161,15 @@ impl Wire<'_> {
                 let reshaped = self.add("reshaped", AxisOp::Reshape(1, from, to), &[turned])?;
                 self.add("", AxisOp::Move(3, 1), &[reshaped])
             }
-            Op::Add(_) | Op::Concat { .. } => bail!("{}: not among the nets of this bench", self.node.name),
+            Op::Add(_) | Op::Concat { .. } => bail!("{}: tract is not told of it here", self.node.name),
             Op::Sub(_) | Op::Mul(_) | Op::Prelu { .. } | Op::Mean { .. } => {
-                bail!("{}: not among the nets of this bench", self.node.name)
+                bail!("{}: tract is not told of it here", self.node.name)
             }
             Op::ReluN1To1 | Op::LeakyRelu | Op::HardSwish | Op::Logistic | Op::Requantize => {
-                bail!("{}: not among the nets of this bench", self.node.name)
+                bail!("{}: tract is not told of it here", self.node.name)
             }
             Op::Pad(_) | Op::Slice(_) | Op::Transpose { .. } | Op::ResizeNearest { .. } => {
-                bail!("{}: not among the nets of this bench", self.node.name)
+                bail!("{}: tract is not told of it here", self.node.name)
             }
             Op::BatchNorm => bail!("{}: fold the net first", self.node.name),
         }

@@ -1,0 +1,219 @@
+//! The large blocks of every instruction set against oracles too simple to be wrong.
+//!
+//! Every slice ends with the last element that the block may touch, each in an allocation of its own: under
+//! AddressSanitizer (`.ci/run sanitize`) a block that reads or writes one further is caught.
+
+use super::fours::{Lanes, Sixteens};
+use super::packed::Linear;
+use super::{Isa, LANES, Store};
+use crate::ir::{Clamp, Requant};
+use crate::kernels::oracle::{Numbers, finish, hold, on_every_isa};
+use proptest::prelude::*;
+use std::prelude::v1::*;
+
+/// Factors of sums of a few thousand: in three of four cases shifts that all are to the right, as nets have them.
+fn factors(numbers: &mut Numbers, count: usize) -> Vec<Requant> {
+    if numbers.below(4) == 0 {
+        return (0..count).map(|_| numbers.requant()).collect();
+    }
+    let mut one = || match numbers.below(16) {
+        0 => Requant { multiplier: 0, shift: -1 },
+        1 => Requant { multiplier: 1 << 30, shift: -1 - numbers.below(12) as i32 },
+        2 => Requant { multiplier: i32::MAX, shift: -31 },
+        _ => {
+            let mantissa = (1 << 30) + (numbers.next() & 0x3fff_ffff) as i32;
+            Requant { multiplier: mantissa, shift: -1 - numbers.below(12) as i32 }
+        }
+    };
+    (0..count).map(|_| one()).collect()
+}
+
+/// Any zero point and clamp, ReLU's among them.
+fn store(numbers: &mut Numbers) -> Store {
+    let zero = numbers.int8();
+    let clamp = if numbers.below(3) == 0 { Clamp::new(zero, 127) } else { numbers.clamp() };
+    Store { zero, clamp }
+}
+
+/// An element as an instruction set with this offset reads it.
+fn element(x: i8, offset: u8) -> i64 {
+    if offset == 0 { x.into() } else { i64::from(x as u8) }
+}
+
+fn distances(numbers: &mut Numbers, count: usize) -> Vec<usize> {
+    (0..count).map(|_| numbers.below(80)).collect()
+}
+
+fn sixteens<I: Isa>(isa: I) {
+    let grids = prop_oneof![2 => (1..=4usize, 1..=9usize), 1 => Just((1, 1))];
+    let units = prop_oneof![3 => 1..=40usize, 1 => 41..=150usize];
+    hold(512, (grids, units, 1..=5usize, 1..=9usize, any::<u64>()), |(grid, units, runs, quads, seed)| {
+        let mut numbers = Numbers(seed);
+        let runs = distances(&mut numbers, runs);
+        let (grid, blocks) = ([grid.0, grid.1], units.div_ceil(16));
+        let pixels = grid[0] * grid[1];
+        let steps = [numbers.below(60), numbers.below(20)];
+        let y_step = units + numbers.below(2) * numbers.below(20);
+        let bias_step = numbers.below(2) * 16 * blocks;
+        let s = Sixteens {
+            weights: &numbers.weights(blocks * runs.len() * quads * 64),
+            requant: &factors(&mut numbers, 16 * blocks),
+            bias: &numbers.biases(bias_step * (pixels - 1) + 16 * blocks),
+            bias_step,
+            units,
+            runs: &runs,
+            quads,
+            grid,
+            steps,
+            y_step,
+            store: store(&mut numbers),
+        };
+        let reach = steps[0] * (grid[0] - 1) + steps[1] * (grid[1] - 1) + runs.iter().max().unwrap();
+        let x = numbers.int8s(reach + 4 * quads);
+        let mut y = vec![55; y_step * (pixels - 1) + units];
+        prop_assert!(s.fits(x.len(), y.len()));
+        prop_assert!(!s.fits(x.len() - 1, y.len()) && !s.fits(x.len(), y.len() - 1));
+        isa.sixteens(&s, &x, &mut y);
+        for (i, &got) in y.iter().enumerate() {
+            let (pixel, unit) = (i / y_step, i % y_step);
+            if unit >= units {
+                prop_assert_eq!(got, 55, "between the units of two pixels");
+                continue;
+            }
+            let window = pixel / grid[1] * steps[0] + pixel % grid[1] * steps[1];
+            let mut acc = i64::from(s.bias[pixel * bias_step + unit]);
+            for (r, run) in runs.iter().enumerate() {
+                for e in 0..4 * quads {
+                    let four = ((unit / 16 * runs.len() + r) * quads + e / 4) * 16 + unit % 16;
+                    acc += element(x[window + run + e], I::OFFSET) * i64::from(s.weights[4 * four + e % 4]);
+                }
+            }
+            prop_assert_eq!(got, finish(acc, s.requant[unit], s.store), "pixel {}, unit {}", pixel, unit);
+        }
+        Ok(())
+    });
+}
+
+fn lanes<I: Isa>(isa: I) {
+    let shapes = (1..=3usize, 1..=5usize, 1..=150usize, 1..=4usize, any::<bool>(), any::<u64>());
+    hold(512, shapes, |(rows, columns, channels, quads, repeated, seed)| {
+        let mut numbers = Numbers(seed);
+        let blocks = channels.div_ceil(64);
+        let kinds = if repeated { 1 } else { blocks };
+        let taps = distances(&mut numbers, 4 * quads);
+        let steps = [numbers.below(60), numbers.below(20)];
+        let l = Lanes {
+            weights: &numbers.weights(kinds * taps.len() * 64),
+            requant: &factors(&mut numbers, 64 * kinds),
+            bias: &numbers.biases(64 * kinds),
+            taps: &taps,
+            channels,
+            repeated,
+            grid: [rows, columns],
+            steps,
+            store: store(&mut numbers),
+        };
+        let reach = steps[0] * (rows - 1) + steps[1] * (columns - 1) + taps.iter().max().unwrap();
+        let x = numbers.int8s(reach + 64 * blocks);
+        let mut y = vec![55; rows * columns * channels];
+        prop_assert!(l.fits(x.len(), y.len()));
+        prop_assert!(!l.fits(x.len() - 1, y.len()) && !l.fits(x.len(), y.len() - 1));
+        isa.lanes(&l, &x, &mut y);
+        for (i, &got) in y.iter().enumerate() {
+            let (pixel, channel) = (i / channels, i % channels);
+            let window = pixel / columns * steps[0] + pixel % columns * steps[1];
+            let (place, inside) = (if repeated { 0 } else { channel / 64 }, channel % 64);
+            // The lane of an element: see `FourTaps::channel`.
+            let lane = 16 * (inside / 4 % 4) + 4 * (inside / 16) + inside % 4;
+            let mut acc = i64::from(l.bias[64 * place + lane]);
+            for (t, tap) in taps.iter().enumerate() {
+                let four = (place * quads + t / 4) * 64 + lane;
+                acc += element(x[window + tap + channel], I::OFFSET) * i64::from(l.weights[4 * four + t % 4]);
+            }
+            let want = finish(acc, l.requant[64 * place + lane], l.store);
+            prop_assert_eq!(got, want, "pixel {}, channel {}", pixel, channel);
+        }
+        Ok(())
+    });
+}
+
+fn stores<I: Isa>(isa: I) {
+    hold(512, (1..=70usize, any::<u64>()), |(count, seed)| {
+        let mut numbers = Numbers(seed);
+        let (requant, store) = (factors(&mut numbers, count), store(&mut numbers));
+        // Where the shift is to the left what it makes must fit.
+        let sum = |q: &Requant| match numbers.below(4) {
+            _ if q.shift > 0 => 0,
+            0 => [i32::MIN, i32::MAX, -1, 0, 1][numbers.below(5)],
+            1 => (numbers.next() << 1) as i32,
+            _ => numbers.next() as i32 % (1 << 17) - (1 << 16),
+        };
+        let acc: Vec<i32> = requant.iter().map(sum).collect();
+        let mut y = vec![55; count];
+        isa.store(&acc, &requant, store, &mut y);
+        for i in 0..count {
+            prop_assert_eq!(y[i], finish(acc[i].into(), requant[i], store), "{} by {:?}", acc[i], requant[i]);
+        }
+        Ok(())
+    });
+}
+
+fn sums_of_rows<I: Isa>(isa: I) {
+    hold(512, (1..=LANES, 0..40usize, 1..=9usize, any::<u64>()), |(len, between, count, seed)| {
+        let mut numbers = Numbers(seed);
+        let step = len + between;
+        let x = numbers.int8s(step * (count - 1) + len);
+        let before = numbers.biases(len);
+        let mut acc = before.clone();
+        isa.sum_row(&mut acc, &x, step, count);
+        for c in 0..len {
+            let sum: i32 = (0..count).map(|tap| i32::from(x[tap * step + c])).sum();
+            prop_assert_eq!(acc[c], before[c] + sum, "channel {}", c);
+        }
+        Ok(())
+    });
+}
+
+fn linear_sums<I: Isa>(isa: I) {
+    hold(512, (0..70usize, any::<bool>(), any::<u64>()), |(count, alone, seed)| {
+        let mut numbers = Numbers(seed);
+        let grain = [0, 255][numbers.below(2)];
+        let mut factor = || (numbers.next() as i32 % (1 << 27) - (1 << 26)) & !grain;
+        let linear = Linear { a: factor(), b: factor(), c: factor() };
+        let (before, x) = (numbers.int8s(count), numbers.int8s(count));
+        let mut y = before.clone();
+        isa.add_linear(&mut y, (!alone).then_some(&x), &linear);
+        for i in 0..count {
+            let term = |factor: i32, x: i8| (i64::from(factor) * i64::from(x) * 256) >> 16;
+            let other = if alone { before[i] } else { x[i] };
+            let sum = term(linear.a, before[i]) + term(linear.b, other) + i64::from(linear.c);
+            prop_assert_eq!(i64::from(y[i]), (sum >> 21).clamp(-128, 127), "{:?} of {}", linear.a, before[i]);
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn on_every_isa_sixteens_equal_the_oracle() {
+    on_every_isa!(sixteens);
+}
+
+#[test]
+fn on_every_isa_lanes_equal_the_oracle() {
+    on_every_isa!(lanes);
+}
+
+#[test]
+fn on_every_isa_stores_equal_the_oracle() {
+    on_every_isa!(stores);
+}
+
+#[test]
+fn on_every_isa_sums_of_rows_equal_the_oracle() {
+    on_every_isa!(sums_of_rows);
+}
+
+#[test]
+fn on_every_isa_linear_sums_equal_the_oracle() {
+    on_every_isa!(linear_sums);
+}

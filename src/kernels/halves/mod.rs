@@ -1,0 +1,12 @@
+//! Operators four pixels at a time, for CPUs that multiply 32 bits by 32. They compute what their namesakes one room up do;
+//! what differs is the order of things, which is told at [`Packing`](crate::ir::Packing) and [`Halves`](crate::ir::Halves).
+//!
+//! Rows are copied with their border once, into a ring of as many as four neighbouring outputs see, so that all their windows
+//! are runs of it. Rows are read in order, each before the output that lies as far down is written.
+
+mod conv2d;
+mod depthwise_conv2d;
+mod ring;
+
+pub(crate) use conv2d::conv2d;
+pub(crate) use depthwise_conv2d::depthwise_conv2d;

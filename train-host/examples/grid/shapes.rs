@@ -1,0 +1,267 @@
+//! The shapes of the grid.
+
+use zipnet::ir::{Axis, Bias, Conv2d, Dense, DepthwiseConv2d, Op, Operands, Pool2d, Shape, Window};
+
+/// Which operator a point stands for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Kind {
+    /// Convolution, grouped or not.
+    Conv,
+    /// Convolution channel by channel.
+    Depthwise,
+    /// Fully connected.
+    Dense,
+    /// Sum of two tensors.
+    Add,
+    /// Two tensors as one, by channels.
+    Concat,
+    /// Greatest of a window.
+    MaxPool,
+    /// Mean of a window.
+    AvgPool,
+    /// Mean over rows and columns.
+    Mean,
+    /// Softmax over channels.
+    Softmax,
+    /// A table of 256 entries.
+    Table,
+    /// Another scale.
+    Requantize,
+}
+
+/// One shape of one operator. What an operator has not is 1.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) struct Point {
+    /// The operator.
+    pub(super) kind: Kind,
+    /// Rows and columns of the input.
+    pub(super) image: [u16; 2],
+    /// Groups.
+    pub(super) groups: u16,
+    /// Input channels of a group.
+    pub(super) channels: u16,
+    /// Output channels of a group; of a depthwise convolution, of an input channel.
+    pub(super) units: u16,
+    /// Rows and columns of the kernel.
+    pub(super) kernel: [u16; 2],
+    /// Rows and columns from one output to the next.
+    pub(super) stride: [u16; 2],
+    /// Rows and columns from one tap to the next.
+    pub(super) dilation: u16,
+    /// Whether there is a border, such that as many outputs come out as the stride allows.
+    pub(super) same: bool,
+}
+
+impl Point {
+    /// Where the point lies in the grid; neighbours differ in one of these.
+    pub(super) fn coordinates(&self) -> [u16; 11] {
+        let ([h, w], [kh, kw], [sh, sw]) = (self.image, self.kernel, self.stride);
+        [h, w, self.groups, self.channels, self.units, kh, kw, sh, sw, self.dilation, self.same.into()]
+    }
+
+    /// Shape of the input.
+    pub(super) fn input(&self) -> Shape {
+        Shape::new(self.image[0], self.image[1], self.groups * self.channels)
+    }
+
+    /// The operator.
+    pub(super) fn op(&self) -> Op {
+        let [h, w] = self.image;
+        let mut window = Window { kernel: self.kernel, stride: self.stride, ..Window::new(1, 1) };
+        window = window.dilation(self.dilation);
+        if self.same {
+            window = window.same(h, w);
+        }
+        match self.kind {
+            Kind::Conv => Op::Conv2d(Conv2d {
+                units: self.groups * self.units,
+                window,
+                groups: self.groups,
+                span: self.channels,
+                bias: Bias::Channel,
+            }),
+            Kind::Depthwise => {
+                Op::DepthwiseConv2d(DepthwiseConv2d { multiplier: self.units, window, bias: Bias::Channel })
+            }
+            Kind::Dense => Op::Dense(Dense { units: self.units, bias: Bias::Channel }),
+            Kind::Add => Op::Add(Operands::Equal),
+            Kind::Concat => Op::Concat { axis: Axis::Channels },
+            Kind::MaxPool => Op::MaxPool2d(Pool2d { window }),
+            Kind::AvgPool => Op::AvgPool2d(Pool2d { window }),
+            Kind::Mean => Op::Mean { axes: [true, true, false] },
+            Kind::Softmax => Op::Softmax,
+            Kind::Table => Op::Tanh,
+            Kind::Requantize => Op::Requantize,
+        }
+    }
+
+    /// A name that tells all.
+    pub(super) fn name(&self) -> String {
+        let ([h, w], [kh, kw], [sh, sw]) = (self.image, self.kernel, self.stride);
+        let kind = format!("{:?}", self.kind).to_lowercase();
+        let mut name = format!("{kind}_{h}x{w}x{}", self.groups * self.channels);
+        match self.kind {
+            Kind::Conv | Kind::Dense => name += &format!("_to{}", self.groups * self.units),
+            Kind::Depthwise => name += &format!("_m{}", self.units),
+            _ => {}
+        }
+        if matches!(self.kind, Kind::Conv | Kind::Depthwise | Kind::MaxPool | Kind::AvgPool) {
+            name += &format!("_k{kh}x{kw}_s{sh}x{sw}_{}", if self.same { "same" } else { "valid" });
+        }
+        if self.dilation > 1 {
+            name += &format!("_d{}", self.dilation);
+        }
+        if self.groups > 1 {
+            name += &format!("_g{}", self.groups);
+        }
+        name
+    }
+}
+
+/// A point of kernel and stride 1.
+fn point(kind: Kind, image: [u16; 2], channels: u16, units: u16) -> Point {
+    let [groups, dilation] = [1, 1];
+    Point { kind, image, groups, channels, units, kernel: [1, 1], stride: [1, 1], dilation, same: true }
+}
+
+/// `base` with other values of one or more of its coordinates.
+fn line<T: Copy>(to: &mut Vec<Point>, base: Point, values: &[T], with: impl Fn(&mut Point, T)) {
+    for &value in values {
+        let mut point = base;
+        with(&mut point, value);
+        to.push(point);
+    }
+}
+
+/// All points, each once.
+pub(super) fn grid() -> Vec<Point> {
+    let mut all = Vec::new();
+    points(&mut all);
+    convolutions(&mut all);
+    groups(&mut all);
+    depthwise(&mut all);
+    dense(&mut all);
+    others(&mut all);
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// 1x1.
+fn points(all: &mut Vec<Point>) {
+    let base = point(Kind::Conv, [8, 8], 16, 16);
+    line(all, base, &[1, 2, 3, 4, 5, 7, 8, 12, 16, 24, 31, 32, 48, 64, 96, 128], |p, c| p.channels = c);
+    line(all, base, &[1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 24, 31, 32, 64, 128], |p, n| p.units = n);
+    let wide = Point { channels: 64, units: 64, ..base };
+    let images = [[1, 1], [1, 2], [1, 3], [1, 8], [2, 2], [3, 3], [5, 5], [7, 7], [8, 8], [16, 1], [25, 5]];
+    line(all, wide, &images, |p, image| p.image = image);
+    line(all, wide, &[1, 2, 3, 4, 5, 8, 10, 16, 32, 64, 128], |p, n| p.units = n);
+    line(all, Point { channels: 8, units: 8, ..base }, &[[2, 2], [4, 4], [8, 8], [24, 24]], |p, image| {
+        p.image = image;
+    });
+    line(all, base, &[[1, 1], [2, 2]], |p, stride| p.stride = stride);
+    line(all, wide, &[[1, 1], [2, 2]], |p, stride| p.stride = stride);
+}
+
+/// Kernels of several taps.
+fn convolutions(all: &mut Vec<Point>) {
+    let base = Point { kernel: [3, 3], ..point(Kind::Conv, [12, 12], 16, 16) };
+    let channels = [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 16, 20, 24, 32, 64, 128];
+    line(all, base, &channels, |p, c| p.channels = c);
+    let strided = Point { stride: [2, 2], ..base };
+    line(all, strided, &[1, 2, 3, 4, 8, 15, 16, 32, 64, 128], |p, c| p.channels = c);
+    line(all, base, &[1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 24, 32, 64], |p, n| p.units = n);
+    let thin = Point { channels: 3, image: [24, 24], ..base };
+    line(all, thin, &[1, 2, 4, 6, 8, 12, 16, 32], |p, n| p.units = n);
+    line(all, Point { stride: [2, 2], ..thin }, &[4, 8, 16, 32], |p, n| p.units = n);
+    let widths = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 16, 17, 24, 32];
+    line(all, base, &widths, |p, w| p.image[1] = w);
+    line(all, base, &[1, 2, 3, 5, 8, 12, 31], |p, h| p.image[0] = h);
+    line(all, strided, &[3, 4, 5, 6, 8, 9, 12, 17, 24], |p, w| p.image[1] = w);
+    line(all, base, &[[1, 1], [1, 2], [2, 1], [2, 2], [3, 3]], |p, stride| p.stride = stride);
+    line(all, base, &[true, false], |p, same| p.same = same);
+    line(all, base, &[1, 2, 3], |p, d| p.dilation = d);
+    line(all, Point { channels: 4, ..base }, &[1, 2, 3], |p, d| p.dilation = d);
+    let kernels = [[1, 3], [3, 1], [1, 5], [5, 1], [2, 2], [3, 3], [5, 5], [7, 7], [10, 1], [1, 10]];
+    line(all, base, &kernels, |p, kernel| p.kernel = kernel);
+    line(all, Point { channels: 1, ..base }, &kernels, |p, kernel| p.kernel = kernel);
+    line(all, Point { channels: 4, stride: [2, 2], ..base }, &kernels, |p, kernel| p.kernel = kernel);
+    let spectrum = Point { kernel: [10, 4], stride: [2, 2], image: [25, 10], channels: 1, units: 32, ..base };
+    line(all, spectrum, &[1, 2, 3, 4, 8], |p, c| p.channels = c);
+    line(all, spectrum, &[8, 16, 24, 32, 64], |p, n| p.units = n);
+    line(all, spectrum, &[[1, 1], [2, 1], [1, 2], [2, 2]], |p, stride| p.stride = stride);
+    let series = Point { image: [48, 1], kernel: [5, 1], ..base };
+    line(all, series, &[1, 3, 8, 16, 40], |p, c| p.channels = c);
+    line(all, series, &[1, 2], |p, s| p.stride = [s, 1]);
+    line(all, Point { image: [1, 48], kernel: [1, 5], ..series }, &[1, 3, 8, 16, 40], |p, c| p.channels = c);
+}
+
+/// Groups.
+fn groups(all: &mut Vec<Point>) {
+    for kernel in [[1, 1], [3, 3]] {
+        let base = Point { groups: 4, kernel, ..point(Kind::Conv, [8, 8], 8, 8) };
+        line(all, base, &[1, 2, 3, 4, 8], |p, g| p.groups = g);
+        line(all, base, &[1, 2, 3, 4, 6, 8, 16, 32], |p, c| p.channels = c);
+        line(all, base, &[1, 2, 3, 4, 6, 8, 16], |p, n| p.units = n);
+        line(all, base, &[1, 2, 3, 4, 8], |p, n| [p.channels, p.units] = [n, n]);
+        line(all, base, &[[1, 1], [2, 2]], |p, stride| p.stride = stride);
+    }
+}
+
+/// Channel by channel.
+fn depthwise(all: &mut Vec<Point>) {
+    let base = Point { groups: 16, kernel: [3, 3], ..point(Kind::Depthwise, [12, 12], 1, 1) };
+    let channels = [1, 2, 3, 4, 5, 7, 8, 12, 16, 24, 32, 64, 100, 128];
+    for stride in [[1, 1], [2, 2]] {
+        let base = Point { stride, ..base };
+        line(all, base, &channels, |p, c| p.groups = c);
+        let wide = Point { groups: 32, ..base };
+        for image in [3, 4, 5, 6, 7, 8, 9, 12, 13, 16, 24, 25, 32] {
+            line(all, wide, &[()], |p, ()| p.image = [image, image]);
+        }
+        line(all, base, &[2, 3, 4, 5, 6, 7, 9, 12, 13], |p, w| p.image[1] = w);
+        line(all, base, &[1, 2, 3, 4, 8], |p, m| p.units = m);
+        line(all, Point { groups: 1, ..base }, &[1, 2, 4, 8, 16, 32], |p, m| p.units = m);
+        line(all, base, &[[1, 3], [3, 1], [5, 5], [7, 7], [2, 2], [4, 4]], |p, kernel| p.kernel = kernel);
+        line(all, base, &[true, false], |p, same| p.same = same);
+    }
+    line(all, base, &[1, 2, 3], |p, d| p.dilation = d);
+    line(all, base, &[[1, 1], [1, 2], [2, 1], [2, 2], [3, 3]], |p, stride| p.stride = stride);
+    let series = Point { image: [48, 1], groups: 64, kernel: [10, 1], ..base };
+    line(all, series, &[2, 3, 4, 5, 8, 10, 16, 20, 25], |p, k| p.kernel[0] = k);
+    line(all, series, &[1, 2, 3], |p, s| p.stride = [s, 1]);
+    line(all, series, &[1, 2, 4], |p, d| p.dilation = d);
+    line(all, series, &[3, 8, 25, 64, 128], |p, c| p.groups = c);
+    line(all, series, &[10, 24, 48, 49], |p, h| p.image[0] = h);
+    line(all, series, &[true, false], |p, same| p.same = same);
+    let lying = Point { image: [1, 48], kernel: [1, 10], ..series };
+    line(all, lying, &[3, 5, 10, 16], |p, k| p.kernel[1] = k);
+    let table = Point { image: [25, 5], ..series };
+    line(all, table, &[3, 5, 10], |p, k| p.kernel[0] = k);
+}
+
+/// Fully connected.
+fn dense(all: &mut Vec<Point>) {
+    let base = point(Kind::Dense, [1, 1], 64, 16);
+    let inputs = [1, 2, 3, 5, 7, 8, 16, 31, 32, 64, 100, 128, 255, 256, 640, 1024, 2048, 4000];
+    line(all, base, &inputs, |p, k| p.channels = k);
+    line(all, base, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 16, 17, 24, 32, 64, 128], |p, n| p.units = n);
+    line(all, Point { channels: 256, ..base }, &[1, 2, 3, 4, 8, 10, 12, 16, 32], |p, n| p.units = n);
+}
+
+/// What has no weights.
+fn others(all: &mut Vec<Point>) {
+    for kind in [Kind::Add, Kind::Concat, Kind::Mean, Kind::Table, Kind::Requantize] {
+        let base = point(kind, [8, 8], 16, 1);
+        line(all, base, &[1, 3, 4, 8, 15, 16, 32, 64, 128], |p, c| p.channels = c);
+    }
+    for kind in [Kind::MaxPool, Kind::AvgPool] {
+        let base = Point { kernel: [2, 2], stride: [2, 2], ..point(kind, [12, 12], 16, 1) };
+        line(all, base, &[1, 3, 4, 8, 15, 16, 32, 64, 128], |p, c| p.channels = c);
+        line(all, base, &[[2, 2], [3, 3], [4, 4]], |p, kernel| p.kernel = kernel);
+        line(all, base, &[[1, 1], [2, 2], [3, 3]], |p, stride| p.stride = stride);
+        let whole = Point { kernel: [12, 12], stride: [1, 1], same: false, ..base };
+        line(all, whole, &[1, 3, 4, 8, 16, 64], |p, c| p.channels = c);
+    }
+    line(all, point(Kind::Softmax, [1, 1], 10, 1), &[2, 3, 10, 12, 35, 100], |p, c| p.channels = c);
+}

@@ -1,0 +1,41 @@
+//! Convolutions that are something simpler.
+//!
+//! In groups of one channel each a convolution is a depthwise one, whose kernels need not enter a group for each channel;
+//! the weights `[unit][tap]` become `[tap][unit]`. One whose window is the whole image is a dense layer, with the weights it
+//! has.
+
+use zipnet::ir::{Bias, Conv2d, Dense, DepthwiseConv2d, Int, Op, Padding, Shape};
+
+use crate::graph::{Net, NetNode};
+
+/// Makes each such convolution what it is.
+pub(super) fn rewrite(net: &mut Net<Int>) {
+    for i in 0..net.nodes.len() {
+        let x = net.shape(net.nodes[i].inputs[0]);
+        let node = &mut net.nodes[i];
+        let Op::Conv2d(conv) = node.op else { continue };
+        if conv.groups > 1 && conv.groups == x.c && conv.span == 1 {
+            depthwise(node, conv);
+        } else if conv.groups == 1 && is_whole(&conv, x) {
+            let bias = if conv.bias == Bias::None { Bias::None } else { Bias::Channel };
+            node.op = Op::Dense(Dense { units: conv.units, bias });
+        }
+    }
+}
+
+fn depthwise(node: &mut NetNode<Int>, conv: Conv2d) {
+    let (units, taps) = (usize::from(conv.units), conv.window.taps());
+    let plain = &node.store.weights;
+    node.store.weights = (0..taps * units).map(|at| plain[at % units * taps + at / units]).collect();
+    let multiplier = conv.units / conv.groups;
+    node.op = Op::DepthwiseConv2d(DepthwiseConv2d { multiplier, window: conv.window, bias: conv.bias });
+}
+
+/// Whether the one output sees each element of the image once, in order.
+fn is_whole(conv: &Conv2d, x: Shape) -> bool {
+    let window = &conv.window;
+    window.kernel == [x.h, x.w]
+        && window.padding == Padding::NONE
+        && (x.h == 1 || window.dilation[0] == 1)
+        && (x.w == 1 || window.dilation[1] == 1)
+}
