@@ -46,6 +46,10 @@ pub enum Packing {
     /// `[group][quad][4]`. The last quad of a group is filled up with zeros. More scratch than is
     /// needed copies more windows at a time. See [`Chunk`].
     DspPatch,
+    /// Conv2d of one group, all channels and a 1x1 kernel, or Dense, which is one over a single pixel: as
+    /// [`Packing::DspPatch`], but pixels are widened as they lie. For Dense the kernel is slower than
+    /// [`Packing::DspDense`]'s, but one that a net with convolutions has anyway.
+    DspPoint,
     /// Conv2d whose windows are read where rows lie widened: as [`Packing::DspPatch`], but each row of the kernel is
     /// filled up to whole pairs, `[quad][row][pair of elements][2]`. For one group, all channels, no dilation. See
     /// [`Lanes`].
@@ -63,7 +67,7 @@ pub enum Packing {
     /// even one in the low half; parity 0 is for outputs whose window begins in an even row, parity 1, left out where
     /// the rows' stride is even, for the others. A half that no tap falls on is 0. See [`Joined`].
     DspDepthwise,
-    /// Depthwise 3x3 at stride 1, as before, but the words of taps are those of rows 0 and 1, then of rows 1 and 2.
+    /// Depthwise 3x3 at stride 1, as before, but the taps of a column are the bytes of one word, the last of them 0.
     DspDepthwise3,
     /// Add of two inputs of one shape: the three biases `[a, b, c]` are such that the sum is
     /// `clamp((256 a x0 >> 16) + (256 b x1 >> 16) + c) >> 21`, which export has tried for all pairs of inputs.
@@ -93,7 +97,7 @@ pub struct Packed {
 
 impl Packing {
     /// Number of variants.
-    pub const COUNT: usize = 10;
+    pub const COUNT: usize = 11;
 
     /// The variant's number.
     pub const fn at(self) -> usize {
@@ -118,6 +122,11 @@ impl Packing {
                 let Op::Conv2d(conv) = op else { return None };
                 let pairs = Chunk::new(conv, 0).pairs;
                 Some(quads(conv, y, pairs, 8 * pairs))
+            }
+            Packing::DspPoint => {
+                let Some((conv, _)) = Chunk::point(op, x) else { return None };
+                let pairs = Chunk::new(&conv, 0).pairs;
+                Some(quads(&conv, y, pairs, 8 * pairs))
             }
             Packing::DspRows => {
                 let Op::Conv2d(conv) = op else { return None };
@@ -183,9 +192,10 @@ impl Packing {
         match self {
             Packing::Plain | Packing::DspDense | Packing::DspAdd => false,
             Packing::Fours | Packing::FoursDepthwise => false,
-            Packing::DspPatch => {
-                let Op::Conv2d(conv) = op else { return false };
-                x.same(y) && conv.groups == 1 && conv.span == x.c && conv.window.is_point()
+            Packing::DspPatch => false,
+            Packing::DspPoint => {
+                let (Op::Conv2d(conv), Some(_)) = (op, Chunk::point(op, x)) else { return false };
+                x.same(y) && conv.window.is_point()
             }
             Packing::DspRows | Packing::DspWinograd => {
                 let Op::Conv2d(conv) = op else { return false };

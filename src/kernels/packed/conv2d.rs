@@ -2,7 +2,7 @@
 //!
 //! Some pixels at a time: what their windows see is widened to int16 and interleaved word by word for each two of them,
 //! border and all. They are then a matrix times vectors, four units and two pixels a time. This asks for nothing of the
-//! window, so it takes every convolution there is; a 1x1 is a window of one run.
+//! window, so it takes every convolution there is.
 
 use super::{activate, factors, quads, shared};
 use crate::arch::packed::Quads;
@@ -23,8 +23,6 @@ pub(crate) fn conv2d<I: Isa>(
     let [units, channels, span, groups] = [conv.units, x.c, conv.span, conv.groups].map(usize::from);
     let (rows, columns) = (Axis::rows(&conv.window, x), Axis::columns(&conv.window, x));
     let whole = groups == 1 && span == channels && columns.dilation == 1;
-    // Windows that are the pixels themselves.
-    let single = whole && conv.window.is_point();
     let chunk = Chunk::new(conv, scratch.len());
     if chunk.pixels == 0 {
         return;
@@ -47,11 +45,7 @@ pub(crate) fn conv2d<I: Isa>(
             next = (oy, ox);
             let channel = group * channels.checked_div(groups).unwrap_or(0);
             let window = Patches { x: flow.input(), rows, columns, span, whole };
-            let single = single.then(|| run(window.x.data, pixel * channels, pixels * channels));
-            if let Some(x) = single {
-                isa.widen_pixels(x, channels, patches, patch);
-            }
-            for i in 0..if single.is_some() { 0 } else { pixels } {
+            for i in 0..pixels {
                 let to = patches.get_mut(i / 2 * patch..).unwrap_or_default();
                 window.gather(isa, (rows.taps(next.0), columns.taps(next.1)), channel, to, i % 2);
                 next.1 += 1;
@@ -66,7 +60,7 @@ pub(crate) fn conv2d<I: Isa>(
                 requant_step,
                 bias: bias.get(first..).unwrap_or_default(),
                 bias_step,
-                count: each,
+                count: per_group / 4,
                 pixels,
                 pairs: chunk.pairs,
                 x_from: 0,

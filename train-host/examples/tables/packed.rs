@@ -16,8 +16,9 @@ const RANDOM: u64 = 320;
 const SAMPLES: usize = 2;
 
 /// Every packing that a table can hold, for a Cortex-M4.
-const PACKINGS: [Packing; 7] = [
+const PACKINGS: [Packing; 8] = [
     Packing::DspPatch,
+    Packing::DspPoint,
     Packing::DspRows,
     Packing::DspWinograd,
     Packing::DspDense,

@@ -1,6 +1,6 @@
 //! Packings of two units in a halfword.
 
-use zipnet::ir::{Bias, Chunk, Conv2d, Dense, Lanes, Packing, Requant, Scratch, Shape};
+use zipnet::ir::{Bias, Chunk, Conv2d, Dense, Lanes, Op, Packing, Requant, Scratch, Shape};
 
 use crate::graph::IntStore;
 
@@ -10,11 +10,14 @@ pub(super) fn rows(conv: &Conv2d, x: Shape, plain: &IntStore, room: usize) -> Op
     quads(conv, plain, plain.weights.len() / usize::from(conv.units) / lanes.rows, Packing::DspRows)
 }
 
-/// A convolution into `y` as [`Packing::DspPatch`], with as many windows at a time as there is room for.
-pub(super) fn patches(conv: &Conv2d, y: Shape, plain: &IntStore, room: usize) -> Option<IntStore> {
+/// A convolution of `x` into `y` as [`Packing::DspPoint`] where that is for it, else as [`Packing::DspPatch`], with as many
+/// windows at a time as there is room for.
+pub(super) fn patches(conv: &Conv2d, [x, y]: [Shape; 2], plain: &IntStore, room: usize) -> Option<IntStore> {
+    let point = Chunk::point(&Op::Conv2d(*conv), x).is_some();
+    let packing = if point { Packing::DspPoint } else { Packing::DspPatch };
     let most = Chunk::new(conv, 0).pairs * 8 * (y.len() / usize::from(conv.units)).div_ceil(2);
     let len = Chunk::new(conv, room.min(most)).scratch() as u32;
-    let store = quads(conv, plain, plain.weights.len() / usize::from(conv.units), Packing::DspPatch)?;
+    let store = quads(conv, plain, plain.weights.len() / usize::from(conv.units), packing)?;
     Some(IntStore { scratch: Scratch { offset: 0, len }, ..store })
 }
 
@@ -49,6 +52,12 @@ pub(super) fn eights(dense: &Dense, plain: &IntStore) -> Option<IntStore> {
         packing: Packing::DspDense,
         ..plain.clone()
     })
+}
+
+/// A dense layer over `x` as [`Packing::DspPoint`].
+pub(super) fn point(dense: &Dense, x: Shape, plain: &IntStore) -> Option<IntStore> {
+    let (conv, _) = Chunk::point(&Op::Dense(*dense), x)?;
+    quads(&conv, plain, x.len(), Packing::DspPoint)
 }
 
 /// Units that are computed together; `None` fills up.
