@@ -239,10 +239,10 @@ pub struct SweepArgs {
     /// Training images used, the first ones [default: all].
     #[arg(long)]
     pub samples: Option<usize>,
-    /// Numbers of groups [default: 1,2,3,4,8].
+    /// Numbers of groups, of 1, 2, 3, 4, 6, 8, 12 and 24 [default: 1,2,3,4,8].
     #[arg(long, value_delimiter = ',')]
     pub groups: Vec<u16>,
-    /// Complexities: channels of the net of one group whose multiplications the others get [default: 40,20,12].
+    /// Complexities: channels of the net of one group whose multiplications the others get [default: 64,40,24].
     #[arg(long, value_delimiter = ',')]
     pub channels: Vec<u16>,
     /// How many seeds [default: 3].

@@ -16,6 +16,7 @@ pub const SHIPPED: &[(&str, &str)] = &[
     ("digits", include_str!("../recipes/digits.toml")),
     ("digits-1989", include_str!("../recipes/digits-1989.toml")),
     ("digits-bn", include_str!("../recipes/digits-bn.toml")),
+    ("fashion-28", include_str!("../recipes/fashion-28.toml")),
     ("mnist-28", include_str!("../recipes/mnist-28.toml")),
     ("plain-28", include_str!("../recipes/plain-28.toml")),
     ("residual-28", include_str!("../recipes/residual-28.toml")),

@@ -1,6 +1,6 @@
 //! `sweep`: every trial that is not over, each in a process of its own; then the table and the page.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::train::with_progress;
 use crate::cli::SweepArgs;
 use crate::export::write_beside;
 use crate::report::progress::ProgressBar;
-use crate::report::sweep::page;
+use crate::report::sweep::{page, picture};
 use crate::sweep::{Settings, Sweep, Trial, csv, points, run as run_trial};
 use crate::{Error, Result};
 
@@ -142,15 +142,16 @@ impl Drop for Running {
     }
 }
 
-/// Writes the table and the page of the trials that are over.
+/// Writes the table, the picture and the page of the trials that are over.
 fn collect(sweep: &Sweep, out: &Path, all: usize) -> Result<()> {
     let outcomes = sweep.outcomes()?;
     let points = points(&outcomes);
-    let paths: [PathBuf; 2] = ["sweep.csv", "sweep.html"].map(|name| out.join(name));
-    write_beside(&paths[0], csv(&outcomes)?.as_bytes())?;
-    write_beside(&paths[1], page(&points, &sweep.settings.data, outcomes.len(), all)?.as_bytes())?;
+    let write = |name: &str, text: String| write_beside(&out.join(name), text.as_bytes());
+    write("sweep.csv", csv(&outcomes)?)?;
+    write("sweep.svg", picture(&points)?)?;
+    write("sweep.html", page(&points, &sweep.settings.data, outcomes.len(), all)?)?;
     super::print(&format!(
-        "{} of {all} trials; written to {}: sweep.csv and sweep.html\n",
+        "{} of {all} trials; written to {}: sweep.csv, sweep.svg and sweep.html\n",
         outcomes.len(),
         out.display()
     ))

@@ -74,6 +74,23 @@ impl Axis {
         Self::over(Scale::Log, least / 1.1, most * 1.1, fits.clone())
     }
 
+    /// For values above 0, each of which is written, at equal distances for equal factors.
+    pub(super) fn each(values: &[f64]) -> Self {
+        let (least, most) = if values.is_empty() { (1.0, 1.0) } else { ends(values.iter().copied()) };
+        Self::over(Scale::Log, least / 1.15, most * 1.15, values.to_vec())
+    }
+
+    /// For shares from 0 to 1 that lie close together, wherever that is.
+    pub(super) fn shares(values: &[f64], ticks: usize) -> Self {
+        let (least, most) = ends(values.iter().copied().filter(|v| (0.0..=1.0).contains(v)));
+        let room = (0.06 * (most - least)).max(5e-4);
+        let (low, high) = (least - room, most + room);
+        let mut axis =
+            Self::over(Scale::Linear, low, high, steps(nice((high - low) / ticks.max(1) as f64), low, high));
+        axis.ticks.iter_mut().for_each(|(mark, text)| *text = format!("{} %", tidy(100.0 * *mark)));
+        axis
+    }
+
     /// For shares from 0 to 1 that come close to 1, as accuracies do.
     pub(super) fn nines(values: &[f64]) -> Self {
         const EVEN: f64 = 1e-9;
@@ -207,6 +224,8 @@ mod tests {
         assert_eq!(texts(&Axis::whole(1.0, 3.0, 7)), ["1", "2", "3"]);
         assert_eq!(texts(&Axis::from_zero(&[0.008], 4)), ["0", "0.005"]);
         assert_eq!(texts(&Axis::decades(&[2.3, 0.01], 5)), ["0.01", "0.03", "0.1", "0.3", "1"]);
+        assert_eq!(texts(&Axis::shares(&[0.852, 0.871], 5)), ["85.5 %", "86 %", "86.5 %", "87 %"]);
+        assert_eq!(texts(&Axis::each(&[1.0, 3.0, 8.0])), ["1", "3", "8"]);
         assert_eq!(texts(&Axis::addresses(960, 5)), ["0", "256", "512", "768", "960"]);
     }
 
@@ -227,7 +246,10 @@ mod tests {
     fn odd_values_still_make_an_axis() {
         let odd: [&[f64]; 6] = [&[], &[f64::NAN], &[0.0], &[1.0], &[-1.0, f64::INFINITY], &[1e-300, 1e300]];
         for values in odd {
+            let positive: Vec<f64> = values.iter().copied().filter(|v| *v > 0.0 && v.is_finite()).collect();
             for axis in [
+                Axis::each(&positive),
+                Axis::shares(values, 5),
                 Axis::from_zero(values, 5),
                 Axis::decades(values, 5),
                 Axis::nines(values),

@@ -29,15 +29,31 @@ pub(super) fn plot(
     height: u32,
     draw: impl FnOnce(&Area<'_>) -> Drawn,
 ) -> Result<Markup> {
-    let mut svg = String::new();
-    {
-        let size = (width * FINE as u32, height * FINE as u32);
-        let area = SVGBackend::with_string(&mut svg, size).into_drawing_area();
-        draw(&area).and_then(|()| area.present()).map_err(|e| Error::new(format!("plot of {label}: {e}")))?;
-    }
+    let svg = svg(label, width, height, draw)?;
     Ok(html! {
         div.plot role="img" aria-label=(label) { (PreEscaped(svg)) }
     })
+}
+
+/// A picture of `width` x `height` pixels, as the text of a file.
+///
+/// # Errors
+/// Where the library refuses; names the picture.
+pub(super) fn svg(
+    label: &str,
+    width: u32,
+    height: u32,
+    draw: impl FnOnce(&Area<'_>) -> Drawn,
+) -> Result<String> {
+    let mut svg = String::new();
+    let size = [width, height].map(|side| side * FINE as u32);
+    {
+        let area = SVGBackend::with_string(&mut svg, size.into()).into_drawing_area();
+        draw(&area).and_then(|()| area.present()).map_err(|e| Error::new(format!("plot of {label}: {e}")))?;
+    }
+    // Its size is in drawing units; what shows it by itself wants pixels.
+    let units = format!("width=\"{}\" height=\"{}\"", size[0], size[1]);
+    Ok(svg.replacen(&units, &format!("width=\"{width}\" height=\"{height}\""), 1))
 }
 
 /// A font of `height` pixels in a colour, held at `horizontal` and `vertical`.

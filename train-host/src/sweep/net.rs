@@ -1,17 +1,22 @@
-//! The nets of a sweep: ShuffleNets (Zhang et al. 2017, arXiv 1707.01083) of any number of groups at equal cost.
+//! The nets of a sweep: after ShuffleNet (Zhang et al. 2017, arXiv 1707.01083), of any number of groups at equal cost.
 //!
 //! ```text
-//! 3x3 stride 2, 1 to C, batch norm, relu                      28x28 -> 14x14
-//! unit a1, unit a2                    C channels              14x14
-//! unit b1, stride 2                   C to 2C                 14x14 -> 7x7
-//! unit b2, unit b3                    2C                      7x7
+//! 3x3 stride 2, 1 to 24, batch norm, relu; max pool 3x3 stride 2      28x28 -> 14x14 -> 7x7
+//! branch a1, relu; units a2, a3                         C channels    7x7
+//! branch b1 of stride 2, relu; units b2, b3             2C            7x7 -> 4x4
 //! mean of each channel, dense
 //!
-//! unit: 1x1 in g groups to m -> norm, relu -> shuffle -> depthwise 3x3 -> norm -> 1x1 in g groups -> norm -> + -> relu
+//! branch: 1x1 in g groups to m -> norm, relu -> shuffle -> depthwise 3x3 -> norm -> 1x1 in g groups -> norm
+//! unit: branch -> + what came in -> relu
 //! ```
 //!
-//! A unit of stride 2 has a mean over 3x3 on its way round, whose channels come before the new ones. With more groups
-//! the same multiplications buy more channels: [`Width::at`] finds them.
+//! With more groups the same multiplications buy more channels: [`Width::at`] finds them.
+//!
+//! 1. Most multiplications lie in 1x1 convolutions, which groups make cheaper. A quarter as many channels lie inside a
+//!    branch as at its end, as in the paper.
+//! 2. Where channels change in number nothing goes round the branch. The paper's concat there would hand channels from
+//!    group to group even in a net without shuffles, and so blur what these do: here such a net is as many narrow nets
+//!    side by side, which meet in the dense layer alone.
 
 use zipnet::ir::Bias;
 
@@ -20,19 +25,22 @@ use crate::recipe::{
 };
 use crate::train::augment::Augment;
 
+/// Channels of the stem, which the first branch reads in groups.
+const STEM: u16 = 24;
+
 /// Channels of a net.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Width {
-    /// `C`: of the stem and of the first stage; the second has twice as many.
+    /// `C`: of the first stage; the second has twice as many.
     pub(super) channels: u16,
-    /// `m` of the first stage's units.
+    /// `m` of the first stage's branches.
     pub(super) first: u16,
-    /// `m` of the second stage's units.
+    /// `m` of the second stage's branches.
     pub(super) second: u16,
 }
 
 impl Width {
-    /// The plain net's, with a quarter of the channels inside a unit.
+    /// The plain net's, with a quarter of the channels inside a branch.
     pub(super) fn plain(channels: u16) -> Self {
         Self { channels, first: (channels / 4).max(1), second: (channels / 2).max(1) }
     }
@@ -41,16 +49,17 @@ impl Width {
     pub(super) fn macs(self, groups: u16) -> u64 {
         let Self { channels, first, second } = self;
         let [c, m, n, g] = [channels, first, second, groups].map(u64::from);
-        let (large, small, wide) = (14 * 14, 7 * 7, 2 * c);
-        let stem = large * 9 * c;
+        let (large, small, wide) = (7 * 7, 4 * 4, 2 * c);
+        let stem = 14 * 14 * 9 * u64::from(STEM);
+        let a1 = large * (u64::from(STEM) * m / g + 9 * m + m * c / g);
         let a = large * (2 * c * m / g + 9 * m);
-        let down = large * c * n / g + small * (9 * n + n * c / g);
+        let b1 = large * c * n / g + small * (9 * n + n * wide / g);
         let b = small * (2 * wide * n / g + 9 * n);
-        stem + 2 * a + down + 2 * b + 10 * wide
+        stem + a1 + 2 * a + b1 + 2 * b + 10 * wide
     }
 
     /// The width with `groups` groups whose cost is nearest to `macs`; of near ones, that with nearest to a quarter of
-    /// the channels inside a unit.
+    /// the channels inside a branch.
     pub(super) fn at(groups: u16, macs: u64) -> Self {
         let near = |n: u16, by: i32| {
             let steps = i32::from((n + groups / 2) / groups) + by;
@@ -84,16 +93,17 @@ pub(super) fn recipe(
 ) -> Recipe {
     let mut net = Author { layers: Vec::new(), groups, shuffle };
     let (c, m, n) = (width.channels, width.first, width.second);
-    net.push("stem_conv", &[], conv(c, 3, 2, 1));
+    net.push("stem_conv", &[], conv(STEM, 3, 2, 1));
     net.push("stem_norm", &[], Kind::BatchNorm {});
-    net.push("stem", &[], Kind::Relu {});
-    net.unit("a1", "stem", m, c);
-    net.unit("a2", "a1", m, c);
-    net.branch("b1", "a2", n, c, 2);
+    net.push("stem_relu", &[], Kind::Relu {});
     let pool =
-        Kind::AvgPool2d { kernel: Some(Pair::Both(3)), stride: Some(Pair::Both(2)), padding: Border::All(1) };
-    net.push("b1_old", &["a2"], pool);
-    net.push("b1_both", &["b1_old", "b1_new"], Kind::Concat {});
+        Kind::MaxPool2d { kernel: Some(Pair::Both(3)), stride: Some(Pair::Both(2)), padding: Border::All(1) };
+    net.push("stem", &[], pool);
+    net.branch("a1", "stem", m, c, 1);
+    net.push("a1", &[], Kind::Relu {});
+    net.unit("a2", "a1", m, c);
+    net.unit("a3", "a2", m, c);
+    net.branch("b1", "a3", n, 2 * c, 2);
     net.push("b1", &[], Kind::Relu {});
     net.unit("b2", "b1", n, 2 * c);
     net.unit("b3", "b2", n, 2 * c);
@@ -188,7 +198,7 @@ mod tests {
 
     #[test]
     fn every_net_costs_what_was_asked() {
-        for plain in [40, 20, 12] {
+        for plain in [64, 40, 24] {
             let target = Width::plain(plain).macs(1);
             assert_eq!(Width::at(1, target), Width::plain(plain));
             for groups in [1, 2, 3, 4, 8] {

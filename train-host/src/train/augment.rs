@@ -16,12 +16,15 @@
 //! ```
 //!
 //! Everything active is composed into one map from the pixels of the result to places in the source, and the
-//! source is read there once, bilinearly (see `warp`), so a picture is blurred once however long the list.
+//! source is read there once, bilinearly (see `warp`), so a picture is blurred once however long the list. What is
+//! erased is painted over the result.
 
 mod affine;
 mod entry;
 mod random;
 mod warp;
+
+use std::ops::Range;
 
 use crate::{Error, Result};
 use affine::Affine;
@@ -36,6 +39,16 @@ pub struct Augmenter {
     warp: Warp,
     /// Displacements in x and y of the nodes of a grid.
     nodes: [Vec<f32>; 2],
+    /// What to paint over the result.
+    patches: Vec<Patch>,
+}
+
+/// A rectangle of one grey.
+#[derive(Debug, Clone, PartialEq)]
+struct Patch {
+    rows: Range<usize>,
+    columns: Range<usize>,
+    grey: f32,
 }
 
 impl Augmenter {
@@ -63,11 +76,12 @@ impl Augmenter {
             list: list.to_vec(),
             warp: Warp::new(height, width, channels),
             nodes: [Vec::new(), Vec::new()],
+            patches: Vec::new(),
         })
     }
 
     /// Writes a random variation of `src` to `dst`: all that is active at `progress` (share of the run, 0 to 1), in
-    /// the order of the list, except that elastic distortion comes last. The same `seed`, at the same progress,
+    /// the order of the list, except that elastic distortion comes after it and erasing last. The same `seed`, at the same progress,
     /// gives the same variation on every machine; give each example of each epoch of each run its own.
     ///
     /// # Shapes
@@ -82,13 +96,21 @@ impl Augmenter {
     pub fn apply(&mut self, progress: f32, seed: u64, src: &[f32], dst: &mut [f32]) {
         let map = self.draw(progress, seed);
         self.warp.apply(&map, src, dst);
+        let [_, width, channels] = self.warp.shape();
+        for Patch { rows, columns, grey } in &self.patches {
+            for row in dst.chunks_exact_mut(width * channels).take(rows.end).skip(rows.start) {
+                row[columns.start * channels..columns.end * channels].fill(*grey);
+            }
+        }
     }
 
-    /// Draws a variation: the returned map, and the displacements in `self.warp`.
+    /// Draws a variation: the returned map, the displacements in `self.warp`, and `self.patches`.
     fn draw(&mut self, progress: f32, seed: u64) -> Affine {
         let mut random = Random::new(seed);
         let mut map = Affine::IDENTITY;
+        let [height, width, _] = self.warp.shape();
         self.warp.clear_displacement();
+        self.patches.clear();
         for entry in self.list.iter().filter(|entry| entry.is_active(progress)) {
             match *entry {
                 Augment::Affine { rotate, scale, shear, shift, .. } => {
@@ -116,6 +138,17 @@ impl Augmenter {
                 Augment::Flip { probability, .. } => {
                     if random.unit() < probability {
                         map = map.after(&Affine { xx: -1.0, ..Affine::IDENTITY });
+                    }
+                }
+                Augment::Erase { probability, pixels, .. } => {
+                    if random.unit() < probability {
+                        let mut span = |side: usize| {
+                            let len = 1 + random.below(pixels.into());
+                            let start = random.below(side + 1 - len);
+                            start..start + len
+                        };
+                        let (rows, columns) = (span(height), span(width));
+                        self.patches.push(Patch { rows, columns, grey: random.either_way(1.0) });
                     }
                 }
             }
@@ -256,6 +289,34 @@ mod tests {
         let variance = nodes.iter().map(|n| n * n).sum::<f32>() / nodes.len() as f32;
         assert!((variance.sqrt() - 0.5).abs() < 0.01, "{variance}");
         assert!(nodes.iter().all(|n| n.abs() < 0.5 * 6.0));
+    }
+
+    #[test]
+    fn one_rectangle_is_erased_and_no_more() {
+        let erase = |pixels| Augment::Erase { probability: 1.0, pixels, from: 0.0, until: 1.0 };
+        let mut augmenter = Augmenter::new(&[erase(5)], 12, 16, 2).expect("fits");
+        let source = vec![9.0_f32; 12 * 16 * 2];
+        let mut dst = source.clone();
+        let mut seen = std::collections::BTreeSet::new();
+        let (mut darkest, mut brightest) = (1.0_f32, -1.0_f32);
+        for seed in 0..2000 {
+            augmenter.apply(0.5, seed, &source, &mut dst);
+            let erased = |row: usize, column: usize| dst[(row * 16 + column) * 2] != 9.0;
+            let rows: Vec<usize> = (0..12).filter(|&r| (0..16).any(|c| erased(r, c))).collect();
+            let columns: Vec<usize> = (0..16).filter(|&c| (0..12).any(|r| erased(r, c))).collect();
+            let values: Vec<f32> = dst.iter().copied().filter(|v| *v != 9.0).collect();
+            assert_eq!(values.len(), rows.len() * columns.len() * 2, "a rectangle, in both channels");
+            assert!(values.iter().all(|v| *v == values[0] && v.abs() <= 1.0), "of one grey");
+            (darkest, brightest) = (darkest.min(values[0]), brightest.max(values[0]));
+            seen.insert((rows.len(), columns.len()));
+            seen.extend([(100, rows[0]), (101, columns[0])]);
+        }
+        let sides = (1..=5).flat_map(|rows| (1..=5).map(move |columns| (rows, columns)));
+        let starts = (0..12).map(|row| (100, row)).chain((0..16).map(|column| (101, column)));
+        assert_eq!(seen, sides.chain(starts).collect(), "every size and every place");
+        assert!(darkest < -0.98 && brightest > 0.98);
+        let never = Augment::Erase { probability: 0.0, pixels: 5, from: 0.0, until: 1.0 };
+        assert_eq!(apply(&[never], 0.5, 1), picture());
     }
 
     #[test]

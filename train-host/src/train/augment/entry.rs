@@ -62,6 +62,21 @@ pub enum Augment {
         #[serde(default = "one")]
         until: f32,
     },
+    /// A rectangle anywhere in the result painted over with one grey, drawn uniformly from black to white (after
+    /// Zhong et al., arXiv 1708.04896).
+    Erase {
+        /// How often, 0 to 1.
+        probability: f32,
+        /// Greatest side; both sides are drawn independently from 1 to this, each number as likely. At least 1, at most
+        /// the smaller side of the picture.
+        pixels: u16,
+        /// Active from this share of the run.
+        #[serde(default)]
+        from: f32,
+        /// Active until this share of the run.
+        #[serde(default = "one")]
+        until: f32,
+    },
 }
 
 fn one() -> f32 {
@@ -75,7 +90,8 @@ impl Augment {
             Self::Affine { from, until, .. }
             | Self::Shift { from, until, .. }
             | Self::Elastic { from, until, .. }
-            | Self::Flip { from, until, .. } => (from, until),
+            | Self::Flip { from, until, .. }
+            | Self::Erase { from, until, .. } => (from, until),
         }
     }
 
@@ -92,6 +108,13 @@ impl Augment {
                 Ok(())
             } else {
                 Err(format!("{name} = {value} must be a number of at least 0"))
+            }
+        };
+        let share = |probability: f32| {
+            if (0.0..=1.0).contains(&probability) {
+                Ok(())
+            } else {
+                Err(format!("probability = {probability} must be from 0 to 1"))
             }
         };
         let side = height.max(width);
@@ -119,9 +142,14 @@ impl Augment {
                     return Err(format!("grid = {grid} must be from 2 to the {side} pixels of the picture"));
                 }
             }
-            Self::Flip { probability, .. } => {
-                if !(0.0..=1.0).contains(&probability) {
-                    return Err(format!("probability = {probability} must be from 0 to 1"));
+            Self::Flip { probability, .. } => share(probability)?,
+            Self::Erase { probability, pixels, .. } => {
+                share(probability)?;
+                let least = height.min(width);
+                if !(1..=least).contains(&usize::from(pixels)) {
+                    return Err(format!(
+                        "pixels = {pixels} must be from 1 to {least} in a picture of {height}x{width}"
+                    ));
                 }
             }
         }
@@ -166,6 +194,10 @@ mod tests {
             [[augment]]
             kind = "flip"
             probability = 0.5
+            [[augment]]
+            kind = "erase"
+            probability = 0.25
+            pixels = 9
             "#,
         );
         let want = [
@@ -173,6 +205,7 @@ mod tests {
             Augment::Shift { pixels: 1, from: 0.9, until: 1.0 },
             Augment::Elastic { grid: 5, sigma: 0.5, from: 0.0, until: 1.0 },
             Augment::Flip { probability: 0.5, from: 0.0, until: 1.0 },
+            Augment::Erase { probability: 0.25, pixels: 9, from: 0.0, until: 1.0 },
         ];
         assert_eq!(list.unwrap(), want);
     }
@@ -209,6 +242,9 @@ mod tests {
         fails("kind = \"elastic\"\ngrid = 1\nsigma = 1", "grid = 1 must be");
         fails("kind = \"elastic\"\ngrid = 17\nsigma = 1", "grid = 17 must be");
         fails("kind = \"flip\"\nprobability = 1.5", "probability = 1.5 must be");
+        fails("kind = \"erase\"\npixels = 3\nprobability = -1", "probability = -1 must be");
+        fails("kind = \"erase\"\npixels = 0\nprobability = 1", "pixels = 0 must be from 1 to 12");
+        fails("kind = \"erase\"\npixels = 13\nprobability = 1", "pixels = 13 must be from 1 to 12");
         for span in
             ["from = 0.5\nuntil = 0.5", "from = 0.9\nuntil = 0.1", "from = -0.1", "until = 1.1", "from = nan"]
         {

@@ -23,9 +23,12 @@ impl Random {
 
     /// A whole number from `-most` to `most`, each as likely (to within 2^-32).
     pub(super) fn whole(&mut self, most: u16) -> f32 {
-        let count = 2 * u64::from(most) + 1;
-        let step = ((self.0.next_u64() >> 32) * count) >> 32;
-        step as f32 - f32::from(most)
+        self.below(2 * usize::from(most) + 1) as f32 - f32::from(most)
+    }
+
+    /// A whole number from 0 up to but without `count`, each as likely (to within 2^-32); `count` is from 1 to 2^32.
+    pub(super) fn below(&mut self, count: usize) -> usize {
+        (((self.0.next_u64() >> 32) * count as u64) >> 32) as usize
     }
 
     /// Two independent numbers of the standard normal distribution (G. Marsaglia's polar method, 1964).

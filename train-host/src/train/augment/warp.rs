@@ -112,6 +112,11 @@ impl Warp {
         }
     }
 
+    /// Rows, columns, channels.
+    pub(super) fn shape(&self) -> [usize; 3] {
+        [self.height, self.width, self.channels]
+    }
+
     /// Forgets all displacements.
     pub(super) fn clear_displacement(&mut self) {
         if self.displaced {

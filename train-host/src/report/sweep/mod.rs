@@ -1,14 +1,16 @@
-//! The page of a sweep: accuracy against what a net costs, the nets that no other beats, and the table.
+//! A sweep in pictures and tables: accuracy against what a net costs, the nets that no other beats, and what the shuffle
+//! does.
+
+mod plots;
 
 use maud::{Markup, html};
-use plotters::prelude::*;
-use plotters::style::text_anchor::{HPos, VPos};
 
-use super::axis::Axis;
+pub use self::plots::picture;
+use self::plots::{by_groups, pareto};
 use super::html::document;
 use super::number::{fixed, percent, thousands};
-use super::palette::{INK, RULE, SOFT, TURNS};
-use super::plot::{Area, Drawn, FINE, TEXT, plot, text};
+use super::palette::TURNS;
+use super::plot::plot;
 use crate::Result;
 
 /// A net of a sweep, all its seeds together.
@@ -86,16 +88,39 @@ pub fn page(points: &[Point], data: &str, done: usize, all: usize) -> Result<Str
                     @for (name, cost) in COSTS {
                         figure.wide {
                             figcaption { b { "Accuracy against " (name) } }
-                            (plot(&format!("int8 accuracy against {name}"), 1072, 340, |area| draw(area, points, cost))?)
+                            (plot(&format!("int8 accuracy against {name}"), 1072, 340, |area| pareto(area, points, cost, 8))?)
                         }
                     }
                 }
-                section { h2 { "What the shuffle does" } (shuffles(points)) }
+                section {
+                    h2 { "What the shuffle does" }
+                    p.note {
+                        "Each complexity by itself: the nets of a row cost the same multiplications, for more groups buy more "
+                        "channels."
+                    }
+                    p.legend { span.key.second { "with shuffle" } span.key.first { "without" } }
+                    div.pair { @for channels in complexities(points) {
+                        figure {
+                            figcaption { b { "Accuracy against groups" } ", " (channels) " channels at one group" }
+                            @let label = format!("int8 accuracy against groups, {channels} channels at one group");
+                            (plot(&label, 520, 260, |area| by_groups(area, points, channels))?)
+                        }
+                    } }
+                    (shuffles(points))
+                }
                 section { h2 { "Every net" } (table(points)) }
             }
         }
     };
     Ok(document("sweep", &body))
+}
+
+/// The complexities there are, the costliest first.
+fn complexities(points: &[Point]) -> Vec<u16> {
+    let mut all: Vec<u16> = points.iter().map(|point| point.channels).collect();
+    all.sort_unstable_by(|a, b| b.cmp(a));
+    all.dedup();
+    all
 }
 
 /// The numbers of groups there are, in order.
@@ -104,46 +129,6 @@ fn groups(points: &[Point]) -> Vec<u16> {
     groups.sort_unstable();
     groups.dedup();
     groups
-}
-
-fn draw(area: &Area<'_>, points: &[Point], cost: Cost) -> Drawn {
-    let costs: Vec<f64> = points.iter().map(cost).collect();
-    let ends = |point: &Point| {
-        let (mean, error) = mean(&point.int8);
-        [mean - error.unwrap_or(0.0), mean + error.unwrap_or(0.0)]
-    };
-    let all: Vec<f64> = points.iter().flat_map(ends).collect();
-    let mut chart = ChartBuilder::on(area)
-        .margin_top(8 * FINE)
-        .margin_right(12 * FINE)
-        .x_label_area_size(22 * FINE)
-        .y_label_area_size(60 * FINE)
-        .build_cartesian_2d(Axis::decades(&costs, 8), Axis::nines(&all))?;
-    chart
-        .configure_mesh()
-        .bold_line_style(RULE.stroke_width(FINE as u32))
-        .light_line_style(TRANSPARENT)
-        .axis_style(RULE.stroke_width(FINE as u32))
-        .set_all_tick_mark_size(4 * FINE)
-        .x_label_style(text(TEXT, SOFT, HPos::Center, VPos::Top))
-        .y_label_style(text(TEXT, SOFT, HPos::Right, VPos::Center))
-        .draw()?;
-    let at = |i: usize| (cost(&points[i]), mean(&points[i].int8).0);
-    let mut front: Vec<(f64, f64)> =
-        (0..points.len()).filter(|&i| on_front(points, i, cost)).map(at).collect();
-    front.sort_by(|a, b| a.0.total_cmp(&b.0));
-    chart.draw_series(LineSeries::new(front, INK.stroke_width(5)))?;
-    let known = groups(points);
-    for (i, point) in points.iter().enumerate() {
-        let turn = known.iter().position(|groups| *groups == point.groups).unwrap_or(0);
-        let colour = TURNS[turn % TURNS.len()];
-        let (x, y) = at(i);
-        let [low, high] = ends(point);
-        chart.draw_series([PathElement::new([(x, low), (x, high)], colour.stroke_width(5))])?;
-        let style = if point.shuffle || point.groups == 1 { colour.filled() } else { colour.stroke_width(6) };
-        chart.draw_series([Circle::new((x, y), 5 * FINE, style)])?;
-    }
-    Ok(())
 }
 
 /// `92.31 % ± 0.05`.
@@ -243,7 +228,13 @@ mod tests {
         ];
         let page = page(&points, "a & b", 5, 9).expect("draws");
         assert!(page.contains("a &amp; b") && page.contains("5 of 9 trials") && page.contains("<b>6.00</b>"));
-        assert_eq!(page.matches("<svg").count(), 3);
+        assert_eq!(page.matches("<svg").count(), 4, "a plot for each cost, and one for the only complexity");
+        let picture = picture(&points).expect("draws");
+        assert!(picture.starts_with("<svg width=\"1080\"") && picture.trim_end().ends_with("</svg>"));
+        for part in ["3 groups", "weight bytes", "20 channels at one group", "with shuffle"] {
+            assert!(picture.contains(part), "{part}");
+        }
         assert!(super::page(&[], "none", 0, 9).expect("draws").contains("0 of 9"));
+        assert!(super::picture(&[]).expect("draws").contains("<svg"));
     }
 }
