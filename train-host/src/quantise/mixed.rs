@@ -119,11 +119,12 @@ pub fn plan(
     told(weighted.len(), weighted.len());
     let base = judge.noise(&wide)?.1;
     let items: Vec<Item> = (layers.iter().zip(&noises))
-        .map(|(layer, noise)| Item { saving: layer.bytes_8.saturating_sub(layer.bytes_4), cost: (noise - base).max(0.0) })
+        .map(|(layer, noise)| Item {
+            saving: layer.bytes_8.saturating_sub(layer.bytes_4),
+            cost: (noise - base).max(0.0),
+        })
         .collect();
-    for (layer, chosen) in
-        layers.iter_mut().zip(choose(&items, at_8.weight_bytes().saturating_sub(flash)))
-    {
+    for (layer, chosen) in layers.iter_mut().zip(choose(&items, at_8.weight_bytes().saturating_sub(flash))) {
         layer.bits = if chosen { 4 } else { 8 };
     }
     let mut plan = MixedPlan { flash, samples: judge.labels.len(), all_8, layers, ..MixedPlan::default() };
@@ -285,8 +286,8 @@ mod tests {
         };
         let budget = (bytes(8) + bytes(4)) / 2;
         let mut told = Vec::new();
-        let made =
-            plan(&net, &spec, budget, target, data, 1, &mut |done, all| told.push((done, all))).expect("plans");
+        let made = plan(&net, &spec, budget, target, data, 1, &mut |done, all| told.push((done, all)))
+            .expect("plans");
         assert!(made.weight_bytes <= budget && made.weight_bytes > bytes(4), "{made:?}");
         assert_eq!(told.len(), made.layers.len() + 1);
         let db = |cost: Cost| cost.sqnr_db.expect("has noise");
