@@ -39,3 +39,53 @@ const fn low(byte: i8) -> i32 {
 const fn high(byte: i8) -> i32 {
     byte as i32 >> 4
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arch::packed::{smlad, sxtb16, word};
+    use crate::kernels::oracle::{Numbers, hold};
+    use proptest::prelude::*;
+    use std::prelude::v1::*;
+
+    /// What the block in assembler computes of each row, step by step: pairs of weights, 16 times as great, by the elements
+    /// that lie four apart.
+    fn by_words(x: &[i8], row: &[i8]) -> i32 {
+        const UPPER: u32 = 0xf0f0_f0f0;
+        let pair =
+            |x: &[i8], i: usize| u32::from(x[i] as i16 as u16) | u32::from(x[i + 4] as i16 as u16) << 16;
+        let mut sum = 0;
+        for (x, row) in x.chunks_exact(8).zip(row.chunks_exact(4)) {
+            let (even, odd) = (word(row, 0) << 4 & UPPER, word(row, 0) & UPPER);
+            sum = smlad(sxtb16(even), pair(x, 0), sum);
+            sum = smlad(sxtb16(even.rotate_right(8)), pair(x, 2), sum);
+            sum = smlad(sxtb16(odd), pair(x, 1), sum);
+            sum = smlad(sxtb16(odd.rotate_right(8)), pair(x, 3), sum);
+        }
+        sum >> 4
+    }
+
+    #[test]
+    fn sums_equal_the_oracle() {
+        hold(512, (0..70usize, any::<u64>()), |(len, seed)| {
+            let mut numbers = Numbers(seed);
+            let x = numbers.int8s(len);
+            let rows: Vec<Vec<i8>> = (0..QUAD).map(|_| numbers.int8s(len.div_ceil(2))).collect();
+            let start = [(); QUAD].map(|()| numbers.next() as i32 >> 8);
+            let weight = |row: &[i8], j: usize| {
+                let byte = i32::from(row[j / 2] as u8);
+                let nibble = if j.is_multiple_of(2) { byte % 16 } else { byte / 16 };
+                if nibble < 8 { nibble } else { nibble - 16 }
+            };
+            let product =
+                |row: &[i8], end: usize| -> i32 { (0..end).map(|j| i32::from(x[j]) * weight(row, j)).sum() };
+            let mut acc = start;
+            dot(&mut acc, &x, &core::array::from_fn(|i| &rows[i][..]));
+            for (i, row) in rows.iter().enumerate() {
+                prop_assert_eq!(acc[i], start[i] + product(row, len));
+                prop_assert_eq!(by_words(&x, row), product(row, len & !7));
+            }
+            Ok(())
+        });
+    }
+}

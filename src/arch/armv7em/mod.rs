@@ -18,6 +18,7 @@ mod eights;
 mod frame;
 mod gather;
 mod join;
+mod nibbles;
 mod pool;
 mod quads;
 mod sum;
@@ -41,6 +42,11 @@ impl Isa for Armv7em {
     #[inline(always)]
     fn dot(self, acc: &mut [i32; QUAD], x: &[i8], w: &[&[i8]; QUAD], from: usize) {
         dot::dot(acc, x, w, from);
+    }
+
+    #[inline(always)]
+    fn dot_nibbles(self, acc: &mut [i32; QUAD], x: &[i8], w: &[&[i8]; QUAD]) {
+        nibbles::dot(acc, x, w);
     }
 
     #[inline(always)]
