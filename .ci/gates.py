@@ -30,9 +30,9 @@ MORE = 1.15
 
 # Model: most estimated cycles of a Cortex-M4 without wait states, bytes of flash, bytes of RAM.
 BARS = {
-    'ad': (380_000, 292_000, 2_600),
-    'kws': (4_200_000, 55_000, 13_500),
-    'ic': (12_500_000, 110_000, 46_000),
+    'ad': (380_000, 282_000, 2_600),
+    'kws': (4_200_000, 48_000, 13_500),
+    'ic': (12_500_000, 106_000, 46_000),
 }
 
 
