@@ -47,6 +47,11 @@ fn main() {
         write(&out.join("device.x"), b"");
     }
 
+    println!("cargo::rustc-check-cfg=cfg(small_memory)");
+    if env::var("TARGET").is_ok_and(|target| target.starts_with("thumbv7")) {
+        println!("cargo::rustc-cfg=small_memory");
+    }
+
     println!("cargo::rustc-link-search={}", out.display());
     println!("cargo::rustc-link-arg-bins=-Tlink.x");
     println!("cargo::rustc-link-arg-bins=-Tdefmt.x");

@@ -5,8 +5,8 @@
 
 use crate::arch::{Cpu, Isa, Job, Store};
 use crate::ir::{
-    Fault, Graph, Int, IntData, IntTensor, Node, Op, Operands, Packing, Scratch, Shape, Tensor, TensorId,
-    Uses,
+    Chunk, Fault, Graph, Int, IntData, IntTensor, Node, Op, Operands, Packing, Scratch, Shape, Tensor,
+    TensorId, Uses,
 };
 use crate::kernels::{self, Bytes, Flow, Input, Output, Pair, fours, halves, nibbles, packed};
 use crate::stream::Rows;
@@ -393,6 +393,15 @@ impl<L: Linked> Step<'_, '_, L> {
                     && let Some((flow, scratch)) = self.flow()
                 {
                     packed::conv2d(isa, conv, data, flow, scratch);
+                }
+            }
+            Packing::DspPoint => {
+                if linked[Packing::DspPoint.at()]
+                    && let Some((mut flow, scratch)) = self.flow()
+                    && let Some((conv, x)) = Chunk::point(op, flow.x.0)
+                {
+                    flow.x.0 = x;
+                    packed::point_conv2d(isa, &conv, data, flow, scratch);
                 }
             }
             Packing::DspRows => {

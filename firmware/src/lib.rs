@@ -7,6 +7,7 @@
 //! | [`app`] | what does it do? shows classes on an LED; knows `embedded-hal`, not the board |
 //! | [`cost`] | what does it take? counts, and the stack, of one inference |
 //! | [`laps`] | which layer takes it? |
+//! | `memory` | how are bytes copied and filled, in little code? |
 //!
 //! Logs go through `defmt`: out of QEMU by semihosting, out of a board by RTT. `./launch` decodes them.
 #![no_std]
@@ -18,6 +19,8 @@ pub mod app;
 pub mod board;
 pub mod cost;
 pub mod laps;
+#[cfg(small_memory)]
+mod memory;
 
 /// The network: `Net`, its `NAME` and `LABELS`, and the `GOLDEN` samples of the host.
 #[allow(missing_docs, reason = "generated")]

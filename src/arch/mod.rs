@@ -357,8 +357,8 @@ pub(crate) trait Isa: Copy {
         packed::taps(taps, rows, y);
     }
 
-    /// Two rows of depthwise outputs, or one, of a 3x3 kernel at stride 1 from two joined rows. Taps are the words of
-    /// rows 0 and 1, then of rows 1 and 2, three columns each.
+    /// Two rows of depthwise outputs, or one, of a 3x3 kernel at stride 1 from two joined rows. Taps are a word
+    /// a column, its first three bytes.
     #[inline(never)]
     fn two_rows(self, taps: &Taps<'_>, pairs: [&[i8]; 2], y: &mut [i8], second: Option<&mut [i8]>) {
         packed::two_rows(taps, pairs, y, second);

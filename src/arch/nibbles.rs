@@ -52,8 +52,8 @@ mod tests {
     /// that lie four apart.
     fn by_words(x: &[i8], row: &[i8]) -> i32 {
         const UPPER: u32 = 0xf0f0_f0f0;
-        let pair =
-            |x: &[i8], i: usize| u32::from(x[i] as i16 as u16) | u32::from(x[i + 4] as i16 as u16) << 16;
+        let half = |x: i8| u32::from(i16::from(x) as u16);
+        let pair = |x: &[i8], i: usize| half(x[i]) | half(x[i + 4]) << 16;
         let mut sum = 0;
         for (x, row) in x.chunks_exact(8).zip(row.chunks_exact(4)) {
             let (even, odd) = (word(row, 0) << 4 & UPPER, word(row, 0) & UPPER);

@@ -390,8 +390,7 @@ impl Graph<'_, Int> {
         if data.bias.len() != bias {
             return Err(Fault::Bias);
         }
-        let shared = data.requant.len() == 1 && data.packing.shares_factors(&node.op);
-        if data.requant.len() != requant && !shared {
+        if data.requant.len() != requant && !data.shares_factors(&node.op) {
             return Err(Fault::Requant);
         }
         let mut j = 0;

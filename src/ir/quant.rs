@@ -1,6 +1,6 @@
 //! The two phases: what the numbers of a graph are.
 
-use super::{Packing, Phase};
+use super::{Op, Packing, Phase};
 
 /// Numbers are f32: a net in training or just trained. Lives on the host only.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -173,4 +173,9 @@ impl IntData<'_> {
         scratch: Scratch { offset: 0, len: 0 },
         packing: Packing::Plain,
     };
+
+    /// Whether one factor stands for those of all units of `op`.
+    pub(super) const fn shares_factors(&self, op: &Op) -> bool {
+        self.requant.len() == 1 && self.packing.shares_factors(op)
+    }
 }

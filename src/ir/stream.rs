@@ -125,7 +125,8 @@ impl Graph<'_, Int> {
         let data = &self.nodes[0].data;
         match data.packing {
             Packing::Plain => return Ok(()),
-            Packing::DspPatch | Packing::DspRows | Packing::DspWinograd | Packing::DspDense => {}
+            Packing::DspPatch | Packing::DspPoint | Packing::DspRows => {}
+            Packing::DspWinograd | Packing::DspDense => {}
             Packing::DspDepthwise | Packing::DspDepthwise3 | Packing::DspAdd => {}
             // Short biases must be such that those of a row begin at a word; their number tells.
             Packing::Nibbles | Packing::NibblesShort => {}
@@ -148,7 +149,7 @@ impl Graph<'_, Int> {
             if matches!(strip.op.bias(), Bias::Unit) { self.tensor(self.output).shape.h as usize } else { 1 };
         if data.weights.len() != lengths.weights
             || data.bias.len() != lengths.bias * rows
-            || data.requant.len() != lengths.requant
+            || (data.requant.len() != lengths.requant && !data.shares_factors(&strip.op))
         {
             return Err(Fault::Stream);
         }

@@ -8,8 +8,8 @@ use train_host::graph::{IntStore, Net};
 use train_host::plan::plan;
 use zipnet::Cpu;
 use zipnet::ir::{
-    Bias, Clamp, Conv2d, Dense, DepthwiseConv2d, Int, IntTensor, Op, Operands, Packing, Padding, Requant,
-    Shape, TensorId, Window,
+    Bias, Clamp, Conv2d, Dense, DepthwiseConv2d, Int, IntTensor, Op, Operands, Packing, Padding, Pool2d,
+    Requant, Shape, TensorId, Window,
 };
 
 /// Numbers that need not be good: Knuth's linear congruences.
@@ -289,7 +289,7 @@ fn a_packed_conv2d_is_the_same() {
             )
         },
     );
-    hold(&[Packing::DspPatch, Packing::DspRows, Packing::Halves], cases(3000), strategy);
+    hold(&[Packing::DspPatch, Packing::DspPoint, Packing::DspRows, Packing::Halves], cases(3000), strategy);
 }
 
 #[test]
@@ -382,5 +382,32 @@ fn weights_that_do_not_fit_stay_plain() {
     assert_eq!(same_on_host(low.clone(), &mut numbers).expect("the bytes are the same"), Packing::Plain);
     for net in [wide, low, coarse] {
         assert_eq!(same(net, None, &mut numbers).expect("the bytes are the same"), Packing::Plain);
+    }
+}
+
+#[test]
+fn a_dense_layer_that_hardly_counts_takes_the_kernel_of_convolutions() {
+    for (seed, units) in [(1, 5), (2, 7), (3, 12), (4, 16)] {
+        let mut numbers = Numbers(seed);
+        let conv = Conv2d { units: 22, window: Window::new(3, 3), groups: 1, span: 9, bias: Bias::Channel };
+        let mut net = net(Op::Conv2d(conv), Shape::new(11, 12, 9), &mut numbers);
+        let y = net.nodes[0].output;
+        let meta = net.tensors[y.at()].meta;
+        let pool = Op::MaxPool2d(Pool2d { window: Window::new(9, 10) });
+        net.push("pool", pool, &[y], meta, IntStore::default()).expect("shapes meet");
+        let y = net.nodes[1].output;
+        let dense = Op::Dense(Dense { units, bias: Bias::Channel });
+        let store = IntStore {
+            weights: numbers.int8s(22 * usize::from(units)).into_iter().map(|w| w.max(-127)).collect(),
+            bias: vec![-77; units.into()],
+            requant: numbers.requants(units.into(), 22),
+            ..IntStore::default()
+        };
+        let meta = numbers.meta();
+        net.push("dense", dense, &[y], meta, store).expect("shapes meet");
+        let mut packed = net.clone();
+        pack(&mut packed, Target::CortexM4, None).expect("packs");
+        assert_eq!(packed.nodes[2].store.packing, Packing::DspPoint);
+        same(net, None, &mut numbers).expect("the same bytes");
     }
 }

@@ -11,7 +11,7 @@ pub(super) fn two_rows(taps: &Taps<'_>, pairs: [&[i8]; 2], y: &mut [i8], second:
     let &Taps { channels, width, pitch, step, .. } = taps;
     let (Some(last), Some(across)) = (channels.checked_sub(1), width.checked_sub(1)) else { return };
     let there = pairs.iter().all(|pair| pair.len() >= last * pitch + 4 * (width + 2))
-        && taps.record == 36
+        && taps.record == 24
         && taps.first == 12
         && taps.records.len() >= channels * taps.record
         && y.len() > across * step + last;
@@ -62,6 +62,32 @@ macro_rules! tap {
     };
 }
 
+/// The bytes of a column of taps in `$lower` to the words of rows 0 and 1 and of rows 1 and 2.
+macro_rules! words {
+    ($upper:literal, $lower:literal) => {
+        concat!(
+            "sxtb16 lr, ",
+            $lower,
+            "\n",
+            "sxtb16 ",
+            $lower,
+            ", ",
+            $lower,
+            ", ror #8\n",
+            "pkhbt ",
+            $upper,
+            ", lr, ",
+            $lower,
+            ", lsl #16\n",
+            "pkhbt ",
+            $lower,
+            ", ",
+            $lower,
+            ", lr\n",
+        )
+    };
+}
+
 /// Slots: 0 bias, 1 and 2 factor, 3 zero point, 4 and 6 next outputs, 5 bytes to the next column, 7 end of the pairs of
 /// columns, 8 whether there is one column more, 9 bytes from behind the pairs to the next channel's outputs, 10 and 11
 /// joined rows, 12 bytes from behind the pairs to the next channel, 13 record, 14 channels left, 15 bytes of the pairs.
@@ -80,17 +106,17 @@ unsafe extern "C" fn two_rows_asm(words: &[usize; 16]) {
         "ldr r8, [r12]",
         "ldr r9, [r12, #4]",
         "ldr r10, [r12, #8]",
-        "ldr r2, [r12, #12]",
-        "ldr r3, [r12, #16]",
-        "ldr r4, [r12, #20]",
-        "ldr r5, [r12, #24]",
-        "ldr r6, [r12, #28]",
-        "ldr r7, [r12, #32]",
+        "ldr r5, [r12, #12]",
+        "ldr r6, [r12, #16]",
+        "ldr r7, [r12, #20]",
+        words!("r2", "r5"),
+        words!("r3", "r6"),
+        words!("r4", "r7"),
         keep!(0, "r8"),
         keep!(1, "r9"),
         keep!(2, "r10"),
         take!("lr", 15),
-        "add r12, #36",
+        "add r12, #24",
         keep!(13, "r12"),
         "cmp lr, #0",
         "beq 3f",

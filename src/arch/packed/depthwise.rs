@@ -4,7 +4,7 @@
 //!
 //! What a channel needs is one record of words: bias, the two numbers of its packed factor, taps.
 
-use super::{half, narrow, smlad, word};
+use super::{half, narrow, smlad, sxtb16, word};
 use crate::arch::run;
 use crate::ir::Requant;
 
@@ -98,7 +98,9 @@ pub(crate) fn two_rows(taps: &Taps<'_>, pairs: [&[i8]; 2], y: &mut [i8], mut sec
             for kx in 0..3 {
                 let [a, b] = pairs.map(|pair| word(pair, channel * taps.pitch + 4 * (column + kx)));
                 // taps of rows 0 and 1, and of rows 1 and 2
-                let (w01, w12) = (taps.tap(channel, kx), taps.tap(channel, 3 + kx));
+                let column = taps.tap(channel, kx);
+                let (even, odd) = (sxtb16(column), sxtb16(column >> 8));
+                let (w01, w12) = (even & 0xffff | odd << 16, odd & 0xffff | even & 0xffff_0000);
                 upper = smlad(b & 0xffff, w12 >> 16, smlad(a, w01, upper));
                 lower = smlad(b, w12, smlad(a >> 16, w01 & 0xffff, lower));
             }

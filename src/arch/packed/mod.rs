@@ -30,7 +30,7 @@ pub(crate) struct Quads<'a> {
     pub(crate) bias: &'a [i32],
     /// Biases from one pixel to the next; 0 where all have the same.
     pub(crate) bias_step: usize,
-    /// How many quads.
+    /// How many quads, whole ones.
     pub(crate) count: usize,
     /// How many pixels.
     pub(crate) pixels: usize,

@@ -30,7 +30,7 @@ impl Joined {
     pub const ROOM: usize = 2048;
 
     /// Bytes of an output channel's record in [`Packing::DspDepthwise3`](super::Packing::DspDepthwise3).
-    pub const RECORD_OF_THREE: usize = 36;
+    pub const RECORD_OF_THREE: usize = 24;
 
     /// `None` where rows cannot be joined: several biases a channel, or a window of too many rows.
     pub const fn new(conv: &DepthwiseConv2d, x: Shape) -> Option<Self> {

@@ -1,7 +1,7 @@
 //! Pixels two by two, for convolution: what the windows of neighbouring outputs see lies interleaved word by word, so
 //! that one address serves both.
 
-use crate::ir::{Bias, Conv2d, Shape};
+use crate::ir::{Bias, Conv2d, Dense, Op, Shape, Window};
 
 /// Windows that are copied together before they are multiplied.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -63,6 +63,22 @@ impl Chunk {
         let copied = 2 * (180 + 36 * runs + 3 * elements);
         let quads = (conv.units as usize / groups).div_ceil(4);
         groups * (copied + 400 + quads * (120 + 15 * elements.div_ceil(2)))
+    }
+
+    /// An operator over `x` as a convolution whose windows are single pixels, all channels of them, and the image that it
+    /// reads: a 1x1 of one group, or a dense layer, whose input is one pixel. `None` for others.
+    pub const fn point(op: &Op, x: Shape) -> Option<(Conv2d, Shape)> {
+        match op {
+            Op::Conv2d(conv) if conv.groups == 1 && conv.span == x.c && conv.window.taps() == 1 => {
+                Some((*conv, x))
+            }
+            Op::Dense(Dense { units, bias }) if x.len() <= u16::MAX as usize => {
+                let (span, window) = (x.len() as u16, Window::new(1, 1));
+                let conv = Conv2d { units: *units, window, groups: 1, span, bias: *bias };
+                Some((conv, Shape::flat(span)))
+            }
+            _ => None,
+        }
     }
 
     /// Bytes of scratch.

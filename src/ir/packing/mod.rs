@@ -50,6 +50,10 @@ pub enum Packing {
     /// `[group][quad][4]`. The last quad of a group is filled up with zeros. More scratch than is
     /// needed copies more windows at a time. See [`Chunk`].
     DspPatch,
+    /// Conv2d of one group, all channels and a 1x1 kernel, or Dense, which is one over a single pixel: as
+    /// [`Packing::DspPatch`], but pixels are widened as they lie. For Dense the kernel is slower than
+    /// [`Packing::DspDense`]'s, but one that a net with convolutions has anyway.
+    DspPoint,
     /// Conv2d whose windows are read where rows lie widened: as [`Packing::DspPatch`], but each row of the kernel is
     /// filled up to whole pairs, `[quad][row][pair of elements][2]`. For one group, all channels, no dilation. See
     /// [`Lanes`].
@@ -66,7 +70,7 @@ pub enum Packing {
     /// even one in the low half; parity 0 is for outputs whose window begins in an even row, parity 1, left out where
     /// the rows' stride is even, for the others. A half that no tap falls on is 0. See [`Joined`].
     DspDepthwise,
-    /// Depthwise 3x3 at stride 1, as before, but the words of taps are those of rows 0 and 1, then of rows 1 and 2.
+    /// Depthwise 3x3 at stride 1, as before, but the taps of a column are the bytes of one word, the last of them 0.
     DspDepthwise3,
     /// Add of two inputs of one shape: the three biases `[a, b, c]` are such that the sum is
     /// `clamp((256 a x0 >> 16) + (256 b x1 >> 16) + c) >> 21`, which export has tried for all pairs of inputs.
@@ -114,7 +118,7 @@ pub struct Packed {
 
 impl Packing {
     /// Number of variants.
-    pub const COUNT: usize = 16;
+    pub const COUNT: usize = 17;
 
     /// The variant's number.
     pub const fn at(self) -> usize {
@@ -128,8 +132,12 @@ impl Packing {
             Packing::Nibbles | Packing::NibblesShort => false,
             Packing::NibblesDense | Packing::NibblesDepthwise => false,
             Packing::Halves | Packing::RingDepthwise => false,
-            Packing::DspPatch | Packing::DspRows | Packing::DspWinograd | Packing::DspDense => true,
-            Packing::DspDepthwise | Packing::DspDepthwise3 | Packing::DspAdd => true,
+            Packing::DspPatch | Packing::DspPoint | Packing::DspRows => true,
+            Packing::DspWinograd
+            | Packing::DspDense
+            | Packing::DspDepthwise
+            | Packing::DspDepthwise3
+            | Packing::DspAdd => true,
         }
     }
 
@@ -156,6 +164,11 @@ impl Packing {
                 let Op::Conv2d(conv) = op else { return None };
                 let Chunk { merged, pairs, .. } = Chunk::new(conv, x.c, 0);
                 Some(quads(conv, conv.groups as usize / merged, y, pairs, 8 * pairs))
+            }
+            Packing::DspPoint => {
+                let Some((conv, _)) = Chunk::point(op, x) else { return None };
+                let pairs = Chunk::new(&conv, conv.span, 0).pairs;
+                Some(quads(&conv, 1, y, pairs, 8 * pairs))
             }
             Packing::DspRows => {
                 let Op::Conv2d(conv) = op else { return None };
@@ -257,9 +270,10 @@ impl Packing {
                 let Op::DepthwiseConv2d(conv) = op else { return false };
                 x.same(y) && Ring::new(&conv.window, x).in_place(&conv.window)
             }
-            Packing::DspPatch => {
-                let Op::Conv2d(conv) = op else { return false };
-                x.same(y) && conv.groups == 1 && conv.span == x.c && conv.window.is_point()
+            Packing::DspPatch => false,
+            Packing::DspPoint => {
+                let (Op::Conv2d(conv), Some(_)) = (op, Chunk::point(op, x)) else { return false };
+                x.same(y) && conv.window.is_point()
             }
             Packing::DspRows | Packing::DspWinograd => {
                 let Op::Conv2d(conv) = op else { return false };

@@ -2,7 +2,7 @@
 //!
 //! Some pixels at a time: what their windows see is widened to int16 and interleaved word by word for each two of them,
 //! border and all. They are then a matrix times vectors, four units and two pixels a time. This asks for nothing of the
-//! window, so it takes every convolution there is; a 1x1 is a window of one run.
+//! window, so it takes every convolution there is.
 
 use super::{activate, factors, quads, shared};
 use crate::arch::packed::{Quads, Sight};
@@ -25,9 +25,6 @@ pub(crate) fn conv2d<I: Isa>(
     let chunk = Chunk::new(conv, x.c, scratch.len());
     let groups = usize::from(conv.groups).checked_div(chunk.merged).unwrap_or(0);
     let span = usize::from(conv.span) * chunk.merged;
-    let whole = groups == 1 && span == channels && columns.dilation == 1;
-    // Windows that are the pixels themselves.
-    let single = whole && conv.window.is_point() && channels.is_multiple_of(8);
     if chunk.pixels == 0 {
         return;
     }
@@ -49,11 +46,7 @@ pub(crate) fn conv2d<I: Isa>(
             next = (oy, ox);
             let channel = group * channels.checked_div(groups).unwrap_or(0);
             let window = Patches { x: flow.input(), rows, columns, span };
-            let single = single.then(|| run(window.x.data, pixel * channels, pixels * channels));
-            if let Some(x) = single {
-                isa.widen_pixels(x, channels, patches, patch);
-            }
-            let mut i = if single.is_some() { pixels } else { 0 };
+            let mut i = 0;
             while i < pixels {
                 let to = patches.get_mut(i / 2 * patch..).unwrap_or_default();
                 let count = columns.alike(next.1).min(width - next.1).min(pixels - i);
@@ -71,7 +64,7 @@ pub(crate) fn conv2d<I: Isa>(
                 requant_step,
                 bias: bias.get(first..).unwrap_or_default(),
                 bias_step,
-                count: each,
+                count: per_group / 4,
                 pixels,
                 pairs: chunk.pairs,
                 x_from: 0,

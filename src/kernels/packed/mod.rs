@@ -5,6 +5,7 @@ mod add;
 mod conv2d;
 mod dense;
 mod depthwise_conv2d;
+mod point;
 mod rows;
 mod winograd;
 
@@ -12,7 +13,7 @@ pub(crate) use add::add;
 pub(crate) use conv2d::conv2d;
 pub(crate) use dense::dense;
 pub(crate) use depthwise_conv2d::{depthwise_conv2d, depthwise_conv2d_3x3};
-
+pub(crate) use point::point_conv2d;
 pub(crate) use rows::rows_conv2d;
 pub(crate) use winograd::winograd_conv2d;
 
@@ -47,21 +48,27 @@ fn factors<'a, const N: usize>(
 }
 
 /// [`Isa::quads`] of `units` units, of which the last may be no whole quad.
+#[inline(always)]
 fn quads<I: Isa>(isa: I, all: &Quads<'_>, runs: &[&[i8]], y: &mut [i8], units: usize) {
-    let (whole, rest) = (units / 4, units % 4);
-    let mut part = Quads { count: whole, ..*all };
-    if whole > 0 {
-        isa.quads(&part, runs, y);
+    isa.quads(all, runs, y);
+    if !units.is_multiple_of(4) {
+        last_quad(isa, all, runs, y, units % 4);
     }
-    if rest == 0 {
-        return;
-    }
+}
+
+/// The units after the last whole quad.
+#[inline(never)]
+fn last_quad<I: Isa>(isa: I, all: &Quads<'_>, runs: &[&[i8]], y: &mut [i8], rest: usize) {
     // To where there is room for four units, so many pixels at a time.
     const AT_ONCE: usize = 16;
-    let size = 8 * all.pairs * runs.len();
-    part.weights = run(all.weights, whole * size, size);
-    part.requant = run(all.requant, whole * all.requant_step, 4);
-    (part.count, part.y_step) = (1, 4);
+    let (whole, size) = (all.count, 8 * all.pairs * runs.len());
+    let mut part = Quads {
+        weights: run(all.weights, whole * size, size),
+        requant: run(all.requant, whole * all.requant_step, 4),
+        count: 1,
+        y_step: 4,
+        ..*all
+    };
     for first in (0..all.pixels).step_by(AT_ONCE) {
         let mut last = [0; 4 * AT_ONCE];
         part.pixels = AT_ONCE.min(all.pixels - first);

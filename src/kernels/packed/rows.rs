@@ -25,8 +25,7 @@ pub(crate) fn rows_conv2d<I: Isa>(
     let ((x, x_zero), (y, zero)) = (flow.x, flow.y);
     let Some(lanes) = Lanes::new(conv, x) else { return };
     let units = usize::from(conv.units);
-    let count = units.div_ceil(4);
-    let bias_step = if conv.bias == Bias::Unit { 4 * count } else { 0 };
+    let bias_step = if conv.bias == Bias::Unit { 4 * units.div_ceil(4) } else { 0 };
     let Some((ring, scratch)) = scratch.split_at_mut_checked(lanes.ring()) else { return };
     let odd = lanes.width % 2;
     let Some((odd_ones, windows)) = scratch.split_at_mut_checked(odd * lanes.window()) else { return };
@@ -34,6 +33,21 @@ pub(crate) fn rows_conv2d<I: Isa>(
     let row = units * lanes.width;
     let quad: [_; 4] = shared(data.requant);
     let (requant, requant_step) = factors(data.requant, 0, &quad);
+    let all = lanes.pairs * lanes.rows;
+    let mut of_row = Quads {
+        weights: data.weights,
+        requant,
+        requant_step,
+        bias: data.bias,
+        bias_step,
+        count: units / 4,
+        pixels: lanes.width - odd,
+        pairs: if lanes.collected { all } else { lanes.pairs },
+        x_from: 0,
+        x_step: if lanes.collected { 8 * all } else { 8 * lanes.ahead },
+        y_step: units,
+        zero,
+    };
     for oy in 0..usize::from(y.h) {
         let top = oy * usize::from(conv.window.stride[0]);
         ring.fill(isa, flow.input(), top + lanes.rows);
@@ -42,25 +56,10 @@ pub(crate) fn rows_conv2d<I: Isa>(
             *row = ring.row(top + i);
         }
         let rows = rows.get(..lanes.rows).unwrap_or_default();
-        let Some(y_row) = flow.output().get_mut(oy * row..).and_then(|y| y.get_mut(..row)) else { return };
-        let mut of_row = Quads {
-            weights: data.weights,
-            requant,
-            requant_step,
-            bias: data.bias.get(oy * lanes.width * bias_step..).unwrap_or_default(),
-            bias_step,
-            count,
-            pixels: lanes.width - odd,
-            pairs: lanes.pairs,
-            x_from: 0,
-            x_step: 8 * lanes.ahead,
-            y_step: units,
-            zero,
-        };
+        let y_row = flow.output().get_mut(oy * row..).unwrap_or_default();
+        of_row.bias = data.bias.get(oy * lanes.width * bias_step..).unwrap_or_default();
         if lanes.collected {
             isa.collect(rows, lanes.pairs, 8 * lanes.ahead, lanes.width / 2, windows);
-            of_row.pairs = lanes.pairs * lanes.rows;
-            of_row.x_step = 8 * of_row.pairs;
             quads(isa, &of_row, &[windows], y_row, units);
         } else {
             quads(isa, &of_row, rows, y_row, units);
@@ -71,19 +70,17 @@ pub(crate) fn rows_conv2d<I: Isa>(
             let last = oy + 1 == usize::from(y.h);
             let pixels = if oy % 2 == 1 { 2 } else { usize::from(last) };
             let above = oy + 1 - pixels.max(1);
-            of_row = Quads {
-                bias: data
-                    .bias
-                    .get((above * lanes.width + lanes.width - 1) * bias_step..)
-                    .unwrap_or_default(),
+            let first_bias = (above * lanes.width + lanes.width - 1) * bias_step;
+            let of_odd = Quads {
+                bias: data.bias.get(first_bias..).unwrap_or_default(),
                 bias_step: lanes.width * bias_step,
                 pixels,
-                pairs: lanes.pairs * lanes.rows,
+                pairs: all,
                 y_step: row,
                 ..of_row
             };
             let y = flow.output().get_mut(above * row + row - units..).unwrap_or_default();
-            quads(isa, &of_row, &[odd_ones], y, units);
+            quads(isa, &of_odd, &[odd_ones], y, units);
         }
     }
     activate(isa, flow.output(), data.clamp);

@@ -22,6 +22,7 @@ const fn packings(target: Target) -> &'static [Packing] {
         Target::CortexM0 => &[Packing::Halves, Packing::RingDepthwise, Packing::DspAdd],
         Target::CortexM4 => &[
             Packing::DspPatch,
+            Packing::DspPoint,
             Packing::DspRows,
             Packing::DspWinograd,
             Packing::DspDense,

@@ -13,12 +13,10 @@ pub(super) fn records(conv: &DepthwiseConv2d, x: Shape, plain: &IntStore) -> Opt
         let factor = plain.requant[channel].packed()?;
         words.extend([plain.bias[channel], factor.multiplier, factor.shift]);
         if joined.is_three() {
-            for first in [0, 1] {
-                words.extend((0..3).map(|kx| {
-                    let tap = |ky: usize| plain.weights[(ky * 3 + kx) * channels + channel];
-                    both(tap(first), tap(first + 1))
-                }));
-            }
+            words.extend((0..3).map(|kx| {
+                let tap = |ky: usize| plain.weights[(ky * 3 + kx) * channels + channel] as u8;
+                i32::from_le_bytes([tap(0), tap(1), tap(2), 0])
+            }));
         } else {
             words.extend(taps(&joined, channel, channels, &plain.weights));
         }

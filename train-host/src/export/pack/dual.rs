@@ -1,6 +1,6 @@
 //! Packings of two units in a halfword.
 
-use zipnet::ir::{Bias, Chunk, Conv2d, Dense, Lanes, Packing, Requant, Scratch, Shape};
+use zipnet::ir::{Bias, Chunk, Conv2d, Dense, Lanes, Op, Packing, Requant, Scratch, Shape};
 
 use crate::graph::IntStore;
 
@@ -10,14 +10,17 @@ pub(super) fn rows(conv: &Conv2d, x: Shape, plain: &IntStore, room: usize) -> Op
     quads(conv, plain, plain.weights.len() / usize::from(conv.units) / lanes.rows, Packing::DspRows)
 }
 
-/// A convolution of `x` into `y` as [`Packing::DspPatch`], with as many windows at a time as there is room for.
+/// A convolution of `x` into `y` as [`Packing::DspPoint`] where that is for it, else as [`Packing::DspPatch`], with as many
+/// windows at a time as there is room for.
 pub(super) fn patches(conv: &Conv2d, [x, y]: [Shape; 2], plain: &IntStore, room: usize) -> Option<IntStore> {
+    let point = Chunk::point(&Op::Conv2d(*conv), x).is_some();
+    let packing = if point { Packing::DspPoint } else { Packing::DspPatch };
     let Chunk { merged, pairs, .. } = Chunk::new(conv, x.c, 0);
     let most = 8 * pairs * (y.len() / usize::from(conv.units)).div_ceil(2);
     let len = Chunk::new(conv, x.c, room.min(most)).scratch() as u32;
     let wide = IntStore { weights: merge(conv, plain, merged), ..plain.clone() };
     let conv = Conv2d { groups: conv.groups / merged as u16, ..*conv };
-    let store = quads(&conv, &wide, wide.weights.len() / usize::from(conv.units), Packing::DspPatch)?;
+    let store = quads(&conv, &wide, wide.weights.len() / usize::from(conv.units), packing)?;
     Some(IntStore { scratch: Scratch { offset: 0, len }, ..store })
 }
 
@@ -68,6 +71,12 @@ pub(super) fn eights(dense: &Dense, plain: &IntStore) -> Option<IntStore> {
         packing: Packing::DspDense,
         ..plain.clone()
     })
+}
+
+/// A dense layer over `x` as [`Packing::DspPoint`].
+pub(super) fn point(dense: &Dense, x: Shape, plain: &IntStore) -> Option<IntStore> {
+    let (conv, _) = Chunk::point(&Op::Dense(*dense), x)?;
+    quads(&conv, plain, x.len(), Packing::DspPoint)
 }
 
 /// Units that are computed together; `None` fills up.

@@ -35,6 +35,9 @@ pub enum Target {
 /// Scratch beyond which copying more windows at a time gains nothing.
 const CHUNK: usize = 1024;
 
+/// One in so many multiplications of a net hardly counts.
+const HARDLY: u64 = 100;
+
 /// Percent by which the arena may exceed the least that packed kernels need, where no limit is given.
 const MORE: usize = 15;
 
@@ -122,6 +125,9 @@ fn within(plain: &Net<Int>, target: Target, aims: &[usize], streamed: bool) -> R
             net.nodes[i].store = store;
         }
     }
+    if target == Target::CortexM4 {
+        share_kernel(plain, &mut net);
+    }
     let arena = plan(&mut net)?;
     if !streamed {
         return Ok((net, arena));
@@ -132,6 +138,33 @@ fn within(plain: &Net<Int>, target: Target, aims: &[usize], streamed: bool) -> R
     }
     let arena = Streamed::new(&net)?.arena;
     Ok((net, arena))
+}
+
+/// Gives dense layers the kernel of convolutions where there are such, and where the layers hardly count: it takes twice
+/// the time for them, and spares the image a kernel of their own.
+fn share_kernel(plain: &Net<Int>, net: &mut Net<Int>) {
+    let is_dense = |i: &usize| net.nodes[*i].store.packing == Packing::DspDense;
+    let dense: Vec<usize> = (0..net.nodes.len()).filter(is_dense).collect();
+    let macs: usize = dense.iter().map(|&i| net.nodes[i].op.weights(net.shape(net.nodes[i].inputs[0]))).sum();
+    let by_quads = [Packing::DspPatch, Packing::DspPoint, Packing::DspRows];
+    let there = net.nodes.iter().any(|node| by_quads.contains(&node.store.packing));
+    if !there || HARDLY * macs as u64 > net.macs() {
+        return;
+    }
+    let stores: Option<Vec<IntStore>> = dense.iter().map(|&i| point(plain, i)).collect();
+    for (i, store) in dense.into_iter().zip(stores.into_iter().flatten()) {
+        net.nodes[i].store = store;
+    }
+}
+
+/// A dense layer packed as a convolution of one pixel.
+fn point(plain: &Net<Int>, i: usize) -> Option<IntStore> {
+    let node = &plain.nodes[i];
+    let Op::Dense(dense) = &node.op else { return None };
+    let (x, y) = (plain.shape(node.inputs[0]), plain.shape(node.output));
+    let store = dual::point(dense, x, &node.store)?;
+    let len = store.packing.lengths(&node.op, x, y)?.scratch as u32;
+    Some(IntStore { scratch: Scratch { offset: 0, len }, ..store })
 }
 
 /// The net as hosts run it fastest. Such a packing lives in memory only: no table holds it.
@@ -246,7 +279,7 @@ fn convolution(net: &Net<Int>, i: usize, conv: &Conv2d, aim: usize, streamed: bo
     let room = |packing| aim.saturating_sub(alive(packing));
     let least = || {
         let rows = dual::rows(conv, x, plain, usize::MAX);
-        let patches = dual::patches(conv, [x, y], plain, room(Packing::DspPatch).min(CHUNK));
+        let patches = dual::patches(conv, [x, y], plain, room(Packing::DspPoint).min(CHUNK));
         let bytes = |store: &IntStore| {
             let lengths = store.packing.lengths(&node.op, x, y);
             alive(store.packing) + lengths.map_or(0, |lengths| lengths.scratch)
