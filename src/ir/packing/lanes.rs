@@ -68,17 +68,20 @@ impl Chunk {
     /// An operator over `x` as a convolution whose windows are single pixels, all channels of them, and the image that it
     /// reads: a 1x1 of one group, or a dense layer, whose input is one pixel. `None` for others.
     pub const fn point(op: &Op, x: Shape) -> Option<(Conv2d, Shape)> {
-        match op {
-            Op::Conv2d(conv) if conv.groups == 1 && conv.span == x.c && conv.window.taps() == 1 => {
-                Some((*conv, x))
-            }
-            Op::Dense(Dense { units, bias }) if x.len() <= u16::MAX as usize => {
-                let (span, window) = (x.len() as u16, Window::new(1, 1));
-                let conv = Conv2d { units: *units, window, groups: 1, span, bias: *bias };
-                Some((conv, Shape::flat(span)))
-            }
-            _ => None,
+        if let Op::Conv2d(conv) = op
+            && conv.groups == 1
+            && conv.span == x.c
+            && conv.window.taps() == 1
+        {
+            return Some((*conv, x));
         }
+        let Op::Dense(Dense { units, bias }) = op else { return None };
+        if x.len() > u16::MAX as usize {
+            return None;
+        }
+        let (span, window) = (x.len() as u16, Window::new(1, 1));
+        let conv = Conv2d { units: *units, window, groups: 1, span, bias: *bias };
+        Some((conv, Shape::flat(span)))
     }
 
     /// Bytes of scratch.
