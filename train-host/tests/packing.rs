@@ -206,7 +206,7 @@ fn hold(packings: &[Packing], cases: u32, strategy: impl Strategy<Value = (Op, S
         Config { cases, failure_persistence: None, max_local_rejects: u32::MAX, ..Config::default() };
     let mut runner = TestRunner::new(config);
     let fast = std::cell::Cell::new(None);
-    let plain = std::cell::Cell::new(0);
+    let others = std::cell::Cell::new(0);
     let seen = std::cell::RefCell::new(Vec::new());
     let property = |(op, shape, seed): (Op, Shape, u64)| {
         let mut numbers = Numbers(seed);
@@ -237,8 +237,7 @@ fn hold(packings: &[Packing], cases: u32, strategy: impl Strategy<Value = (Op, S
             _ => prop_assert_eq!(without, Packing::Plain),
         }
         if !packings.contains(&packing) {
-            prop_assert_eq!(packing, Packing::Plain);
-            plain.set(plain.get() + 1);
+            others.set(others.get() + 1);
         }
         Ok(())
     };
@@ -251,7 +250,7 @@ fn hold(packings: &[Packing], cases: u32, strategy: impl Strategy<Value = (Op, S
         println!("{packing:?}: {count} of {cases}");
         assert!(count > 0, "none in {packing:?}");
     }
-    assert!(plain.get() * 10 <= cases, "{} of {cases} were not packed", plain.get());
+    assert!(others.get() * 10 <= cases, "{} of {cases} were packed otherwise, or not", others.get());
 }
 
 /// Any window that fits some image, with the image's rows and columns.
