@@ -66,8 +66,9 @@ pub enum Packing {
     /// 256 b6 + b7, b1, b3, b5, b7]`, factors `[eight][8]`. Elements are filled up to an even number of pairs, the last
     /// eight to a whole one, with zeros.
     DspDense,
-    /// Depthwise convolution with one bias a channel. A record for each channel of the output: bias, factor (two words), words of taps `[parity][pair of rows][column]`. Rows of the padded image are joined two by two, the
-    /// even one in the low half; parity 0 is for outputs whose window begins in an even row, parity 1, left out where
+    /// Depthwise convolution with one bias a channel. A record for each channel of the output: bias, factor (two words),
+    /// words of taps `[parity][pair of rows][column]`. Rows of the padded image are joined two by two, the even one in the
+    /// low half; parity 0 is for outputs whose window begins in an even row, parity 1, left out where
     /// the rows' stride is even, for the others. A half that no tap falls on is 0. See [`Joined`].
     DspDepthwise,
     /// Depthwise 3x3 at stride 1, as before, but the taps of a column are the bytes of one word, the last of them 0.

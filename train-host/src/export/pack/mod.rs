@@ -11,7 +11,7 @@ mod nibbles;
 mod winograd;
 
 use clap::ValueEnum;
-use zipnet::ir::{Conv2d, Int, Op, Operands, Packing, Scratch, TensorId};
+use zipnet::ir::{Conv2d, Int, Op, Operands, Packing, Scratch, Shape, TensorId};
 
 use super::Streamed;
 use super::aligned::Aligned;
@@ -52,8 +52,8 @@ const TRIES: usize = 24;
 
 /// Packs every node of a net for `target` that can be packed, and places its tensors anew. Gives the bytes of arena.
 ///
-/// Where a faster kernel needs more scratch it gets it as long as the arena keeps within `limit`; without one, within 2 KiB or 15 %
-/// more than the least that packed kernels need.
+/// Where a faster kernel needs more scratch it gets it as long as the arena keeps within `limit`; without one, within 2 KiB
+/// or 15 %, whichever is more, above the least that packed kernels need.
 ///
 /// # Errors
 /// As [`check_limit`] where the arena cannot be held within `limit`; else as [`plan`].
@@ -163,8 +163,7 @@ fn point(plain: &Net<Int>, i: usize) -> Option<IntStore> {
     let Op::Dense(dense) = &node.op else { return None };
     let (x, y) = (plain.shape(node.inputs[0]), plain.shape(node.output));
     let store = dual::point(dense, x, &node.store)?;
-    let len = store.packing.lengths(&node.op, x, y)?.scratch as u32;
-    Some(IntStore { scratch: Scratch { offset: 0, len }, ..store })
+    with_scratch(&node.op, [x, y], store)
 }
 
 /// The net as hosts run it fastest. Such a packing lives in memory only: no table holds it.
@@ -189,13 +188,18 @@ pub fn for_host(net: &Net<Int>) -> Result<Aligned> {
     Ok(Aligned::new(net))
 }
 
+/// A packed node of an operator over `x` into `y` with the scratch that it asks for, placed nowhere yet.
+fn with_scratch(op: &Op, [x, y]: [Shape; 2], store: IntStore) -> Option<IntStore> {
+    let len = store.packing.lengths(op, x, y)?.scratch as u32;
+    Some(IntStore { scratch: Scratch { offset: 0, len }, ..store })
+}
+
 /// A node's weights of 4 bits packed two a byte, with the scratch they ask for.
 fn halved(net: &Net<Int>, i: usize) -> Option<IntStore> {
     let node = &net.nodes[i];
     let (x, y) = (net.shape(node.inputs[0]), net.shape(node.output));
     let store = nibbles::pack(&node.op, x, &node.store)?;
-    let lengths = store.packing.lengths(&node.op, x, y)?;
-    Some(IntStore { scratch: Scratch { offset: 0, len: lengths.scratch as u32 }, ..store })
+    with_scratch(&node.op, [x, y], store)
 }
 
 /// A node's numbers packed for dot-product instructions, with the scratch they ask for.
@@ -213,8 +217,7 @@ fn by_fours(net: &Net<Int>, i: usize) -> Option<IntStore> {
     } else {
         return None;
     };
-    let lengths = store.packing.lengths(&node.op, x, y)?;
-    Some(IntStore { scratch: Scratch { offset: 0, len: lengths.scratch as u32 }, ..store })
+    with_scratch(&node.op, [x, y], store)
 }
 
 /// A node's numbers packed for CPUs that multiply 32 bits by 32, with the scratch they ask for.
@@ -233,8 +236,7 @@ fn by_halves(net: &Net<Int>, i: usize) -> Option<IntStore> {
     } else {
         return None;
     };
-    let lengths = store.packing.lengths(&node.op, x, y)?;
-    Some(IntStore { scratch: Scratch { offset: 0, len: lengths.scratch as u32 }, ..store })
+    with_scratch(&node.op, [x, y], store)
 }
 
 /// Zero points of both operands of an addition, and of the sum.
