@@ -40,7 +40,7 @@ use crate::ir::{Clamp, IntData, Requant};
 use core::ops::Range;
 use fours::{Lanes, Sixteens};
 use halves::{Block, Windows};
-use packed::{Eights, Finish, Linear, Quads, Runs, Sight, Taps, Tiles, View};
+use packed::{Eights, Finish, Linear, Quads, Runs, Sight, Spread, Taps, Tiles, View};
 
 /// Output channels that [`Isa::dot`] computes at once.
 pub(crate) const QUAD: usize = 4;
@@ -394,6 +394,38 @@ pub(crate) trait Isa: Copy {
     #[inline(never)]
     fn finish_tiles(self, finish: &Finish<'_>, products: &[i8], y: &mut [i8]) {
         packed::finish_tiles(finish, products, y);
+    }
+
+    /// The first transform of six rows of an image, `pitch` bytes apart, of four channels of `columns` pixels of `channels`:
+    /// `[column][row][pair of channels]` words.
+    #[inline(never)]
+    fn lower_columns(self, rows: &[i8], pitch: usize, channels: usize, columns: usize, to: &mut [i8]) {
+        packed::lower_columns(rows, pitch, channels, columns, to);
+    }
+
+    /// The second transform, of `count` squares, of what [`Isa::lower_columns`] makes: `[pair of channels][point][square]`
+    /// words, four squares in all.
+    #[inline(never)]
+    fn lower_rows(self, columns: &[i8], count: usize, to: &mut [i8]) {
+        packed::lower_rows(columns, count, to);
+    }
+
+    /// The transform of two units' 3x3 filters, `[pair of channels][point][unit]` words.
+    #[inline(never)]
+    fn lower_filters(self, pairs: usize, weights: &[i8], to: &mut [i8]) {
+        packed::lower_filters(pairs, weights, to);
+    }
+
+    /// Products of two units' filters and four squares, summed over channels: `[point][unit][square]` words.
+    #[inline(never)]
+    fn multiply_squares(self, pairs: usize, squares: &[i8], filters: &[i8], to: &mut [i8]) {
+        packed::multiply_squares(pairs, squares, filters, to);
+    }
+
+    /// Outputs of two units in four squares, or as many as there are, from their products, which it destroys.
+    #[inline(never)]
+    fn finish_squares(self, spread: &Spread<'_>, products: &mut [i8], y: &mut [i8]) {
+        packed::finish_squares(spread, products, y);
     }
 
     /// `y[i] = clamp(y[i])`.

@@ -20,7 +20,9 @@ mod gather;
 mod join;
 mod nibbles;
 mod pool;
+mod products;
 mod quads;
+mod squares;
 mod sum;
 mod three;
 mod tiles;
@@ -28,7 +30,7 @@ mod two_rows;
 mod widen;
 mod winograd;
 
-use super::packed::{Eights, Finish, Linear, Quads, Runs, Sight, Taps, Tiles, View};
+use super::packed::{Eights, Finish, Linear, Quads, Runs, Sight, Spread, Taps, Tiles, View};
 use super::{Isa, QUAD};
 use crate::ir::Clamp;
 
@@ -147,6 +149,31 @@ impl Isa for Armv7em {
     #[inline(always)]
     fn finish_tiles(self, finish: &Finish<'_>, products: &[i8], y: &mut [i8]) {
         tiles::finish_tiles(finish, products, y);
+    }
+
+    #[inline(always)]
+    fn lower_columns(self, rows: &[i8], pitch: usize, channels: usize, columns: usize, to: &mut [i8]) {
+        squares::lower_columns(rows, pitch, channels, columns, to);
+    }
+
+    #[inline(always)]
+    fn lower_rows(self, columns: &[i8], count: usize, to: &mut [i8]) {
+        squares::lower_rows(columns, count, to);
+    }
+
+    #[inline(always)]
+    fn lower_filters(self, pairs: usize, weights: &[i8], to: &mut [i8]) {
+        squares::lower_filters(pairs, weights, to);
+    }
+
+    #[inline(always)]
+    fn multiply_squares(self, pairs: usize, squares: &[i8], filters: &[i8], to: &mut [i8]) {
+        products::multiply_squares(pairs, squares, filters, to);
+    }
+
+    #[inline(always)]
+    fn finish_squares(self, spread: &Spread<'_>, products: &mut [i8], y: &mut [i8]) {
+        products::finish_squares(spread, products, y);
     }
 
     #[inline(always)]

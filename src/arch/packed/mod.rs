@@ -5,9 +5,15 @@
 //! [`crate::ir::Packing`].
 
 mod depthwise;
+mod squares;
 mod winograd;
 
 pub(crate) use depthwise::{Taps, join_rows, taps, two_rows};
+#[cfg(dsp)]
+pub(crate) use squares::NINTH;
+pub(crate) use squares::{
+    Spread, finish_squares, lower_columns, lower_filters, lower_rows, multiply_squares,
+};
 #[cfg(dsp)]
 pub(crate) use winograd::finish_unit;
 pub(crate) use winograd::{

@@ -26,6 +26,7 @@ mod halves;
 mod joined;
 mod lanes;
 mod nibbles;
+mod squares;
 mod winograd;
 
 pub use fours::{Bordered, FourTaps, Fours};
@@ -33,6 +34,7 @@ pub use halves::{Halves, Ring};
 pub use joined::Joined;
 pub use lanes::{Chunk, Lanes};
 pub use nibbles::Nibbles;
+pub use squares::Squares;
 pub use winograd::Winograd;
 
 use super::{Bias, Conv2d, Op, Operands, Requant, Shape};
@@ -58,10 +60,14 @@ pub enum Packing {
     /// filled up to whole pairs, `[quad][row][pair of elements][2]`. For one group, all channels, no dilation. See
     /// [`Lanes`].
     DspRows,
-    /// Conv2d with three columns of taps, by minimal filtering: for each four units, each four channels, each of those
+    /// Conv2d with three columns of taps, by minimal filtering along rows: for each four units, each four channels, each of those
     /// units, each row the three taps of the channels, four bytes `weight + 128` each. Biases are such that elements are
     /// `x + 128`, times -6. For sums within 28 bits. More scratch than is needed makes it faster. See [`Winograd`].
     DspWinograd,
+    /// Conv2d of a 3x3 kernel at stride 1, by minimal filtering in both directions: for each two units, each four channels,
+    /// each of those units, the nine taps of the channels, four bytes each. Biases times 36. For sums within 26 bits. More
+    /// scratch than is needed makes it faster. See [`Squares`].
+    DspSquares,
     /// Dense: `[eight units][pair of elements][4 pairs of units]`, each a word. Biases are `[eight][256 b0 + b1, ..,
     /// 256 b6 + b7, b1, b3, b5, b7]`, factors `[eight][8]`. Elements are filled up to an even number of pairs, the last
     /// eight to a whole one, with zeros.
@@ -119,7 +125,7 @@ pub struct Packed {
 
 impl Packing {
     /// Number of variants.
-    pub const COUNT: usize = 17;
+    pub const COUNT: usize = 18;
 
     /// The variant's number.
     pub const fn at(self) -> usize {
@@ -135,6 +141,7 @@ impl Packing {
             Packing::Halves | Packing::RingDepthwise => false,
             Packing::DspPatch | Packing::DspPoint | Packing::DspRows => true,
             Packing::DspWinograd
+            | Packing::DspSquares
             | Packing::DspDense
             | Packing::DspDepthwise
             | Packing::DspDepthwise3
@@ -180,6 +187,11 @@ impl Packing {
                 let Op::Conv2d(conv) = op else { return None };
                 let Some(winograd) = Winograd::new(conv, x) else { return None };
                 Some(winograd.lengths())
+            }
+            Packing::DspSquares => {
+                let Op::Conv2d(conv) = op else { return None };
+                let Some(squares) = Squares::new(conv, x) else { return None };
+                Some(squares.lengths())
             }
             Packing::DspDense => {
                 let Op::Dense(dense) = op else { return None };
@@ -276,7 +288,7 @@ impl Packing {
                 let (Op::Conv2d(conv), Some(_)) = (op, Chunk::point(op, x)) else { return false };
                 x.same(y) && conv.window.is_point()
             }
-            Packing::DspRows | Packing::DspWinograd => {
+            Packing::DspRows | Packing::DspWinograd | Packing::DspSquares => {
                 let Op::Conv2d(conv) = op else { return false };
                 x.h == y.h && x.len() == y.len() && conv.window.stride[0] == 1
             }

@@ -7,6 +7,7 @@ mod dense;
 mod depthwise_conv2d;
 mod point;
 mod rows;
+mod squares;
 mod winograd;
 
 pub(crate) use add::add;
@@ -15,6 +16,7 @@ pub(crate) use dense::dense;
 pub(crate) use depthwise_conv2d::{depthwise_conv2d, depthwise_conv2d_3x3};
 pub(crate) use point::point_conv2d;
 pub(crate) use rows::rows_conv2d;
+pub(crate) use squares::squares_conv2d;
 pub(crate) use winograd::winograd_conv2d;
 
 use crate::arch::Isa;
