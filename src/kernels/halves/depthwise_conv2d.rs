@@ -1,10 +1,10 @@
 //! Convolution of each channel by itself, four windows at a time, which share their weights.
 
-use super::ring::{Pixels, Rows};
 use crate::arch::halves::Windows;
 use crate::arch::{Isa, run};
 use crate::ir::{DepthwiseConv2d, Halves, IntData, Ring};
 use crate::kernels::Flow;
+use crate::kernels::ring::{Pixels, Rows};
 
 /// Depthwise convolution of `x` into `y`, packed as [`RingDepthwise`](crate::ir::Packing::RingDepthwise).
 #[inline(never)]
@@ -33,7 +33,7 @@ pub(crate) fn depthwise_conv2d<I: Isa>(
     let mut pixels = Pixels::new([y.h, y.w].map(usize::from));
     let mut pixel = 0;
     while let Some((four, count)) = pixels.four() {
-        image.fill(flow.input(), four[3].0 * row_step + (rows - 1) * row_dilation + 1);
+        image.fill(isa, flow.input(), four[3].0 * row_step + (rows - 1) * row_dilation + 1);
         let mut taps = [[0; Halves::PIXELS]; Ring::TAPS];
         let mut next = taps.iter_mut();
         for ky in 0..rows {

@@ -1,7 +1,7 @@
 //! Rows of an image with their border, the latest few of them, where the windows of some neighbouring outputs lie. An image
 //! that a window never leaves is read where it is.
 
-use crate::arch::run;
+use crate::arch::{Isa, run};
 use crate::ir::Ring;
 use crate::kernels::{Bytes, Input};
 
@@ -25,7 +25,7 @@ impl<'a> Rows<'a> {
 
     /// Copies all rows before `end`.
     #[inline(never)]
-    pub(super) fn fill(&mut self, x: Input<'_>, end: usize) {
+    pub(super) fn fill(&mut self, isa: impl Isa, x: Input<'_>, end: usize) {
         let Ring { pitch, kept, top, left, direct } = self.ring;
         while !direct && self.next < end {
             let row = usize::from(x.shape.w) * usize::from(x.shape.c);
@@ -33,7 +33,7 @@ impl<'a> Rows<'a> {
             let to = to.get_mut(..row).unwrap_or_default();
             match self.next.checked_sub(top) {
                 Some(at) if at < usize::from(x.shape.h) => {
-                    to.iter_mut().zip(run(x.data, at * row, row)).for_each(|(to, &x)| *to = x);
+                    isa.copy(run(x.data, at * row, row), to);
                 }
                 _ => to.fill(self.zero),
             }
