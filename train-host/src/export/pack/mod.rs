@@ -296,8 +296,8 @@ fn convolution(net: &Net<Int>, i: usize, conv: &Conv2d, aim: usize, streamed: bo
         .or_else(least)
 }
 
-/// The bytes of tensors that are alive while a node runs, its own among them, told its packing; where it may work in
-/// place they count once.
+/// The bytes of tensors that are alive while a node runs, its own among them, told its packing; those that its input and
+/// output may share count once.
 fn alive(net: &Net<Int>, i: usize) -> impl Fn(Packing) -> usize {
     let node = &net.nodes[i];
     let (x, y) = (net.shape(node.inputs[0]), net.shape(node.output));
@@ -308,6 +308,16 @@ fn alive(net: &Net<Int>, i: usize) -> impl Fn(Packing) -> usize {
         let all: usize = ids.filter(lives).map(|id| net.shape(id).len()).sum();
         (all, graph.last(node.inputs[0]) == i + 1)
     });
-    let (op, same) = (node.op, dies && x.len() == y.len());
-    move |packing| all - if same && packing.in_place(&op, x) { y.len() } else { 0 }
+    let op = node.op;
+    move |packing| {
+        if !dies {
+            return all;
+        }
+        if packing.in_place(&op, x) {
+            return all - y.len();
+        }
+        let Some(lead) = packing.lead(&op, x) else { return all };
+        let both = y.len().max(x.len() + usize::try_from(lead).unwrap_or(0));
+        all - (x.len() + y.len()).saturating_sub(both)
+    }
 }
