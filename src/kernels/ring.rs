@@ -53,6 +53,19 @@ impl<'a> Rows<'a> {
         (if self.slot >= back { self.slot - back } else { self.slot + kept - back }) * pitch
     }
 
+    /// Where four pixels lie, `below` rows under those in `tops`, at places within their row.
+    #[inline(always)]
+    pub(super) fn places(&self, tops: &[usize; 4], below: usize, in_row: &[usize; 4]) -> [usize; 4] {
+        let first = self.at(tops[0] + below);
+        let mut places = in_row.map(|place| place + first);
+        if tops[3] != tops[0] {
+            for (place, (top, in_row)) in places.iter_mut().zip(tops.iter().zip(in_row)) {
+                *place = self.at(top + below) + in_row;
+            }
+        }
+        places
+    }
+
     /// The bytes that hold them.
     #[inline(always)]
     pub(super) fn data<'s>(&'s self, x: Input<'s>) -> &'s [i8] {

@@ -30,7 +30,10 @@ impl Vectors {
         let groups = conv.groups as usize;
         Self {
             groups,
-            units: conv.units as usize / groups,
+            units: match (conv.units as usize).checked_div(groups) {
+                Some(units) => units,
+                None => 0,
+            },
             vectors: (conv.window.taps() * conv.span as usize).div_ceil(Self::ELEMENTS),
         }
     }

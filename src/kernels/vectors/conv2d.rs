@@ -28,19 +28,14 @@ pub(crate) fn conv2d<I: Isa>(isa: I, conv: &Conv2d, data: &IntData<'_>, flow: &m
     let mut pixels = Pixels::new([y.h, y.w].map(usize::from));
     let mut pixel = 0;
     while let Some((four, count)) = pixels.four() {
-        image.fill(isa, flow.input(), four[3].0 * row_step + (rows - 1) * row_dilation + 1);
-        let in_row = four.map(|(_, ox)| ox * column_step * channels);
+        let (tops, in_row) =
+            (four.map(|(oy, _)| oy * row_step), four.map(|(_, ox)| ox * column_step * channels));
+        image.fill(isa, flow.input(), tops[3] + (rows - 1) * row_dilation + 1);
         for group in 0..vectors.groups {
             let channel = group * group_step;
             let mut runs = Runs::new(image.data(flow.input()), windows, vectors.pitch());
             for ky in 0..rows {
-                let first = image.at(four[0].0 * row_step + ky * row_dilation);
-                let mut places = in_row.map(|place| first + place);
-                if four[3].0 != four[0].0 {
-                    for (place, (&(oy, _), in_row)) in places.iter_mut().zip(four.iter().zip(in_row)) {
-                        *place = image.at(oy * row_step + ky * row_dilation) + in_row;
-                    }
-                }
+                let places = image.places(&tops, ky * row_dilation, &in_row);
                 if whole {
                     runs.push(isa, places, columns * channels);
                     continue;
