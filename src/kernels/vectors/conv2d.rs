@@ -41,8 +41,7 @@ pub(crate) fn conv2d<I: Isa>(isa: I, conv: &Conv2d, data: &IntData<'_>, flow: &m
         wraps: (vectors.groups - 1) * group_step + span > channels,
         bias_step: if conv.bias == Bias::Unit { conv.units.into() } else { 0 },
     };
-    let wide = size[1] >= 8 || size[1] == Vectors::PIXELS;
-    if wide && !job.wraps && runs[0] * runs[1] <= MANY {
+    if size[1] >= Vectors::PIXELS && !job.wraps && runs[0] * runs[1] <= MANY {
         job.by_rows(image, windows, flow);
     } else {
         job.by_fours(image, windows, flow);
@@ -50,7 +49,7 @@ pub(crate) fn conv2d<I: Isa>(isa: I, conv: &Conv2d, data: &IntData<'_>, flow: &m
 }
 
 /// Runs that are copied at once.
-const MANY: usize = 9;
+const MANY: usize = 12;
 
 /// Where runs of four windows begin.
 type Places = [[usize; Vectors::PIXELS]; MANY];
