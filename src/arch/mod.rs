@@ -40,7 +40,7 @@ use crate::ir::{Clamp, IntData, Requant};
 use core::ops::Range;
 use fours::{Lanes, Sixteens};
 use halves::{Block, Windows};
-use packed::{Eights, Finish, Linear, Quads, Sight, Taps, Tiles, View};
+use packed::{Eights, Finish, Linear, Lines, Quads, Sight, Taps, Tiles, Twos, View};
 
 /// Output channels that [`Isa::dot`] computes at once.
 pub(crate) const QUAD: usize = 4;
@@ -287,23 +287,15 @@ pub(crate) trait Isa: Copy {
         }
     }
 
-    /// Elements `at..` of pixel `lane`, 0 or 1, of a pair of pixels: int16, `[pair of elements][2 pixels]`.
+    /// Elements of neighbouring pixels as int16, `[pair of elements][2 pixels]`: elements `at..` of each, the first one being
+    /// pixel `lane` of its pair, and pairs `pitch` bytes apart. `at` is even where there are several pixels.
     #[inline(never)]
-    fn widen_lane(self, x: &[i8], to: &mut [i8], at: usize, lane: usize) {
-        packed::widen_lane(x, to, at, lane);
-    }
-
-    /// Neighbouring pixels of `channels` elements each, as [`Isa::widen_lane`] puts them, pair by pair `pitch` bytes
-    /// apart.
-    #[inline(never)]
-    fn widen_pixels(self, x: &[i8], channels: usize, to: &mut [i8], pitch: usize) {
-        for (i, x) in x.chunks_exact(channels.max(1)).enumerate() {
-            self.widen_lane(x, to.get_mut(i / 2 * pitch..).unwrap_or_default(), 0, i % 2);
-        }
+    fn widen_pixels(self, lines: &Lines<'_>, to: &mut [i8], pitch: usize, at: usize, lane: usize) {
+        packed::widen_pixels(lines, to, pitch, at, lane);
     }
 
     /// What the windows of neighbouring pixels see, tap after tap, as elements `at..` of pixels that
-    /// [`Isa::widen_lane`] puts; the first one is pixel `lane` of its pair, and pairs are `pitch` bytes apart.
+    /// [`Isa::widen_pixels`] puts; the first one is pixel `lane` of its pair, and pairs are `pitch` bytes apart.
     #[inline(never)]
     fn gather(self, sight: &Sight<'_>, to: &mut [i8], pitch: usize, at: usize, lane: usize) {
         packed::gather(sight, to, pitch, at, lane);
@@ -333,6 +325,12 @@ pub(crate) trait Isa: Copy {
     #[inline(never)]
     fn eights(self, eights: &Eights<'_>, x: &[i8], y: &mut [i8]) {
         packed::eights(eights, x, y);
+    }
+
+    /// Two units a time over elements as they lie; the last one may be alone.
+    #[inline(never)]
+    fn twos(self, twos: &Twos<'_>, x: &[i8], y: &mut [i8]) {
+        packed::twos(twos, x, y);
     }
 
     /// Joins two rows of an image, or what stands for one, pixels `steps` bytes apart: `to[c * pitch + 4 * column]` is

@@ -21,7 +21,7 @@ pub use check::{Fault, MAX_INPUTS};
 pub use memory::MAX_TENSORS;
 pub use op::{Op, Uses};
 pub use packing::{
-    Aligned, Bordered, Chunk, FourTaps, Fours, Halves, Joined, Lanes, Nibbles, Packed, Packing, Ring,
+    Aligned, Bordered, Bunches, Chunk, FourTaps, Fours, Halves, Joined, Lanes, Nibbles, Packed, Packing, Ring,
     Winograd,
 };
 pub use quant::Float;

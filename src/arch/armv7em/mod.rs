@@ -25,10 +25,11 @@ mod sum;
 mod three;
 mod tiles;
 mod two_rows;
+mod twos;
 mod widen;
 mod winograd;
 
-use super::packed::{Eights, Finish, Linear, Quads, Sight, Taps, Tiles, View};
+use super::packed::{Eights, Finish, Linear, Lines, Quads, Sight, Taps, Tiles, Twos, View};
 use super::{Isa, QUAD};
 use crate::ir::Clamp;
 
@@ -50,11 +51,6 @@ impl Isa for Armv7em {
     }
 
     #[inline(always)]
-    fn widen_lane(self, x: &[i8], to: &mut [i8], at: usize, lane: usize) {
-        widen::lane(x, to, at, lane);
-    }
-
-    #[inline(always)]
     fn sum_row(self, acc: &mut [i32], x: &[i8], step: usize, count: usize) {
         sum::sum_row(acc, x, step, count);
     }
@@ -72,8 +68,8 @@ impl Isa for Armv7em {
     }
 
     #[inline(always)]
-    fn widen_pixels(self, x: &[i8], channels: usize, to: &mut [i8], pitch: usize) {
-        widen::pixels(x, channels, to, pitch);
+    fn widen_pixels(self, lines: &Lines<'_>, to: &mut [i8], pitch: usize, at: usize, lane: usize) {
+        widen::pixels(lines, to, pitch, at, lane);
     }
 
     #[inline(always)]
@@ -99,6 +95,11 @@ impl Isa for Armv7em {
     #[inline(always)]
     fn eights(self, eights: &Eights<'_>, x: &[i8], y: &mut [i8]) {
         eights::eights(eights, x, y);
+    }
+
+    #[inline(always)]
+    fn twos(self, twos: &Twos<'_>, x: &[i8], y: &mut [i8]) {
+        twos::twos(twos, x, y);
     }
 
     #[inline(always)]

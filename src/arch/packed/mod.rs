@@ -63,6 +63,21 @@ pub(crate) struct Eights<'a> {
     pub(crate) zero: i8,
 }
 
+/// Pairs of units, from the first one that is asked for on.
+#[derive(Clone, Copy)]
+pub(crate) struct Twos<'a> {
+    /// `[two][four elements][elements 0 and 2, then 1 and 3]` words; the second unit of a two alone in halves of its own.
+    pub(crate) weights: &'a [i8],
+    /// `[two][2]`, packed.
+    pub(crate) requant: &'a [Requant],
+    /// Factors from one two to the next: 2, or 0 where all have the same.
+    pub(crate) requant_step: usize,
+    /// `[two][2]`: the sum of a pair, its second unit.
+    pub(crate) bias: &'a [i32],
+    /// Zero point of the output.
+    pub(crate) zero: i8,
+}
+
 /// The taps of a window that lie inside an image.
 #[derive(Clone, Copy)]
 pub(crate) struct View<'a> {
@@ -112,6 +127,19 @@ pub(crate) struct Sight<'a> {
     pub(crate) pixel_step: usize,
 }
 
+/// Runs of as many elements each.
+#[derive(Clone, Copy)]
+pub(crate) struct Lines<'a> {
+    /// The first run and what follows.
+    pub(crate) x: &'a [i8],
+    /// Elements of a run.
+    pub(crate) len: usize,
+    /// Elements from a run to the next.
+    pub(crate) step: usize,
+    /// How many runs.
+    pub(crate) count: usize,
+}
+
 /// An addition in one linear form: `sat8(((256 a y >> 16) + (256 b x >> 16) + c) >> 21)`.
 #[derive(Clone, Copy)]
 pub(crate) struct Linear {
@@ -123,8 +151,16 @@ pub(crate) struct Linear {
     pub(crate) c: i32,
 }
 
-/// See [`Isa::widen_lane`](super::Isa::widen_lane).
-pub(crate) fn widen_lane(x: &[i8], to: &mut [i8], at: usize, lane: usize) {
+/// See [`Isa::widen_pixels`](super::Isa::widen_pixels).
+pub(crate) fn widen_pixels(lines: &Lines<'_>, to: &mut [i8], pitch: usize, at: usize, lane: usize) {
+    for i in 0..lines.count {
+        let to = to.get_mut((lane + i) / 2 * pitch..).unwrap_or_default();
+        widen_lane(run(lines.x, i * lines.step, lines.len), to, at, (lane + i) % 2);
+    }
+}
+
+/// Elements `at..` of pixel `lane` of a pair.
+fn widen_lane(x: &[i8], to: &mut [i8], at: usize, lane: usize) {
     let mut at = (at / 2) * 8 + 2 * (at % 2) + 4 * lane;
     for &x in x {
         if let Some(to) = to.get_mut(at..).and_then(|to| to.first_chunk_mut()) {
@@ -222,6 +258,31 @@ pub(crate) fn eights(eights: &Eights<'_>, x: &[i8], y: &mut [i8]) {
         for (i, (y, &requant)) in y.iter_mut().zip(requant).enumerate() {
             let odd = acc[4 + i / 2];
             *y = narrow(if i % 2 == 0 { high(acc[i / 2], odd) } else { odd }, requant, eights.zero);
+        }
+    }
+}
+
+/// See [`Isa::twos`](super::Isa::twos).
+pub(crate) fn twos(twos: &Twos<'_>, x: &[i8], y: &mut [i8]) {
+    let mut weights = twos.weights.as_chunks::<8>().0.iter();
+    let biases = twos.bias.as_chunks::<2>().0;
+    for (i, (y, bias)) in y.chunks_mut(2).zip(biases).enumerate() {
+        let requant = run(twos.requant, i * twos.requant_step, 2);
+        let [mut sum, mut odd] = *bias;
+        for (x, w) in x.chunks(4).zip(weights.by_ref()) {
+            let of = |i: usize| x.get(i).map_or([0, 0], |&x| half(x));
+            let ([a, b], [c, d], [e, f], [g, h]) = (of(0), of(2), of(1), of(3));
+            for (x, w) in [(word(&[a, b, c, d], 0), word(w, 0)), (word(&[e, f, g, h], 0), word(w, 4))] {
+                sum = smlad(w, x, sum);
+                odd = smlad(if y.len() == 2 { sxtb16(w) } else { w }, x, odd);
+            }
+        }
+        match (y, requant) {
+            ([y], &[_, factor]) => *y = narrow(odd, factor, twos.zero),
+            ([y, z], &[first, second]) => {
+                (*y, *z) = (narrow(high(sum, odd), first, twos.zero), narrow(odd, second, twos.zero));
+            }
+            _ => {}
         }
     }
 }

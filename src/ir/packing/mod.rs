@@ -21,6 +21,7 @@
 //!
 //! gives what [`requantise`](crate::fixed::requantise) gives, for `e` from 2 to 31.
 
+mod bunches;
 mod fours;
 mod halves;
 mod joined;
@@ -28,6 +29,7 @@ mod lanes;
 mod nibbles;
 mod winograd;
 
+pub use bunches::Bunches;
 pub use fours::{Bordered, FourTaps, Fours};
 pub use halves::{Halves, Ring};
 pub use joined::Joined;
@@ -62,9 +64,11 @@ pub enum Packing {
     /// units, each row the three taps of the channels, four bytes `weight + 128` each. Biases are such that elements are
     /// `x + 128`, times -6. For sums within 28 bits. More scratch than is needed makes it faster. See [`Winograd`].
     DspWinograd,
-    /// Dense: `[eight units][pair of elements][4 pairs of units]`, each a word. Biases are `[eight][256 b0 + b1, ..,
-    /// 256 b6 + b7, b1, b3, b5, b7]`, factors `[eight][8]`. Elements are filled up to an even number of pairs, the last
-    /// eight to a whole one, with zeros.
+    /// Dense, eight units a time: `[eight units][pair of elements][4 pairs of units]`, each a word. Biases are `[eight][256 b0
+    /// + b1, .., 256 b6 + b7, b1, b3, b5, b7]`, factors `[eight][8]`. Elements are filled up to an even number of pairs with
+    /// zeros. Behind the eights lie one to six units more two by two, `[two][four elements][elements 0 and 2, then 1 and
+    /// 3]`, biases `[two][256 b0 + b1, b1]`, factors `[two][2]`, of which the first of a two that is but one unit is 0; or
+    /// seven, as an eight filled up with zeros. See [`Bunches`].
     DspDense,
     /// Depthwise convolution with one bias a channel. A record for each channel of the output: bias, factor (two words),
     /// words of taps `[parity][pair of rows][column]`. Rows of the padded image are joined two by two, the even one in the
@@ -183,8 +187,7 @@ impl Packing {
             }
             Packing::DspDense => {
                 let Op::Dense(dense) = op else { return None };
-                let (units, pairs) = (8 * dense.units.div_ceil(8) as usize, 2 * x.len().div_ceil(4));
-                Some(Packed { weights: 2 * units * pairs, bias: units, requant: units, scratch: 4 * pairs })
+                Some(Bunches::new(dense.units as usize).lengths(x.len()))
             }
             Packing::DspDepthwise => {
                 let Op::DepthwiseConv2d(conv) = op else { return None };

@@ -4,8 +4,8 @@
 //! pixels a time they are a matrix times vectors.
 
 use super::{activate, factors, quads, shared};
-use crate::arch::packed::Quads;
-use crate::arch::{Isa, run};
+use crate::arch::packed::{Lines, Quads};
+use crate::arch::Isa;
 use crate::ir::{Bias, Chunk, Conv2d, IntData};
 use crate::kernels::Flow;
 
@@ -23,17 +23,19 @@ pub(crate) fn point_conv2d<I: Isa>(
     let [below, right] = conv.window.stride.map(usize::from);
     let chunk = Chunk::new(conv, conv.span, scratch.len());
     let Some(pixels) = scratch.get_mut(..chunk.scratch()) else { return };
-    pixels.fill(0); // an odd last element has a neighbour whose weight is 0
+    if channels % 2 == 1 {
+        pixels.fill(0); // the last element has a neighbour whose weight is 0
+    }
     let quad: [_; 4] = shared(data.requant);
     let (requant, requant_step) = factors(data.requant, 0, &quad);
-    let all = 4 * units.div_ceil(4);
+    let padded = 4 * units.div_ceil(4);
     let pair = 8 * chunk.pairs;
     let mut some = Quads {
         weights: data.weights,
         requant,
         requant_step,
         bias: data.bias,
-        bias_step: if conv.bias == Bias::Unit { all } else { 0 },
+        bias_step: if conv.bias == Bias::Unit { padded } else { 0 },
         count: units / 4,
         pixels: 0,
         pairs: chunk.pairs,
@@ -42,28 +44,29 @@ pub(crate) fn point_conv2d<I: Isa>(
         y_step: units,
         zero,
     };
-    let (width, mut left) = (usize::from(y.w), usize::from(y.h) * usize::from(y.w));
+    // At stride 1 all pixels are one row.
+    let all = usize::from(y.h) * usize::from(y.w);
+    let width = if conv.window.is_point() { all } else { y.w.into() };
     let (mut oy, mut ox, mut first) = (0, 0, 0);
-    while left > 0 && chunk.pixels > 0 {
-        some.pixels = chunk.pixels.min(left);
+    while first < all && chunk.pixels > 0 {
+        some.pixels = chunk.pixels.min(all - first);
         let input = flow.input();
-        if conv.window.is_point() {
-            let x = run(input.data, first * channels, some.pixels * channels);
-            isa.widen_pixels(x, channels, pixels, pair);
-        } else {
-            for i in 0..some.pixels {
-                let x = run(input.data, input.at(oy * below, ox * right), channels);
-                isa.widen_lane(x, pixels.get_mut(i / 2 * pair..).unwrap_or_default(), 0, i % 2);
-                ox += 1;
-                if ox == width {
-                    (oy, ox) = (oy + 1, 0);
-                }
+        let mut i = 0;
+        while i < some.pixels {
+            let count = (width - ox).min(some.pixels - i);
+            let x = input.data.get(input.at(oy * below, ox * right)..).unwrap_or_default();
+            let to = pixels.get_mut(i / 2 * pair..).unwrap_or_default();
+            let lines = Lines { x, len: channels, step: right * channels, count };
+            isa.widen_pixels(&lines, to, pair, 0, i % 2);
+            (i, ox) = (i + count, ox + count);
+            if ox == width {
+                (oy, ox) = (oy + 1, 0);
             }
         }
         some.bias = data.bias.get(first * some.bias_step..).unwrap_or_default();
         let to = flow.output().get_mut(first * units..).unwrap_or_default();
         quads(isa, &some, &[pixels], to, units);
-        (first, left) = (first + some.pixels, left - some.pixels);
+        first += some.pixels;
     }
     activate(isa, flow.output(), data.clamp);
 }

@@ -8,7 +8,7 @@
 //! Rows are read in order, each before the output that lies as far down is written.
 
 use super::{activate, factors, quads, shared};
-use crate::arch::packed::Quads;
+use crate::arch::packed::{Lines, Quads};
 use crate::arch::{Isa, run};
 use crate::ir::{Bias, Conv2d, IntData, Lanes};
 use crate::kernels::{Flow, Input};
@@ -158,12 +158,12 @@ impl<'a> Ring<'a> {
                     let to = self.rows.get_mut(at..).unwrap_or_default();
                     let x = run(data, row * len, len);
                     let x = x.get(..elements.saturating_sub(self.left)).unwrap_or(x);
-                    isa.widen_lane(x, to, self.left, 0);
+                    isa.widen_pixels(&Lines { x, len: x.len(), step: 0, count: 1 }, to, 0, self.left, 0);
                     let behind = self.ahead.saturating_sub(self.left);
                     let x = run(data, row * len, len).get(behind..).unwrap_or_default();
                     let place = self.left.saturating_sub(self.ahead);
                     let x = x.get(..elements - place).unwrap_or(x);
-                    isa.widen_lane(x, to, place, 1);
+                    isa.widen_pixels(&Lines { x, len: x.len(), step: 0, count: 1 }, to, 0, place, 1);
                 }
                 _ => self.border(self.next),
             }

@@ -1,6 +1,6 @@
 //! Packings of two units in a halfword.
 
-use zipnet::ir::{Bias, Chunk, Conv2d, Dense, Lanes, Op, Packing, Requant, Scratch, Shape};
+use zipnet::ir::{Bias, Bunches, Chunk, Conv2d, Dense, Lanes, Op, Packing, Requant, Scratch, Shape};
 
 use crate::graph::IntStore;
 
@@ -63,14 +63,30 @@ pub(super) fn eights(dense: &Dense, plain: &IntStore) -> Option<IntStore> {
     let units = usize::from(dense.units);
     let k = plain.weights.len() / units;
     fits(units, plain)?;
-    let groups = groups(1, units, 8);
+    let Bunches { eights, twos } = Bunches::new(units);
+    let (mut bunches, pairs) = (groups(1, units, 8), groups(1, units - units.min(8 * eights), 2));
+    bunches.truncate(eights);
+    let mut words = weights(&bunches, &plain.weights, k, k, 4);
+    debug_assert_eq!(pairs.len(), twos);
+    let pairs: Vec<Together> = pairs.into_iter().map(|pair| behind(8 * eights, pair)).collect();
+    for four in weights(&pairs, &plain.weights, k, k, 4).chunks(8) {
+        let [even, odd] = [0, 2].map(|at| four[at..at + 2].iter().chain(&four[at + 4..at + 6]));
+        words.extend(even.chain(odd));
+    }
+    bunches.extend(pairs);
     Some(IntStore {
-        weights: weights(&groups, &plain.weights, k, k, 4),
-        bias: bias_of(&groups, &plain.bias),
-        requant: requant(&groups, &plain.requant)?,
+        weights: words,
+        bias: bias_of(&bunches, &plain.bias),
+        requant: requant(&bunches, &plain.requant)?,
         packing: Packing::DspDense,
         ..plain.clone()
     })
+}
+
+/// A pair of units that lie `from` further on; one alone is the second.
+fn behind(from: usize, pair: Together) -> Together {
+    let moved = |unit: Option<usize>| unit.map(|unit| from + unit);
+    if let [first, None] = pair[..] { vec![None, moved(first)] } else { pair.into_iter().map(moved).collect() }
 }
 
 /// A dense layer over `x` as [`Packing::DspPoint`].

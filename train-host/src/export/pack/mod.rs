@@ -44,9 +44,6 @@ const MORE: usize = 15;
 /// Bytes by which it may do so however small it is.
 const MORE_BYTES: usize = 2048;
 
-/// Units of a dense layer for which the plain order is faster.
-const FEW: u16 = 4;
-
 /// Arrangements that are tried before the one of least scratch is taken.
 const TRIES: usize = 24;
 
@@ -257,9 +254,6 @@ fn packed(net: &Net<Int>, i: usize, aim: usize, streamed: bool) -> Option<IntSto
     } else if let Op::DepthwiseConv2d(conv) = &node.op {
         depthwise::records(conv, x, &node.store)?
     } else if let Op::Dense(dense) = &node.op {
-        if dense.units <= FEW {
-            return None;
-        }
         dual::eights(dense, &node.store)?
     } else if let Op::Add(Operands::Equal) = &node.op {
         add::linear(zeros(net, i), &node.store, 1)?
