@@ -40,7 +40,7 @@ use crate::ir::{Clamp, IntData, Requant};
 use core::ops::Range;
 use fours::{Lanes, Sixteens};
 use halves::{Block, Windows};
-use packed::{Eights, Finish, Linear, Lines, Quads, Sight, Taps, Tiles, Twos, View};
+use packed::{Eights, Finish, Linear, Lines, Quads, Runs, Sight, Taps, Tiles, Twos, View};
 
 /// Output channels that [`Isa::dot`] computes at once.
 pub(crate) const QUAD: usize = 4;
@@ -304,7 +304,7 @@ pub(crate) trait Isa: Copy {
     /// Copies the runs of each of `count` pairs of pixels together: `pairs` pairs of elements of each run, which lie
     /// `step` bytes further on from one pair of pixels to the next.
     #[inline(never)]
-    fn collect(self, runs: &[&[i8]], pairs: usize, step: usize, count: usize, to: &mut [i8]) {
+    fn collect(self, runs: Runs<'_>, pairs: usize, step: usize, count: usize, to: &mut [i8]) {
         packed::collect(runs, pairs, step, count, to);
     }
 
@@ -317,7 +317,7 @@ pub(crate) trait Isa: Copy {
     /// Four units a time for pixels two by two, which lie in `runs`: `[pair of elements][2 pixels]` words of a pair of
     /// pixels, others further on. A last pixel may be alone. `y` is the first pixel's first output on.
     #[inline(never)]
-    fn quads(self, quads: &Quads<'_>, runs: &[&[i8]], y: &mut [i8]) {
+    fn quads(self, quads: &Quads<'_>, runs: Runs<'_>, y: &mut [i8]) {
         packed::quads(quads, runs, y);
     }
 

@@ -95,6 +95,8 @@ pub(crate) struct Flow<'a> {
     pub(crate) y: (Shape, i8),
     /// Their elements.
     pub(crate) bytes: Bytes<'a>,
+    /// Memory for the kernel alone, which takes it from here.
+    pub(crate) scratch: &'a mut [i8],
 }
 
 /// Where the elements of an input and an output lie.

@@ -29,7 +29,7 @@ mod twos;
 mod widen;
 mod winograd;
 
-use super::packed::{Eights, Finish, Linear, Lines, Quads, Sight, Taps, Tiles, Twos, View};
+use super::packed::{Eights, Finish, Linear, Lines, Quads, Runs, Sight, Taps, Tiles, Twos, View};
 use super::{Isa, QUAD};
 use crate::ir::Clamp;
 
@@ -78,7 +78,7 @@ impl Isa for Armv7em {
     }
 
     #[inline(always)]
-    fn collect(self, runs: &[&[i8]], pairs: usize, step: usize, count: usize, to: &mut [i8]) {
+    fn collect(self, runs: Runs<'_>, pairs: usize, step: usize, count: usize, to: &mut [i8]) {
         collect::collect(runs, pairs, step, count, to);
     }
 
@@ -88,7 +88,7 @@ impl Isa for Armv7em {
     }
 
     #[inline(always)]
-    fn quads(self, quads: &Quads<'_>, runs: &[&[i8]], y: &mut [i8]) {
+    fn quads(self, quads: &Quads<'_>, runs: Runs<'_>, y: &mut [i8]) {
         quads::quads(quads, runs, y);
     }
 

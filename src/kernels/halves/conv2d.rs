@@ -10,13 +10,8 @@ use crate::kernels::Flow;
 
 /// Convolution of `x` into `y`, weights packed as [`Halves`](crate::ir::Packing::Halves).
 #[inline(never)]
-pub(crate) fn conv2d<I: Isa>(
-    isa: I,
-    conv: &Conv2d,
-    data: &IntData<'_>,
-    mut flow: Flow<'_>,
-    scratch: &mut [i8],
-) {
+pub(crate) fn conv2d<I: Isa>(isa: I, conv: &Conv2d, data: &IntData<'_>, flow: &mut Flow<'_>) {
+    let scratch = core::mem::take(&mut flow.scratch);
     let ((x, zero), (y, _)) = (flow.x, flow.y);
     let halves = Halves::new(conv);
     let [units, channels, span] = [conv.units, x.c, conv.span].map(usize::from);

@@ -12,9 +12,9 @@ pub(crate) fn depthwise_conv2d<I: Isa>(
     isa: I,
     conv: &DepthwiseConv2d,
     data: &IntData<'_>,
-    mut flow: Flow<'_>,
-    scratch: &mut [i8],
+    flow: &mut Flow<'_>,
 ) {
+    let scratch = core::mem::take(&mut flow.scratch);
     let ((x, zero), (y, _)) = (flow.x, flow.y);
     let channels = usize::from(x.c);
     let [kernel, stride, dilation] = [conv.window.kernel, conv.window.stride, conv.window.dilation];
