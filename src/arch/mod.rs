@@ -308,6 +308,12 @@ pub(crate) trait Isa: Copy {
         packed::collect(runs, pairs, step, count, to);
     }
 
+    /// Copies pixel 0 of a pair of pixels together, `from` bytes into each run, to be pixel `lane` of a pair.
+    #[inline(never)]
+    fn collect_first(self, runs: Runs<'_>, pairs: usize, from: usize, to: &mut [i8], lane: usize) {
+        packed::collect_first(runs, pairs, from, to, lane);
+    }
+
     /// Every element as int16.
     #[inline(never)]
     fn widen(self, x: &[i8], to: &mut [i8]) {
@@ -319,6 +325,13 @@ pub(crate) trait Isa: Copy {
     #[inline(never)]
     fn quads(self, quads: &Quads<'_>, runs: Runs<'_>, y: &mut [i8]) {
         packed::quads(quads, runs, y);
+    }
+
+    /// The same for one to three units behind the quads, two and one. Weights, factors, biases and `y` are those from there
+    /// on; [`Quads::count`] does not count.
+    #[inline(never)]
+    fn half_quads(self, quads: &Quads<'_>, units: usize, runs: Runs<'_>, y: &mut [i8]) {
+        packed::half_quads(quads, units, runs, y);
     }
 
     /// Eight units a time over int16 elements; `y` is a multiple of eight.

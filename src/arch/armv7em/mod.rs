@@ -17,6 +17,7 @@ mod dot;
 mod eights;
 mod frame;
 mod gather;
+mod half_quads;
 mod join;
 mod nibbles;
 mod pool;
@@ -83,6 +84,11 @@ impl Isa for Armv7em {
     }
 
     #[inline(always)]
+    fn collect_first(self, runs: Runs<'_>, pairs: usize, from: usize, to: &mut [i8], lane: usize) {
+        collect::collect_first(runs, pairs, from, to, lane);
+    }
+
+    #[inline(always)]
     fn widen(self, x: &[i8], to: &mut [i8]) {
         widen::run(x, to);
     }
@@ -90,6 +96,11 @@ impl Isa for Armv7em {
     #[inline(always)]
     fn quads(self, quads: &Quads<'_>, runs: Runs<'_>, y: &mut [i8]) {
         quads::quads(quads, runs, y);
+    }
+
+    #[inline(always)]
+    fn half_quads(self, quads: &Quads<'_>, units: usize, runs: Runs<'_>, y: &mut [i8]) {
+        half_quads::half_quads(quads, units, runs, y);
     }
 
     #[inline(always)]

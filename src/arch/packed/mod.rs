@@ -233,6 +233,21 @@ pub(crate) fn collect(runs: Runs<'_>, pairs: usize, step: usize, count: usize, t
     }
 }
 
+/// See [`Isa::collect_first`](super::Isa::collect_first).
+pub(crate) fn collect_first(runs: Runs<'_>, pairs: usize, from: usize, to: &mut [i8], lane: usize) {
+    let mut to = to.as_chunks_mut::<8>().0.iter_mut();
+    for x in runs.iter() {
+        for (from, to) in run(x, from, 8 * pairs).as_chunks::<8>().0.iter().zip(to.by_ref()) {
+            let ([a, b, c, d, ..], [ta, tb, tc, td, ua, ub, uc, ud]) = (*from, to);
+            if lane == 0 {
+                (*ta, *tb, *tc, *td) = (a, b, c, d);
+            } else {
+                (*ua, *ub, *uc, *ud) = (a, b, c, d);
+            }
+        }
+    }
+}
+
 /// See [`Isa::widen`](super::Isa::widen).
 pub(crate) fn widen(x: &[i8], to: &mut [i8]) {
     for (to, &x) in to.as_chunks_mut().0.iter_mut().zip(x) {
@@ -264,6 +279,40 @@ pub(crate) fn quads(quads: &Quads<'_>, runs: Runs<'_>, y: &mut [i8]) {
                 *y = narrow(acc, requant, quads.zero);
             }
         }
+    }
+}
+
+/// See [`Isa::half_quads`](super::Isa::half_quads).
+pub(crate) fn half_quads(quads: &Quads<'_>, units: usize, runs: Runs<'_>, y: &mut [i8]) {
+    for pixel in 0..quads.pixels {
+        let at = quads.x_from + pixel / 2 * quads.x_step + pixel % 2 * 4;
+        let mut weights = quads.weights.as_chunks::<4>().0.iter();
+        let biases = quads.bias.get(pixel * quads.bias_step..).unwrap_or_default().as_chunks::<2>().0;
+        let y = y.get_mut(pixel * quads.y_step..).and_then(|y| y.get_mut(..units)).unwrap_or_default();
+        for (i, (y, bias)) in y.chunks_mut(2).zip(biases).enumerate() {
+            let requant = run(quads.requant, i * quads.requant_step / 2, 2);
+            let [mut sum, mut odd] = *bias;
+            for x in runs.iter() {
+                for (i, w) in (0..quads.pairs).zip(weights.by_ref()) {
+                    let (x, w) = (word(x, at + 8 * i), word(w, 0));
+                    sum = smlad(w, x, sum);
+                    odd = smlad(if y.len() == 2 { sxtb16(w) } else { w }, x, odd);
+                }
+            }
+            narrow_two(y, [sum, odd], requant, quads.zero);
+        }
+    }
+}
+
+/// Sums of two units, or of the second one alone, to int8.
+#[inline(always)]
+fn narrow_two(y: &mut [i8], [sum, odd]: [i32; 2], requant: &[Requant], zero: i8) {
+    match (y, requant) {
+        ([y], &[_, factor]) => *y = narrow(odd, factor, zero),
+        ([y, z], &[first, second]) => {
+            (*y, *z) = (narrow(high(sum, odd), first, zero), narrow(odd, second, zero));
+        }
+        _ => {}
     }
 }
 
@@ -304,13 +353,7 @@ pub(crate) fn twos(twos: &Twos<'_>, x: &[i8], y: &mut [i8]) {
                 odd = smlad(if y.len() == 2 { sxtb16(w) } else { w }, x, odd);
             }
         }
-        match (y, requant) {
-            ([y], &[_, factor]) => *y = narrow(odd, factor, twos.zero),
-            ([y, z], &[first, second]) => {
-                (*y, *z) = (narrow(high(sum, odd), first, twos.zero), narrow(odd, second, twos.zero));
-            }
-            _ => {}
-        }
+        narrow_two(y, [sum, odd], requant, twos.zero);
     }
 }
 

@@ -49,16 +49,17 @@ pub enum Packing {
     Plain,
     /// Conv2d whose windows are copied together: `[group][quad of units][pair of elements][2 pairs of units]`, each a
     /// word. Biases are `[group][quad][256 b0 + b1, 256 b2 + b3, b1, b3]`, once or for each pixel; factors
-    /// `[group][quad][4]`. The last quad of a group is filled up with zeros. More scratch than is
-    /// needed copies more windows at a time. See [`Chunk`].
+    /// `[group][quad][4]`. Behind the quads of a group lie one to three units more two by two, `[two][pair of elements]`,
+    /// biases `[two][256 b0 + b1, b1]`, factors `[two][2]`; the first of a two that is but one unit is 0. See [`Bunches`].
+    /// More scratch than is needed copies more windows at a time. See [`Chunk`].
     DspPatch,
-    /// Conv2d of one group, all channels and a 1x1 kernel, or Dense, which is one over a single pixel: as
+    /// Conv2d of a 1x1 kernel whose groups share no channels, or Dense, which is one over a single pixel: as
     /// [`Packing::DspPatch`], but pixels are widened as they lie. For Dense the kernel is slower than
     /// [`Packing::DspDense`]'s, but one that a net with convolutions has anyway.
     DspPoint,
     /// Conv2d whose windows are read where rows lie widened: as [`Packing::DspPatch`], but each row of the kernel is
-    /// filled up to whole pairs, `[quad][row][pair of elements][2]`. For one group, all channels, no dilation. See
-    /// [`Lanes`].
+    /// filled up to whole pairs, `[group][quad][row][pair of elements][2]`. For groups that share no channels, no dilation.
+    /// More scratch than is needed copies windows of many short rows together. See [`Lanes`].
     DspRows,
     /// Conv2d with three columns of taps, by minimal filtering: for each four units, each four channels, each of those
     /// units, each row the three taps of the channels, four bytes `weight + 128` each. Biases are such that elements are
@@ -172,13 +173,13 @@ impl Packing {
             }
             Packing::DspPoint => {
                 let Some((conv, _)) = Chunk::point(op, x) else { return None };
-                let pairs = Chunk::new(&conv, conv.span, 0).pairs;
-                Some(quads(&conv, 1, y, pairs, 8 * pairs))
+                let Chunk { merged, pairs, .. } = Chunk::new(&conv, conv.groups * conv.span, 0);
+                Some(quads(&conv, conv.groups as usize / merged, y, pairs, 8 * pairs))
             }
             Packing::DspRows => {
                 let Op::Conv2d(conv) = op else { return None };
                 let Some(lanes) = Lanes::new(conv, x) else { return None };
-                Some(quads(conv, 1, y, lanes.pairs * lanes.rows, lanes.scratch()))
+                Some(quads(conv, lanes.groups, y, lanes.pairs * lanes.rows, lanes.scratch()))
             }
             Packing::DspWinograd => {
                 let Op::Conv2d(conv) = op else { return None };
@@ -187,7 +188,7 @@ impl Packing {
             }
             Packing::DspDense => {
                 let Op::Dense(dense) = op else { return None };
-                Some(Bunches::new(dense.units as usize).lengths(x.len()))
+                Some(Bunches::eights(dense.units as usize).lengths(x.len()))
             }
             Packing::DspDepthwise => {
                 let Op::DepthwiseConv2d(conv) = op else { return None };
@@ -249,9 +250,9 @@ impl Packing {
 
 /// A convolution in so many groups whose units have so many pairs of weights, in quads.
 const fn quads(conv: &Conv2d, groups: usize, y: Shape, pairs: usize, scratch: usize) -> Packed {
-    let quads = groups * (conv.units as usize / groups).div_ceil(4);
+    let units = groups * Bunches::quads(conv.units as usize / groups).units();
     let pixels = if matches!(conv.bias, Bias::Unit) { y.h as usize * y.w as usize } else { 1 };
-    Packed { weights: 8 * quads * pairs, bias: 4 * quads * pixels, requant: 4 * quads, scratch }
+    Packed { weights: 2 * units * pairs, bias: units * pixels, requant: units, scratch }
 }
 
 impl Packing {
@@ -279,7 +280,12 @@ impl Packing {
                 let (Op::Conv2d(conv), Some(_)) = (op, Chunk::point(op, x)) else { return false };
                 x.same(y) && conv.window.is_point()
             }
-            Packing::DspRows | Packing::DspWinograd => {
+            Packing::DspRows => {
+                let Op::Conv2d(conv) = op else { return false };
+                let Some(lanes) = Lanes::new(conv, x) else { return false };
+                lanes.groups == 1 && x.h == y.h && x.len() == y.len() && conv.window.stride[0] == 1
+            }
+            Packing::DspWinograd => {
                 let Op::Conv2d(conv) = op else { return false };
                 x.h == y.h && x.len() == y.len() && conv.window.stride[0] == 1
             }

@@ -11,7 +11,7 @@ mod nibbles;
 mod winograd;
 
 use clap::ValueEnum;
-use zipnet::ir::{Conv2d, Int, Op, Operands, Packing, Scratch, Shape, TensorId};
+use zipnet::ir::{Conv2d, Int, Lanes, Op, Operands, Packing, Scratch, Shape, TensorId};
 
 use super::Streamed;
 use super::aligned::Aligned;
@@ -273,8 +273,11 @@ fn convolution(net: &Net<Int>, i: usize, conv: &Conv2d, aim: usize, streamed: bo
     let (x, y, plain) = (net.shape(node.inputs[0]), net.shape(node.output), &node.store);
     let alive = alive(net, i);
     let room = |packing| aim.saturating_sub(alive(packing));
+    // An image that lies on its side is no longer read row by row.
+    let turned = Lanes::new(conv, x).is_some_and(|lanes| lanes.image != x);
+    let rows = |room| if streamed && turned { None } else { dual::rows(conv, x, plain, room) };
     let least = || {
-        let rows = dual::rows(conv, x, plain, usize::MAX);
+        let rows = rows(usize::MAX);
         let patches = dual::patches(conv, [x, y], plain, room(Packing::DspPoint).min(CHUNK));
         let bytes = |store: &IntStore| {
             let lengths = store.packing.lengths(&node.op, x, y);
@@ -286,7 +289,7 @@ fn convolution(net: &Net<Int>, i: usize, conv: &Conv2d, aim: usize, streamed: bo
     (!streamed)
         .then(filters)
         .flatten()
-        .or_else(|| dual::rows(conv, x, plain, room(Packing::DspRows)))
+        .or_else(|| rows(room(Packing::DspRows)))
         .or_else(least)
 }
 
