@@ -287,11 +287,17 @@ pub(crate) trait Isa: Copy {
         }
     }
 
-    /// Elements of neighbouring pixels as int16, `[pair of elements][2 pixels]`: elements `at..` of each, the first one being
-    /// pixel `lane` of its pair, and pairs `pitch` bytes apart. `at` is even where there are several pixels.
+    /// Elements of neighbouring pixels as int16, `[pair of elements][2 pixels]`; the first one is pixel `lane` of its pair,
+    /// and pairs are `pitch` bytes apart.
     #[inline(never)]
-    fn widen_pixels(self, lines: &Lines<'_>, to: &mut [i8], pitch: usize, at: usize, lane: usize) {
-        packed::widen_pixels(lines, to, pitch, at, lane);
+    fn widen_pixels(self, lines: &Lines<'_>, to: &mut [i8], pitch: usize, lane: usize) {
+        packed::widen_pixels(lines, to, pitch, lane);
+    }
+
+    /// The same for runs on end, which are elements `at..` of pixel `lane` of a pair.
+    #[inline(never)]
+    fn widen_runs(self, lines: &Lines<'_>, to: &mut [i8], at: usize, lane: usize) {
+        packed::widen_runs(lines, to, at, lane);
     }
 
     /// What the windows of neighbouring pixels see, tap after tap, as elements `at..` of pixels that

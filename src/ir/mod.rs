@@ -19,7 +19,7 @@ mod stream;
 pub use attributes::{Axis, Bias, Conv2d, Dense, DepthwiseConv2d, Operands, Pad, Pool2d, Slice};
 pub use check::{Fault, MAX_INPUTS};
 pub use memory::MAX_TENSORS;
-pub use op::{Op, Parts, Uses};
+pub use op::{Op, Uses};
 pub use packing::{
     Aligned, Bordered, Bunches, Chunk, FourTaps, Fours, Halves, Joined, Lanes, Nibbles, Packed, Packing, Ring,
     Winograd,

@@ -419,19 +419,10 @@ pub struct Uses {
     pub transpose: bool,
     pub resize_nearest: bool,
     pub reshape: bool,
-    /// Parts of packed kernels.
-    pub parts: Parts,
+    /// Blocks of two units, for packed convolutions whose units are no multiple of four.
+    pub twos: bool,
     /// Kernels of packings, by [`Packing::at`].
     pub packed: [bool; Packing::COUNT],
-}
-
-/// Parts of convolutions packed for the DSP instructions that not every net needs.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Parts {
-    /// Blocks of two units, for units that are no whole quads.
-    pub twos: bool,
-    /// Groups.
-    pub groups: bool,
 }
 
 impl Uses {
@@ -463,7 +454,7 @@ impl Uses {
             transpose: on,
             resize_nearest: on,
             reshape: on,
-            parts: Parts { twos: on, groups: on },
+            twos: on,
             packed: [on; Packing::COUNT],
         }
     }
@@ -498,8 +489,7 @@ impl Uses {
             && (self.transpose || !other.transpose)
             && (self.resize_nearest || !other.resize_nearest)
             && (self.reshape || !other.reshape)
-            && (self.parts.twos || !other.parts.twos)
-            && (self.parts.groups || !other.parts.groups)
+            && (self.twos || !other.twos)
     }
 
     /// These and the kernel of `op` over weights packed so.
@@ -507,13 +497,12 @@ impl Uses {
         if !matches!(packing, Packing::Plain) {
             self.packed[packing.at()] = true;
             if matches!(packing, Packing::DspPatch | Packing::DspPoint | Packing::DspRows) {
-                let (units, groups) = match op {
-                    Op::Conv2d(conv) => (conv.units / conv.groups, conv.groups),
-                    Op::Dense(dense) => (dense.units, 1),
-                    _ => (0, 1),
+                let units = match op {
+                    Op::Conv2d(conv) => conv.units / conv.groups,
+                    Op::Dense(dense) => dense.units,
+                    _ => 0,
                 };
-                self.parts.twos |= !units.is_multiple_of(4);
-                self.parts.groups |= groups > 1;
+                self.twos |= !units.is_multiple_of(4);
             }
             return self;
         }

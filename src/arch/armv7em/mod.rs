@@ -69,8 +69,13 @@ impl Isa for Armv7em {
     }
 
     #[inline(always)]
-    fn widen_pixels(self, lines: &Lines<'_>, to: &mut [i8], pitch: usize, at: usize, lane: usize) {
-        widen::pixels(lines, to, pitch, at, lane);
+    fn widen_pixels(self, lines: &Lines<'_>, to: &mut [i8], pitch: usize, lane: usize) {
+        widen::pixels(lines, to, pitch, lane);
+    }
+
+    #[inline(always)]
+    fn widen_runs(self, lines: &Lines<'_>, to: &mut [i8], at: usize, lane: usize) {
+        widen::runs(lines, to, at, lane);
     }
 
     #[inline(always)]

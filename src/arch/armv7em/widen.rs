@@ -6,21 +6,42 @@ use core::arch::naked_asm;
 
 /// See [`Isa::widen_pixels`](crate::arch::Isa::widen_pixels).
 #[inline(never)]
-pub(super) fn pixels(lines: &Lines<'_>, to: &mut [i8], pitch: usize, at: usize, lane: usize) {
+pub(super) fn pixels(lines: &Lines<'_>, to: &mut [i8], pitch: usize, lane: usize) {
     let &Lines { x, len, step, count } = lines;
     let Some(last) = count.checked_sub(1) else { return };
     let there = len > 0
         && lane < 2
         && x.len() >= last * step + len
-        && to.len() >= (last + lane) / 2 * pitch + (at + len).div_ceil(2) * 8
+        && to.len() >= (last + lane) / 2 * pitch + len.div_ceil(2) * 8
         && (to.as_ptr() as usize | pitch).is_multiple_of(4);
-    if !there || (at % 2 == 1 && count > 1) {
-        return packed::widen_pixels(lines, to, pitch, at, lane);
+    if !there {
+        return packed::widen_pixels(lines, to, pitch, lane);
     }
-    let place = to.as_mut_ptr().wrapping_add(at / 2 * 8 + at % 2 * 2 + 4 * lane);
+    let place = to.as_mut_ptr().wrapping_add(4 * lane);
     let next = if lane == 0 { 4 } else { pitch.wrapping_sub(4) };
     // SAFETY: `x` holds the elements of all pixels, `to` a halfword for each; its address is a multiple of 4.
-    unsafe { pixels_asm(x.as_ptr(), place, len, count, step.wrapping_sub(len), next, pitch) }
+    unsafe { asm(x.as_ptr(), place, len, count, step.wrapping_sub(len), next, pitch) }
+}
+
+/// See [`Isa::widen_runs`](crate::arch::Isa::widen_runs).
+#[inline(never)]
+pub(super) fn runs(lines: &Lines<'_>, to: &mut [i8], at: usize, lane: usize) {
+    let &Lines { x, len, step, count } = lines;
+    let Some(last) = count.checked_sub(1) else { return };
+    let there = len > 0
+        && lane < 2
+        && x.len() >= last * step + len
+        && to.len() >= (at + count * len).div_ceil(2) * 8
+        && (to.as_ptr() as usize).is_multiple_of(4);
+    if !there {
+        return packed::widen_runs(lines, to, at, lane);
+    }
+    let place = to.as_mut_ptr().wrapping_add(at / 2 * 8 + at % 2 * 2 + 4 * lane);
+    // Runs of an odd length begin in either half of a word, in turns.
+    let odd = 2 * (len % 2);
+    let next = if at.is_multiple_of(2) { 4 * len - odd } else { 4 * len + odd };
+    // SAFETY: `x` holds the elements of all runs, `to` a halfword for each; its address is a multiple of 4.
+    unsafe { asm(x.as_ptr(), place, len, count, step.wrapping_sub(len), next, 8 * len) }
 }
 
 /// See [`Isa::widen`](crate::arch::Isa::widen).
@@ -36,20 +57,20 @@ pub(super) fn run(x: &[i8], to: &mut [i8]) {
     packed::widen(x, to);
 }
 
-/// Bit 1 of `to` tells whether the first element of the only pixel is the second of its word. `gap` lies between two pixels,
-/// `next` from the first pixel's place to the second's, `pitch` from there to two further on.
+/// Widens runs of `len` elements, `gap` bytes between two. Bit 1 of where a run goes tells whether its first element is the
+/// second of its word; the place of the next one is `next` further, then `both - next`, and so on in turns.
 ///
 /// # Safety
-/// The elements can be read, the places written, and there is one pixel and one element at least.
+/// The elements can be read, the places written, and there is one run and one element at least.
 #[unsafe(naked)]
-unsafe extern "C" fn pixels_asm(
+unsafe extern "C" fn asm(
     x: *const i8,
     to: *mut i8,
     len: usize,
     count: usize,
     gap: usize,
     next: usize,
-    pitch: usize,
+    both: usize,
 ) {
     naked_asm!(
         "push {{r4-r11, lr}}",
@@ -58,11 +79,9 @@ unsafe extern "C" fn pixels_asm(
         "ldr r7, [sp, #44]",
         "1:",
         "mov r12, r1",
-        "mov lr, r2",
         "tst r12, #2",
         "bne 7f",
-        "2:",
-        "subs lr, #8",
+        "subs lr, r2, #8",
         "blt 4f",
         "3:",
         "ldr r5, [r0]",
@@ -98,8 +117,9 @@ unsafe extern "C" fn pixels_asm(
         "ldrsb r4, [r0], #1",
         "strh r4, [r12]",
         "add r12, #6",
-        "sub lr, #1",
-        "b 2b",
+        "subs lr, r2, #9",
+        "bge 3b",
+        "b 4b",
         // the last one to seven: bits 2 and 1 of their number as carry and sign
         "8:",
         "lsls r8, lr, #30",

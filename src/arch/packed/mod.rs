@@ -179,10 +179,17 @@ pub(crate) struct Linear {
 }
 
 /// See [`Isa::widen_pixels`](super::Isa::widen_pixels).
-pub(crate) fn widen_pixels(lines: &Lines<'_>, to: &mut [i8], pitch: usize, at: usize, lane: usize) {
+pub(crate) fn widen_pixels(lines: &Lines<'_>, to: &mut [i8], pitch: usize, lane: usize) {
     for i in 0..lines.count {
         let to = to.get_mut((lane + i) / 2 * pitch..).unwrap_or_default();
-        widen_lane(run(lines.x, i * lines.step, lines.len), to, at, (lane + i) % 2);
+        widen_lane(run(lines.x, i * lines.step, lines.len), to, 0, (lane + i) % 2);
+    }
+}
+
+/// See [`Isa::widen_runs`](super::Isa::widen_runs).
+pub(crate) fn widen_runs(lines: &Lines<'_>, to: &mut [i8], at: usize, lane: usize) {
+    for i in 0..lines.count {
+        widen_lane(run(lines.x, i * lines.step, lines.len), to, at + i * lines.len, lane);
     }
 }
 

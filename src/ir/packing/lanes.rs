@@ -33,6 +33,9 @@ impl Chunk {
 
     /// How many groups to compute as one.
     const fn merged(conv: &Conv2d) -> usize {
+        if conv.groups == 1 {
+            return 1;
+        }
         let mut cycles = [usize::MAX; MERGED];
         let mut i = 0;
         while i < MERGED {
@@ -80,8 +83,8 @@ impl Chunk {
 /// The most groups that are computed as one.
 const MERGED: usize = 8;
 
-/// How many groups to compute as one, where one, two and so on at a time take so many cycles: as few as come within a
-/// quarter of the fewest.
+/// How many groups to compute as one, where one, two and so on at a time take so many cycles: as few as come within an
+/// eighth of the fewest.
 const fn merged(cycles: &[usize; MERGED]) -> usize {
     let (mut best, mut i) = (usize::MAX, 0);
     while i < MERGED {
@@ -89,7 +92,7 @@ const fn merged(cycles: &[usize; MERGED]) -> usize {
         i += 1;
     }
     let mut merged = 1;
-    while cycles[merged - 1] > best + best / 4 {
+    while cycles[merged - 1] > best + best / 8 {
         merged += 1;
     }
     merged
@@ -151,15 +154,7 @@ impl Lanes {
         if !apart || across != 1 || along != 1 || rows > Self::MOST || rows * columns == 1 || width == 1 {
             return None;
         }
-        let mut cycles = [usize::MAX; MERGED];
-        let mut i = 0;
-        while i < MERGED {
-            if conv.groups.is_multiple_of(i as u16 + 1) {
-                cycles[i] = Self::cycles(conv, [rows, columns], width, i + 1);
-            }
-            i += 1;
-        }
-        let merged = merged(&cycles);
+        let merged = Self::merged(conv, [rows, columns], width);
         let (groups, channels) = (conv.groups as usize / merged, conv.span as usize * merged);
         let pairs = (columns * channels).div_ceil(2);
         let ahead = right as usize * channels;
@@ -184,11 +179,27 @@ impl Lanes {
         })
     }
 
+    /// How many groups to compute as one.
+    const fn merged(conv: &Conv2d, kernel: [usize; 2], width: usize) -> usize {
+        if conv.groups == 1 {
+            return 1;
+        }
+        let mut cycles = [usize::MAX; MERGED];
+        let mut i = 0;
+        while i < MERGED {
+            if conv.groups.is_multiple_of(i as u16 + 1) {
+                cycles[i] = Self::cycles(conv, kernel, width, i + 1);
+            }
+            i += 1;
+        }
+        merged(&cycles)
+    }
+
     /// About so many cycles for two pixels with so many groups as one.
     const fn cycles(conv: &Conv2d, [rows, columns]: [usize; 2], width: usize, merged: usize) -> usize {
         let (groups, channels) = (conv.groups as usize / merged, conv.span as usize * merged);
         let units = conv.units as usize / groups;
-        let read = 4 * (25 + 3 * channels) + 2000 / width;
+        let read = 4 * (25 + 3 * channels) + 3000 / width;
         groups * (read + Bunches::cycles(units, rows, (columns * channels).div_ceil(2)))
     }
 

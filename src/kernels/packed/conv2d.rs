@@ -7,13 +7,13 @@
 use super::{activate, factors, quads, shared};
 use crate::arch::packed::{Quads, Runs, Sight};
 use crate::arch::{Isa, run};
-use crate::ir::{Bias, Bunches, Chunk, Conv2d, IntData, Parts};
+use crate::ir::{Bias, Bunches, Chunk, Conv2d, IntData};
 use crate::kernels::{Axis, Flow, Input};
 
-/// Convolution of `x` into `y`, weights packed as [`DspPatch`](crate::ir::Packing::DspPatch). `parts` may
-/// be told to be absent where no net has them.
+/// Convolution of `x` into `y`, weights packed as [`DspPatch`](crate::ir::Packing::DspPatch). `twos` tells whether there may
+/// be units that are no whole quad.
 #[inline(never)]
-pub(crate) fn conv2d<I: Isa>(isa: I, conv: &Conv2d, data: &IntData<'_>, flow: &mut Flow<'_>, parts: Parts) {
+pub(crate) fn conv2d<I: Isa>(isa: I, conv: &Conv2d, data: &IntData<'_>, flow: &mut Flow<'_>, twos: bool) {
     let scratch = core::mem::take(&mut flow.scratch);
     let ((x, _), (y, zero)) = (flow.x, flow.y);
     let [units, channels] = [conv.units, x.c].map(usize::from);
@@ -71,7 +71,7 @@ pub(crate) fn conv2d<I: Isa>(isa: I, conv: &Conv2d, data: &IntData<'_>, flow: &m
                 zero,
             };
             let y = flow.output().get_mut(pixel * units + group * per_group..).unwrap_or_default();
-            quads(isa, &of_group, Runs::one(patches), y, per_group, parts);
+            quads(isa, &of_group, Runs::one(patches), y, per_group, twos);
             (weights, first) = (weights + patch / 4 * each, first + each);
         }
         (oy, ox) = next;

@@ -19,7 +19,7 @@ pub(crate) use winograd::winograd_conv2d;
 
 use crate::arch::Isa;
 use crate::arch::packed::{Quads, Runs};
-use crate::ir::{Clamp, Parts, Requant};
+use crate::ir::{Clamp, Requant};
 
 /// Applies an activation to what the blocks stored, which hold themselves within int8 only.
 #[inline(always)]
@@ -46,12 +46,14 @@ fn factors<'a, const N: usize>(
     if requant.len() == 1 { (shared, 0) } else { (requant.get(unit..).unwrap_or_default(), N) }
 }
 
-/// [`Isa::quads`] of `units` units, and [`Isa::half_quads`] of those that are no whole quad, where there are
-/// such.
+/// [`Isa::quads`] of `units` units, and [`Isa::half_quads`] of those that are no whole quad, where `twos` tells that there
+/// are such.
 #[inline(always)]
-fn quads<I: Isa>(isa: I, all: &Quads<'_>, runs: Runs<'_>, y: &mut [i8], units: usize, parts: Parts) {
-    isa.quads(all, runs, y);
-    if parts.twos && !units.is_multiple_of(4) {
+fn quads<I: Isa>(isa: I, all: &Quads<'_>, runs: Runs<'_>, y: &mut [i8], units: usize, twos: bool) {
+    if all.count > 0 {
+        isa.quads(all, runs, y);
+    }
+    if twos && !units.is_multiple_of(4) {
         behind_quads(isa, all, runs, y, units % 4);
     }
 }

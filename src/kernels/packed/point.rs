@@ -6,18 +6,18 @@
 use super::{activate, factors, quads, shared};
 use crate::arch::Isa;
 use crate::arch::packed::{Lines, Quads, Runs};
-use crate::ir::{Bias, Bunches, Chunk, Conv2d, IntData, Parts};
+use crate::ir::{Bias, Bunches, Chunk, Conv2d, IntData};
 use crate::kernels::Flow;
 
-/// Convolution of `x` into `y`, weights packed as [`DspPoint`](crate::ir::Packing::DspPoint). `parts` may
-/// be told to be absent where no net has them.
+/// Convolution of `x` into `y`, weights packed as [`DspPoint`](crate::ir::Packing::DspPoint). `twos` tells whether there may
+/// be units that are no whole quad.
 #[inline(never)]
 pub(crate) fn point_conv2d<I: Isa>(
     isa: I,
     conv: &Conv2d,
     data: &IntData<'_>,
     flow: &mut Flow<'_>,
-    parts: Parts,
+    twos: bool,
 ) {
     let scratch = core::mem::take(&mut flow.scratch);
     let ((x, _), (y, zero)) = (flow.x, flow.y);
@@ -65,7 +65,7 @@ pub(crate) fn point_conv2d<I: Isa>(
                 let at = input.at(oy * below, ox * right) + group * len;
                 let x = input.data.get(at..).unwrap_or_default();
                 let to = pixels.get_mut(i / 2 * pair..).unwrap_or_default();
-                isa.widen_pixels(&Lines { x, len, step: right * channels, count }, to, pair, 0, i % 2);
+                isa.widen_pixels(&Lines { x, len, step: right * channels, count }, to, pair, i % 2);
                 i += count;
                 next = if ox + count == width { (oy + 1, 0) } else { (oy, ox + count) };
             }
@@ -73,7 +73,7 @@ pub(crate) fn point_conv2d<I: Isa>(
             some.weights = data.weights.get(group * each * 2 * chunk.pairs..).unwrap_or_default();
             some.bias = data.bias.get(first * some.bias_step + group * each..).unwrap_or_default();
             let to = flow.output().get_mut(first * units + group * per_group..).unwrap_or_default();
-            quads(isa, &some, Runs::one(pixels), to, per_group, parts);
+            quads(isa, &some, Runs::one(pixels), to, per_group, twos);
         }
         (from, first) = (next, first + some.pixels);
     }

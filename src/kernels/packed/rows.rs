@@ -8,20 +8,20 @@
 //! Rows are read in order, each before the output that lies as far down is written.
 
 use super::{activate, factors, quads, shared};
-use crate::arch::packed::{Lines, Quads, Runs, Sight};
-use crate::arch::{Isa, run};
-use crate::ir::{Bias, Bunches, Conv2d, IntData, Lanes, Parts};
+use crate::arch::Isa;
+use crate::arch::packed::{Lines, Quads, Runs};
+use crate::ir::{Bias, Bunches, Conv2d, IntData, Lanes};
 use crate::kernels::{Flow, Input};
 
-/// Convolution of `x` into `y`, weights packed as [`DspRows`](crate::ir::Packing::DspRows). `parts` may
-/// be told to be absent where no net has them.
+/// Convolution of `x` into `y`, weights packed as [`DspRows`](crate::ir::Packing::DspRows). `twos` tells whether there may
+/// be units that are no whole quad.
 #[inline(never)]
 pub(crate) fn rows_conv2d<I: Isa>(
     isa: I,
     conv: &Conv2d,
     data: &IntData<'_>,
     flow: &mut Flow<'_>,
-    parts: Parts,
+    twos: bool,
 ) {
     let scratch = core::mem::take(&mut flow.scratch);
     let ((x, x_zero), (_, zero)) = (flow.x, flow.y);
@@ -51,23 +51,22 @@ pub(crate) fn rows_conv2d<I: Isa>(
             y_step: units,
             zero,
         };
-        let mut ring = Ring::new(&lanes, group * lanes.channels, x_zero, ring);
+        let mut ring = Ring::new(&lanes, group, x_zero, ring);
         for oy in 0..height {
-            let top = oy * lanes.below;
-            ring.fill(isa, flow.input(), top + lanes.rows, parts.groups);
+            ring.fill(isa, flow.input(), oy * lanes.below + lanes.rows);
             let mut begins = [0; Lanes::MOST];
-            let runs = ring.window(top, &mut begins);
+            let runs = ring.window(&mut begins);
             let from = oy * width * units + group * lanes.units;
             let y = flow.output().get_mut(from..).unwrap_or_default();
             of_row.bias = data.bias.get(oy * width * bias_step + group * each..).unwrap_or_default();
             if collected {
                 isa.collect(runs, lanes.pairs, 8 * lanes.ahead, width / 2, windows);
-                quads(isa, &of_row, Runs::one(windows), y, lanes.units, parts);
+                quads(isa, &of_row, Runs::one(windows), y, lanes.units, twos);
             } else {
-                quads(isa, &of_row, runs, y, lanes.units, parts);
+                quads(isa, &of_row, runs, y, lanes.units, twos);
             }
             if width % 2 == 1 {
-                odd_one(isa, &of_row, &lanes, runs, odd_ones, (oy, group), data.bias, flow.output(), parts);
+                odd_one(isa, &of_row, &lanes, runs, odd_ones, (oy, group), data.bias, flow.output(), twos);
             }
         }
     }
@@ -86,7 +85,7 @@ fn odd_one<I: Isa>(
     (oy, group): (usize, usize),
     bias: &[i32],
     y: &mut [i8],
-    parts: Parts,
+    twos: bool,
 ) {
     let [height, width] = lanes.output;
     isa.collect_first(runs, lanes.pairs, 8 * lanes.ahead * (width / 2), windows, oy % 2);
@@ -105,98 +104,102 @@ fn odd_one<I: Isa>(
         ..*of_row
     };
     let y = y.get_mut(pixel * units + group * lanes.units..).unwrap_or_default();
-    quads(isa, &of_odd, Runs::one(windows), y, lanes.units, parts);
+    quads(isa, &of_odd, Runs::one(windows), y, lanes.units, twos);
 }
 
 /// Widened rows of a group, the latest few.
 struct Ring<'a> {
     lanes: &'a Lanes,
-    /// The group's first channel.
-    channel: usize,
+    /// What of a row each lane holds.
+    parts: [Part; 2],
     /// Zero point of the image.
     zero: i8,
     rows: &'a mut [i8],
-    /// The next row to be widened.
+    /// The next row to be widened, and where.
     next: usize,
+    slot: usize,
+}
+
+/// Pixels of a row of the image in a lane.
+#[derive(Clone, Copy)]
+struct Part {
+    /// Elements before the first one.
+    from: usize,
+    /// Elements of a run, and how many there are.
+    len: usize,
+    count: usize,
+    /// Elements of the lane before it.
+    place: usize,
 }
 
 impl<'a> Ring<'a> {
-    fn new(lanes: &'a Lanes, channel: usize, zero: i8, rows: &'a mut [i8]) -> Self {
-        let mut ring = Self { lanes, channel, zero, rows, next: 0 };
-        for row in 0..lanes.rows {
-            ring.border(row);
+    fn new(lanes: &'a Lanes, group: usize, zero: i8, rows: &'a mut [i8]) -> Self {
+        let Lanes { image, channels, elements, left, ahead, .. } = *lanes;
+        let [c, width] = [image.c, image.w].map(usize::from);
+        // What lies before lane 1 begins, and where in it the row does.
+        let lane1 = (ahead.saturating_sub(left), left.saturating_sub(ahead));
+        let parts = [(0, left), lane1].map(|(before, place)| {
+            let before = before.checked_div(channels).unwrap_or(0);
+            let there = elements.saturating_sub(place).checked_div(channels).unwrap_or(0);
+            let count = there.min(width.saturating_sub(before));
+            // Where all channels are the group's, all are one run.
+            let (len, count) = if channels == c { (count * c, 1) } else { (channels, count) };
+            Part { from: before * c + group * channels, len, count, place }
+        });
+        let mut ring = Self { lanes, parts, zero, rows, next: 0, slot: 0 };
+        for _ in 0..lanes.rows {
+            ring.border();
         }
         ring
     }
 
-    /// Where a row begins, in eights of bytes.
+    /// The rows that the next window reads, all of which have been widened, and none behind them.
     #[inline(always)]
-    fn at(&self, row: usize) -> u16 {
-        (row.checked_rem(self.lanes.rows).unwrap_or(0) * self.lanes.pitch() / 8) as u16
-    }
-
-    /// The rows that a window from `top` on reads.
-    #[inline(always)]
-    fn window<'s>(&'s self, top: usize, begins: &'s mut [u16]) -> Runs<'s> {
+    fn window<'s>(&'s self, begins: &'s mut [u16]) -> Runs<'s> {
         let begins = begins.get_mut(..self.lanes.rows).unwrap_or_default();
-        for (i, begin) in begins.iter_mut().enumerate() {
-            *begin = self.at(top + i);
+        let eights = self.lanes.pitch() / 8;
+        let (mut at, end) = (self.slot * eights, begins.len() * eights);
+        for begin in begins.iter_mut() {
+            *begin = at as u16;
+            at += eights;
+            at = if at == end { 0 } else { at };
         }
         Runs { bytes: self.rows, begins }
     }
 
-    /// A row, to be written.
-    fn row(&mut self, row: usize) -> &mut [i8] {
-        let (at, pitch) = (8 * usize::from(self.at(row)), self.lanes.pitch());
+    /// Where the next row goes.
+    #[inline(always)]
+    fn row(&mut self) -> &mut [i8] {
+        let pitch = self.lanes.pitch();
+        let at = self.slot * pitch;
+        self.slot = if self.slot + 1 == self.lanes.rows { 0 } else { self.slot + 1 };
         self.rows.get_mut(at..).and_then(|rows| rows.get_mut(..pitch)).unwrap_or_default()
     }
 
     /// A row of zero points.
-    fn border(&mut self, row: usize) {
+    #[inline(never)]
+    fn border(&mut self) {
         let [low, high] = [self.zero, self.zero >> 7];
-        self.row(row).as_chunks_mut().0.fill([low, high, low, high]);
+        self.row().as_chunks_mut().0.fill([low, high, low, high]);
     }
 
     /// Widens all rows before `end`.
     #[inline(never)]
-    fn fill<I: Isa>(&mut self, isa: I, x: Input<'_>, end: usize, groups: bool) {
-        let Input { shape, data, .. } = x;
-        let Lanes { channels, elements, left, ahead, top, .. } = *self.lanes;
-        let (c, width) = (usize::from(shape.c), usize::from(shape.w));
-        let channel = self.channel;
+    fn fill<I: Isa>(&mut self, isa: I, x: Input<'_>, end: usize) {
+        let c = usize::from(x.shape.c);
+        let len = usize::from(x.shape.w) * c;
         while self.next < end {
-            match self.next.checked_sub(top) {
-                Some(row) if row < usize::from(shape.h) => {
-                    let to = self.row(self.next);
-                    let x = run(data, row * width * c, width * c);
-                    // What lies before lane 1 begins, and where in it the row does.
-                    for (lane, before, place) in
-                        [(0, 0, left), (1, ahead.saturating_sub(left), left.saturating_sub(ahead))]
-                    {
-                        if channels == c || !groups {
-                            let x = x.get(before..).unwrap_or_default();
-                            let x = x.get(..elements.saturating_sub(place)).unwrap_or(x);
-                            isa.widen_pixels(&Lines { x, len: x.len(), step: 0, count: 1 }, to, 0, place, lane);
-                            continue;
-                        }
-                        // The same for channels of some pixels.
-                        let first = before / channels;
-                        let last = width.min(first + (elements.saturating_sub(place)) / channels);
-                        let sight = Sight {
-                            x: x.get(first * c + channel..).unwrap_or_default(),
-                            rows: [0, 1, 0],
-                            row_step: 0,
-                            columns: [0, last.saturating_sub(first), 0],
-                            column_step: c,
-                            len: channels,
-                            border: 0,
-                            pixels: 1,
-                            pixel_step: 0,
-                        };
-                        isa.gather(&sight, to, 0, place, lane);
+            match self.next.checked_sub(self.lanes.top) {
+                Some(row) if row < usize::from(x.shape.h) => {
+                    let parts = self.parts;
+                    let to = self.row();
+                    for (lane, part) in parts.iter().enumerate() {
+                        let &Part { from, len: of_run, count, place } = part;
+                        let x = x.data.get(row * len + from..).unwrap_or_default();
+                        isa.widen_runs(&Lines { x, len: of_run, step: c, count }, to, place, lane);
                     }
                 }
-                _ => self.border(self.next),
+                _ => self.border(),
             }
             self.next += 1;
         }
