@@ -528,21 +528,23 @@ impl<L: Linked> Step<'_, '_, L> {
         ))
     }
 
-    /// Input 0 and the output, which may lie in the same bytes, with the scratch of the node.
+    /// Input 0 and the output, which may share bytes, with the scratch of the node.
     fn flow(&mut self) -> Option<Flow<'_>> {
         let (x, x_place) = place(self.graph, *self.node.inputs.first()?)?;
         let (y, y_place) = place(self.graph, self.node.output)?;
         let tensors = ((x.shape, x.meta.zero), (y.shape, y.meta.zero));
-        if x_place != y_place {
+        if x_place.end <= y_place.start || y_place.end <= x_place.start {
             let (x, y, scratch) = self.apart_with_scratch(0)?;
             let bytes = Bytes::Apart(x.data, y.data);
             return Some(Flow { x: tensors.0, y: tensors.1, bytes, scratch });
         }
         let Scratch { offset, len } = self.node.data.scratch;
         let from = if len == 0 { 0 } else { offset as usize };
-        let [both, scratch] =
-            self.arena.get_disjoint_mut([x_place, from..from.wrapping_add(len as usize)]).ok()?;
-        Some(Flow { x: tensors.0, y: tensors.1, bytes: Bytes::Same(both), scratch })
+        let begin = x_place.start.min(y_place.start);
+        let places = [begin..x_place.end.max(y_place.end), from..from.wrapping_add(len as usize)];
+        let [both, scratch] = self.arena.get_disjoint_mut(places).ok()?;
+        let bytes = Bytes::Over(both, [x_place.start - begin, y_place.start - begin]);
+        Some(Flow { x: tensors.0, y: tensors.1, bytes, scratch })
     }
 
     /// The output, filled with input `i`, and that input's zero point. Nothing moves where they are one place.

@@ -300,6 +300,12 @@ pub(crate) trait Isa: Copy {
         packed::widen_runs(lines, to, at, lane);
     }
 
+    /// Fills words with one; bytes behind the last whole word stay.
+    #[inline(always)]
+    fn fill(self, word: [i8; 4], to: &mut [i8]) {
+        to.as_chunks_mut().0.fill(word);
+    }
+
     /// What the windows of neighbouring pixels see, tap after tap, as elements `at..` of pixels that
     /// [`Isa::widen_pixels`] puts; the first one is pixel `lane` of its pair, and pairs are `pitch` bytes apart.
     #[inline(never)]

@@ -125,8 +125,33 @@ fn same_for(
     {
         assert_eq!(net.tensors[x.at()].meta.offset, net.tensors[y.at()].meta.offset, "not in place");
     }
-    prop_assert_eq!(net.run(&inputs).expect("runs"), want);
+    prop_assert_eq!(net.run(&inputs).expect("runs"), &want[..]);
+    overlapping(&net, &inputs, &want)?;
     Ok(net.nodes[0].store.packing)
+}
+
+/// Whether a net of one packed operator gives the bytes it gives when its output lies as far over its input as may be; and
+/// whether a byte further is refused.
+fn overlapping(net: &Net<Int>, inputs: &[i8], want: &[i8]) -> Result<(), TestCaseError> {
+    let Some(lead) = net.with(|graph| graph.lead(&graph.nodes[0])).filter(|_| net.nodes.len() == 1) else {
+        return Ok(());
+    };
+    let mut net = net.clone();
+    let (x, y) = (net.nodes[0].inputs[0], net.nodes[0].output);
+    let output = 1 + usize::try_from(-lead).unwrap_or(0);
+    let input = output.checked_add_signed(lead).expect("behind 0");
+    let [x_end, y_end] = [input + net.shape(x).len(), output + net.shape(y).len()];
+    net.tensors[x.at()].meta.offset = input as u32;
+    net.tensors[y.at()].meta.offset = output as u32;
+    let scratch = &mut net.nodes[0].store.scratch;
+    scratch.offset = x_end.max(y_end).next_multiple_of(4) as u32;
+    let arena = (scratch.offset + scratch.len) as usize;
+    net.check(arena).expect("legal");
+    prop_assert_eq!(net.run(inputs).expect("runs"), want, "a lead of {}", lead);
+    net.tensors[x.at()].meta.offset -= 1;
+    let apart = x_end - 1 <= output || y_end < input;
+    prop_assert_eq!(net.check(arena).is_ok(), apart, "a byte less than a lead of {}", lead);
+    Ok(())
 }
 
 /// Whether a net gives the bytes that it gives in plain order on the portable kernels, packed for this host and not, on

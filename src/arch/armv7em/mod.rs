@@ -74,6 +74,11 @@ impl Isa for Armv7em {
     }
 
     #[inline(always)]
+    fn fill(self, word: [i8; 4], to: &mut [i8]) {
+        widen::fill(word, to);
+    }
+
+    #[inline(always)]
     fn widen_runs(self, lines: &Lines<'_>, to: &mut [i8], at: usize, lane: usize) {
         widen::runs(lines, to, at, lane);
     }

@@ -44,6 +44,16 @@ pub(super) fn runs(lines: &Lines<'_>, to: &mut [i8], at: usize, lane: usize) {
     unsafe { asm(x.as_ptr(), place, len, count, step.wrapping_sub(len), next, 8 * len) }
 }
 
+/// See [`Isa::fill`](crate::arch::Isa::fill).
+#[inline(always)]
+pub(super) fn fill(word: [i8; 4], to: &mut [i8]) {
+    let words = to.len() / 4;
+    if words > 0 {
+        // SAFETY: so many words are there to be written.
+        unsafe { fill_asm(u32::from_le_bytes(word.map(|byte| byte as u8)), to.as_mut_ptr(), words) }
+    }
+}
+
 /// See [`Isa::widen`](crate::arch::Isa::widen).
 #[inline(never)]
 pub(super) fn run(x: &[i8], to: &mut [i8]) {
@@ -174,5 +184,26 @@ unsafe extern "C" fn run_asm(x: *const i8, to: *mut i8, turns: usize) {
         "subs r2, #1",
         "bne 1b",
         "pop {{r4-r9, pc}}",
+    )
+}
+
+/// # Safety
+/// `words` words can be written, one at least.
+#[unsafe(naked)]
+unsafe extern "C" fn fill_asm(word: u32, to: *mut i8, words: usize) {
+    naked_asm!(
+        // an odd first word, then two a turn
+        "lsrs r2, r2, #1",
+        "bcc 1f",
+        "str r0, [r1], #4",
+        "beq 2f",
+        "1:",
+        "str r0, [r1]",
+        "str r0, [r1, #4]",
+        "add r1, #8",
+        "subs r2, #1",
+        "bne 1b",
+        "2:",
+        "bx lr",
     )
 }

@@ -131,13 +131,6 @@ impl Ring {
         self.direct
     }
 
-    /// Whether a window at stride 1 may write its output, of as many rows and bytes, over its input: each row is copied
-    /// before the output is written that lies there.
-    pub(super) const fn in_place(&self, window: &Window) -> bool {
-        let below = (window.kernel[0] as usize - 1) * window.dilation[0] as usize;
-        !self.direct && window.stride[0] == 1 && self.top <= below
-    }
-
     /// Whether [`Packing::RingDepthwise`](super::Packing::RingDepthwise) is for it.
     pub const fn takes(conv: &DepthwiseConv2d) -> bool {
         conv.multiplier == 1 && conv.window.taps() <= Self::TAPS && matches!(conv.bias, Bias::Channel)

@@ -27,6 +27,7 @@ mod halves;
 mod joined;
 mod lanes;
 mod nibbles;
+mod overlap;
 mod winograd;
 
 pub use bunches::Bunches;
@@ -253,48 +254,6 @@ const fn quads(conv: &Conv2d, groups: usize, y: Shape, pairs: usize, scratch: us
     let units = groups * Bunches::quads(conv.units as usize / groups).units();
     let pixels = if matches!(conv.bias, Bias::Unit) { y.h as usize * y.w as usize } else { 1 };
     Packed { weights: 2 * units * pairs, bias: units * pixels, requant: units, scratch }
-}
-
-impl Packing {
-    /// Whether a packed `op` may write its output to the very bytes of its input, an image of shape `x` and one of as
-    /// many bytes: it reads each row, or pixel, before it writes the one that lies there.
-    pub const fn in_place(self, op: &Op, x: Shape) -> bool {
-        let Ok(y) = op.output(&[x]) else { return false };
-        match self {
-            Packing::Plain | Packing::DspDense | Packing::DspAdd => false,
-            Packing::Fours | Packing::FoursDepthwise => false,
-            Packing::Nibbles | Packing::NibblesShort => false,
-            Packing::NibblesDense | Packing::NibblesDepthwise => false,
-            Packing::Halves => {
-                let Op::Conv2d(conv) = op else { return false };
-                let point = x.same(y) && conv.groups == 1 && conv.span == x.c && conv.window.is_point();
-                let alike = x.h == y.h && x.len() == y.len();
-                point || (alike && Ring::new(&conv.window, x).in_place(&conv.window))
-            }
-            Packing::RingDepthwise => {
-                let Op::DepthwiseConv2d(conv) = op else { return false };
-                x.same(y) && Ring::new(&conv.window, x).in_place(&conv.window)
-            }
-            Packing::DspPatch => false,
-            Packing::DspPoint => {
-                let (Op::Conv2d(conv), Some(_)) = (op, Chunk::point(op, x)) else { return false };
-                x.same(y) && conv.window.is_point()
-            }
-            Packing::DspRows => {
-                let Op::Conv2d(conv) = op else { return false };
-                let Some(lanes) = Lanes::new(conv, x) else { return false };
-                lanes.groups == 1 && x.h == y.h && x.len() == y.len() && conv.window.stride[0] == 1
-            }
-            Packing::DspWinograd => {
-                let Op::Conv2d(conv) = op else { return false };
-                x.h == y.h && x.len() == y.len() && conv.window.stride[0] == 1
-            }
-            Packing::DspDepthwise | Packing::DspDepthwise3 => {
-                let Op::DepthwiseConv2d(conv) = op else { return false };
-                x.same(y) && conv.window.stride[0] == 1 && conv.window.stride[1] == 1
-            }
-        }
-    }
 }
 
 impl Requant {

@@ -59,12 +59,12 @@ impl<'a> Rows<'a> {
         if self.ring.direct { x.data } else { self.kept }
     }
 
-    /// The same, and the output; where both tensors lie in the same bytes, the ring and the output.
+    /// The same, and what the output begins; where both tensors share bytes, the ring and the output.
     #[inline(always)]
     pub(super) fn apart<'s>(&'s self, bytes: &'s mut Bytes<'_>) -> (&'s [i8], &'s mut [i8]) {
         match bytes {
             Bytes::Apart(x, y) => (if self.ring.direct { x } else { self.kept }, y),
-            Bytes::Same(y) => (self.kept, y),
+            Bytes::Over(both, [_, y]) => (self.kept, both.get_mut(*y..).unwrap_or_default()),
         }
     }
 }

@@ -51,7 +51,7 @@ pub(crate) fn rows_conv2d<I: Isa>(
             y_step: units,
             zero,
         };
-        let mut ring = Ring::new(&lanes, group, x_zero, ring);
+        let mut ring = Ring::new(isa, &lanes, group, x_zero, ring);
         for oy in 0..height {
             ring.fill(isa, flow.input(), oy * lanes.below + lanes.rows);
             let mut begins = [0; Lanes::MOST];
@@ -133,7 +133,7 @@ struct Part {
 }
 
 impl<'a> Ring<'a> {
-    fn new(lanes: &'a Lanes, group: usize, zero: i8, rows: &'a mut [i8]) -> Self {
+    fn new<I: Isa>(isa: I, lanes: &'a Lanes, group: usize, zero: i8, rows: &'a mut [i8]) -> Self {
         let Lanes { image, channels, elements, left, ahead, .. } = *lanes;
         let [c, width] = [image.c, image.w].map(usize::from);
         // What lies before lane 1 begins, and where in it the row does.
@@ -148,7 +148,7 @@ impl<'a> Ring<'a> {
         });
         let mut ring = Self { lanes, parts, zero, rows, next: 0, slot: 0 };
         for _ in 0..lanes.rows {
-            ring.border();
+            ring.border(isa);
         }
         ring
     }
@@ -178,9 +178,9 @@ impl<'a> Ring<'a> {
 
     /// A row of zero points.
     #[inline(never)]
-    fn border(&mut self) {
+    fn border<I: Isa>(&mut self, isa: I) {
         let [low, high] = [self.zero, self.zero >> 7];
-        self.row().as_chunks_mut().0.fill([low, high, low, high]);
+        isa.fill([low, high, low, high], self.row());
     }
 
     /// Widens all rows before `end`.
@@ -199,7 +199,7 @@ impl<'a> Ring<'a> {
                         isa.widen_runs(&Lines { x, len: of_run, step: c, count }, to, place, lane);
                     }
                 }
-                _ => self.border(),
+                _ => self.border(isa),
             }
             self.next += 1;
         }

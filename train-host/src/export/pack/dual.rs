@@ -13,6 +13,9 @@ pub(super) fn rows(conv: &Conv2d, x: Shape, plain: &IntStore, room: usize) -> Op
     Some(IntStore { scratch: Scratch { offset: 0, len }, ..store })
 }
 
+/// Scratch beyond which copying more windows at a time gains little, unless there are fewer than four.
+const CHUNK: usize = 1024;
+
 /// A convolution of `x` into `y` as [`Packing::DspPoint`] where that is for it, else as [`Packing::DspPatch`], with as many
 /// windows at a time as there is room for.
 pub(super) fn patches(conv: &Conv2d, [x, y]: [Shape; 2], plain: &IntStore, room: usize) -> Option<IntStore> {
@@ -20,7 +23,8 @@ pub(super) fn patches(conv: &Conv2d, [x, y]: [Shape; 2], plain: &IntStore, room:
     let packing = if point { Packing::DspPoint } else { Packing::DspPatch };
     let Chunk { merged, pairs, .. } = Chunk::new(conv, x.c, 0);
     let most = 8 * pairs * (y.len() / usize::from(conv.units)).div_ceil(2);
-    let len = Chunk::new(conv, x.c, room.min(most)).scratch() as u32;
+    let enough = if point { CHUNK } else { CHUNK.max(2 * 8 * pairs) };
+    let len = Chunk::new(conv, x.c, room.min(most).min(enough)).scratch() as u32;
     let store = in_groups(conv, plain, merged, 1, packing)?;
     Some(IntStore { scratch: Scratch { offset: 0, len }, ..store })
 }
