@@ -339,8 +339,7 @@ pub(crate) trait Isa: Copy {
         packed::quads(quads, runs, y);
     }
 
-    /// The same for one to three units behind the quads, two and one. Weights, factors, biases and `y` are those from there
-    /// on; [`Quads::count`] does not count.
+    /// The same for one to three units behind the quads, two and one.
     #[inline(never)]
     fn half_quads(self, quads: &Quads<'_>, units: usize, runs: Runs<'_>, y: &mut [i8]) {
         packed::half_quads(quads, units, runs, y);

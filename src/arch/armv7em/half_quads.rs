@@ -14,14 +14,16 @@ const TURN: usize = 8;
 /// See [`Isa::half_quads`](crate::arch::Isa::half_quads).
 #[inline(never)]
 pub(super) fn half_quads(quads: &Quads<'_>, units: usize, runs: Runs<'_>, y: &mut [i8]) {
-    let &Quads { bias_step, pixels, pairs, x_from, x_step, y_step, .. } = quads;
+    let &Quads { bias_step, count, pixels, pairs, x_from, x_step, y_step, .. } = quads;
     let Some(last) = pixels.checked_sub(1) else { return };
     let (twos, size) = (units.div_ceil(2), 4 * pairs * runs.begins.len());
+    // What lies before: of weights, of factors, of biases and outputs.
+    let (before, factors, whole) = (2 * size * count, quads.requant_step * count, 4 * count);
     let there = runs.reach(x_from + last / 2 * x_step + 8 * pairs)
-        && quads.weights.len() >= size * twos
-        && quads.requant.len() + quads.requant_step / 2 >= quads.requant_step / 2 * twos + 2
-        && quads.bias.len() >= last * bias_step + 2 * twos
-        && y.len() >= last * y_step + units;
+        && quads.weights.len() >= before + size * twos
+        && quads.requant.len() + quads.requant_step / 2 >= factors + quads.requant_step / 2 * twos + 2
+        && quads.bias.len() >= last * bias_step + whole + 2 * twos
+        && y.len() >= last * y_step + whole + units;
     if !there || pairs == 0 || runs.begins.is_empty() {
         return;
     }
@@ -36,7 +38,7 @@ pub(super) fn half_quads(quads: &Quads<'_>, units: usize, runs: Runs<'_>, y: &mu
             let times = ((pixels - pixel) / 2).max(1);
             let apart = usize::from(pixel < last);
             let words = [
-                y.as_mut_ptr() as usize + pixel * y_step + unit,
+                y.as_mut_ptr() as usize + pixel * y_step + whole + unit,
                 apart * y_step,
                 2 * y_step,
                 i32::from(quads.zero) as usize,
@@ -45,11 +47,11 @@ pub(super) fn half_quads(quads: &Quads<'_>, units: usize, runs: Runs<'_>, y: &mu
                 skip,
                 8 * turns * TURN,
                 x_step,
-                quads.weights.as_ptr() as usize + unit / 2 * size,
-                quads.bias.as_ptr() as usize + 4 * (pixel * bias_step + unit),
+                quads.weights.as_ptr() as usize + before + unit / 2 * size,
+                quads.bias.as_ptr() as usize + 4 * (pixel * bias_step + whole + unit),
                 4 * apart * bias_step,
                 8 * bias_step,
-                quads.requant.as_ptr() as usize + unit / 2 * 4 * quads.requant_step,
+                quads.requant.as_ptr() as usize + 8 * factors + unit / 2 * 4 * quads.requant_step,
                 times,
                 (x + pixel / 2 * x_step).wrapping_sub(skip),
             ];

@@ -5,43 +5,38 @@ use crate::arch::packed::{self, Lines};
 use core::arch::naked_asm;
 
 /// See [`Isa::widen_pixels`](crate::arch::Isa::widen_pixels).
-#[inline(never)]
-pub(super) fn pixels(lines: &Lines<'_>, to: &mut [i8], pitch: usize, lane: usize) {
-    let &Lines { x, len, step, count } = lines;
-    let Some(last) = count.checked_sub(1) else { return };
-    let there = len > 0
-        && lane < 2
-        && x.len() >= last * step + len
-        && to.len() >= (last + lane) / 2 * pitch + len.div_ceil(2) * 8
-        && (to.as_ptr() as usize | pitch).is_multiple_of(4);
-    if !there {
-        return packed::widen_pixels(lines, to, pitch, lane);
+#[inline(always)]
+pub(super) fn pixels(of: &Lines<'_>, to: &mut [i8], pitch: usize, lane: usize) {
+    let (last, next) = (of.count.saturating_sub(1), if lane == 0 { 4 } else { pitch.wrapping_sub(4) });
+    let end = (last + lane) / 2 * pitch + of.len.div_ceil(2) * 8;
+    if lane < 2 && pitch.is_multiple_of(4) {
+        lines(of, to, [4 * lane, end], [next, pitch]);
     }
-    let place = to.as_mut_ptr().wrapping_add(4 * lane);
-    let next = if lane == 0 { 4 } else { pitch.wrapping_sub(4) };
-    // SAFETY: `x` holds the elements of all pixels, `to` a halfword for each; its address is a multiple of 4.
-    unsafe { asm(x.as_ptr(), place, len, count, step.wrapping_sub(len), next, pitch) }
 }
 
 /// See [`Isa::widen_runs`](crate::arch::Isa::widen_runs).
+#[inline(always)]
+pub(super) fn runs(of: &Lines<'_>, to: &mut [i8], at: usize, lane: usize) {
+    // Runs of an odd length begin in either half of a word, in turns.
+    let (even, odd) = (4 * of.len, 2 * (of.len % 2));
+    let next = if at.is_multiple_of(2) { even - odd } else { even + odd };
+    if lane < 2 {
+        let end = (at + of.count * of.len).div_ceil(2) * 8;
+        lines(of, to, [at / 2 * 8 + at % 2 * 2 + 4 * lane, end], [next, 2 * even]);
+    }
+}
+
+/// Widens runs to `to`, which they touch up to `end`, the first one from `place` on.
 #[inline(never)]
-pub(super) fn runs(lines: &Lines<'_>, to: &mut [i8], at: usize, lane: usize) {
+fn lines(lines: &Lines<'_>, to: &mut [i8], [place, end]: [usize; 2], [next, both]: [usize; 2]) {
     let &Lines { x, len, step, count } = lines;
     let Some(last) = count.checked_sub(1) else { return };
-    let there = len > 0
-        && lane < 2
-        && x.len() >= last * step + len
-        && to.len() >= (at + count * len).div_ceil(2) * 8
-        && (to.as_ptr() as usize).is_multiple_of(4);
-    if !there {
-        return packed::widen_runs(lines, to, at, lane);
+    let aligned = (to.as_ptr() as usize).is_multiple_of(4);
+    if len > 0 && x.len() >= last * step + len && to.len() >= end && aligned {
+        let to = to.as_mut_ptr().wrapping_add(place);
+        // SAFETY: `x` holds the elements of all runs, `to` a halfword for each; its address is a multiple of 4.
+        unsafe { asm(x.as_ptr(), to, len, count, step.wrapping_sub(len), next, both) }
     }
-    let place = to.as_mut_ptr().wrapping_add(at / 2 * 8 + at % 2 * 2 + 4 * lane);
-    // Runs of an odd length begin in either half of a word, in turns.
-    let odd = 2 * (len % 2);
-    let next = if at.is_multiple_of(2) { 4 * len - odd } else { 4 * len + odd };
-    // SAFETY: `x` holds the elements of all runs, `to` a halfword for each; its address is a multiple of 4.
-    unsafe { asm(x.as_ptr(), place, len, count, step.wrapping_sub(len), next, 8 * len) }
 }
 
 /// See [`Isa::fill`](crate::arch::Isa::fill).

@@ -20,13 +20,13 @@ use crate::ir::Requant;
 /// Quads of units, from the first one that is asked for on, for neighbouring pixels.
 #[derive(Clone, Copy)]
 pub(crate) struct Quads<'a> {
-    /// `[quad][run][pair of elements][2]` words.
+    /// `[quad][run][pair of elements][2]` words, then those of half quads, `[two][run][pair of elements]`.
     pub(crate) weights: &'a [i8],
-    /// `[quad][4]`, packed.
+    /// `[quad][4]`, packed, then `[two][2]`.
     pub(crate) requant: &'a [Requant],
     /// Factors from one quad to the next: 4, or 0 where all have the same.
     pub(crate) requant_step: usize,
-    /// `[quad][4]` of the first pixel: two sums of pairs, two of odd units.
+    /// `[quad][4]` of the first pixel: two sums of pairs, two of odd units; then `[two][2]`: a sum, an odd unit.
     pub(crate) bias: &'a [i32],
     /// Biases from one pixel to the next; 0 where all have the same.
     pub(crate) bias_step: usize,
@@ -291,13 +291,16 @@ pub(crate) fn quads(quads: &Quads<'_>, runs: Runs<'_>, y: &mut [i8]) {
 
 /// See [`Isa::half_quads`](super::Isa::half_quads).
 pub(crate) fn half_quads(quads: &Quads<'_>, units: usize, runs: Runs<'_>, y: &mut [i8]) {
+    let (whole, before) = (4 * quads.count, 8 * quads.count * quads.pairs * runs.begins.len());
+    let factors = quads.requant.get(quads.count * quads.requant_step..).unwrap_or_default();
     for pixel in 0..quads.pixels {
         let at = quads.x_from + pixel / 2 * quads.x_step + pixel % 2 * 4;
-        let mut weights = quads.weights.as_chunks::<4>().0.iter();
-        let biases = quads.bias.get(pixel * quads.bias_step..).unwrap_or_default().as_chunks::<2>().0;
-        let y = y.get_mut(pixel * quads.y_step..).and_then(|y| y.get_mut(..units)).unwrap_or_default();
+        let mut weights = quads.weights.get(before..).unwrap_or_default().as_chunks::<4>().0.iter();
+        let biases = quads.bias.get(pixel * quads.bias_step + whole..).unwrap_or_default().as_chunks::<2>().0;
+        let y = y.get_mut(pixel * quads.y_step + whole..).and_then(|y| y.get_mut(..units));
+        let y = y.unwrap_or_default();
         for (i, (y, bias)) in y.chunks_mut(2).zip(biases).enumerate() {
-            let requant = run(quads.requant, i * quads.requant_step / 2, 2);
+            let requant = run(factors, i * quads.requant_step / 2, 2);
             let [mut sum, mut odd] = *bias;
             for x in runs.iter() {
                 for (i, w) in (0..quads.pairs).zip(weights.by_ref()) {

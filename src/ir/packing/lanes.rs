@@ -103,23 +103,23 @@ const fn merged(cycles: &[usize; MERGED]) -> usize {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Lanes {
     /// Groups, and how many of the convolution's each of them is, whose units have weights of 0 for what the others see.
-    pub groups: usize,
+    pub groups: u16,
     /// See there.
-    pub merged: usize,
+    pub merged: u16,
     /// Units of a group.
-    pub units: usize,
+    pub units: u16,
     /// Channels of a group.
-    pub channels: usize,
+    pub channels: u16,
     /// The image. One of a single column, where the kernel is one too, lies on its side: rows are columns then.
     pub image: Shape,
     /// Rows of the border above.
-    pub top: usize,
+    pub top: u16,
     /// Rows from one output to the next.
-    pub below: usize,
+    pub below: u16,
     /// Rows and columns of the output.
-    pub output: [usize; 2],
+    pub output: [u16; 2],
     /// Rows of the kernel.
-    pub rows: usize,
+    pub rows: u16,
     /// Pairs of elements in a row of a window.
     pub pairs: usize,
     /// Elements of a lane, an even number.
@@ -147,7 +147,8 @@ impl Lanes {
             (conv.window.kernel, conv.window.stride, [p.top, p.left])
         };
         let Some([height, width]) = conv.window.output(x.h, x.w) else { return None };
-        let [height, width] = if turned { [width as usize, height as usize] } else { [height as usize, width as usize] };
+        let output = if turned { [width, height] } else { [height, width] };
+        let width = output[1] as usize;
         let apart = conv.groups as usize * conv.span as usize == x.c as usize;
         let [across, along] = conv.window.dilation;
         let (rows, columns) = (rows as usize, columns as usize);
@@ -163,15 +164,15 @@ impl Lanes {
             return None;
         }
         Some(Self {
-            groups,
-            merged,
-            units: conv.units as usize / groups,
-            channels,
+            groups: groups as u16,
+            merged: merged as u16,
+            units: conv.units / groups as u16,
+            channels: channels as u16,
             image: if turned { Shape::new(1, x.h, x.c) } else { x },
-            top: top as usize,
-            below: below as usize,
-            output: [height, width],
-            rows,
+            top,
+            below,
+            output,
+            rows: rows as u16,
             pairs,
             elements,
             left: left as usize * channels,
@@ -206,9 +207,9 @@ impl Lanes {
     /// Whether rows of windows are so short that copying those of a window together costs less than to find them for each
     /// bunch of units.
     pub const fn collects(&self) -> bool {
-        let Bunches { large, twos, .. } = Bunches::quads(self.units);
-        let found = (self.rows - 1) * (23 * large + 18 * twos);
-        found > self.rows * (10 + 11 * self.pairs) + 20
+        let Bunches { large, twos, .. } = Bunches::quads(self.units as usize);
+        let rows = self.rows as usize;
+        (rows - 1) * (23 * large + 18 * twos) > rows * (10 + 11 * self.pairs) + 20
     }
 
     /// Bytes of a row: a multiple of eight.
@@ -218,21 +219,21 @@ impl Lanes {
 
     /// Bytes of the ring.
     pub const fn ring(&self) -> usize {
-        self.pitch() * self.rows
+        self.pitch() * self.rows as usize
     }
 
     /// Bytes of two windows copied together.
     pub const fn window(&self) -> usize {
-        8 * self.rows * self.pairs
+        8 * self.rows as usize * self.pairs
     }
 
     /// Bytes of scratch: the ring; where a row of the output has an odd one out, the windows of two such.
     pub const fn scratch(&self) -> usize {
-        self.ring() + self.output[1] % 2 * self.window()
+        self.ring() + self.output[1] as usize % 2 * self.window()
     }
 
     /// Bytes of scratch where windows of a row of the output are copied together, too.
     pub const fn collected(&self) -> usize {
-        self.scratch() + self.output[1] / 2 * self.window()
+        self.scratch() + self.output[1] as usize / 2 * self.window()
     }
 }

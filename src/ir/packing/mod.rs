@@ -66,11 +66,11 @@ pub enum Packing {
     /// units, each row the three taps of the channels, four bytes `weight + 128` each. Biases are such that elements are
     /// `x + 128`, times -6. For sums within 28 bits. More scratch than is needed makes it faster. See [`Winograd`].
     DspWinograd,
-    /// Dense, eight units a time: `[eight units][pair of elements][4 pairs of units]`, each a word. Biases are `[eight][256 b0
-    /// + b1, .., 256 b6 + b7, b1, b3, b5, b7]`, factors `[eight][8]`. Elements are filled up to an even number of pairs with
-    /// zeros. Behind the eights lie one to six units more two by two, `[two][four elements][elements 0 and 2, then 1 and
-    /// 3]`, biases `[two][256 b0 + b1, b1]`, factors `[two][2]`, of which the first of a two that is but one unit is 0; or
-    /// seven, as an eight filled up with zeros. See [`Bunches`].
+    /// Dense, eight units a time: `[eight units][pair of elements][4 pairs of units]`, each a word. Biases are
+    /// `[eight][256 b0 + b1, .., 256 b6 + b7, b1, b3, b5, b7]`, factors `[eight][8]`. Elements are filled up to an even number
+    /// of pairs with zeros. Behind the eights lie one to six units more two by two,
+    /// `[two][four elements][elements 0 and 2, then 1 and 3]`, biases `[two][256 b0 + b1, b1]`, factors `[two][2]`, of which
+    /// the first of a two that is but one unit is 0; or seven, as an eight filled up with zeros. See [`Bunches`].
     DspDense,
     /// Depthwise convolution with one bias a channel. A record for each channel of the output: bias, factor (two words),
     /// words of taps `[parity][pair of rows][column]`. Rows of the padded image are joined two by two, the even one in the
@@ -180,7 +180,8 @@ impl Packing {
             Packing::DspRows => {
                 let Op::Conv2d(conv) = op else { return None };
                 let Some(lanes) = Lanes::new(conv, x) else { return None };
-                Some(quads(conv, lanes.groups, y, lanes.pairs * lanes.rows, lanes.scratch()))
+                let pairs = lanes.pairs * lanes.rows as usize;
+                Some(quads(conv, lanes.groups as usize, y, pairs, lanes.scratch()))
             }
             Packing::DspWinograd => {
                 let Op::Conv2d(conv) = op else { return None };

@@ -37,7 +37,11 @@ impl Packing {
                     return None;
                 }
                 // On its side, all of the image is a row.
-                if lanes.image.same(x) { Some(by_rows(&conv.window, x, y)) } else { Some(-(x.len() as isize)) }
+                if lanes.image.same(x) {
+                    Some(by_rows(&conv.window, x, y))
+                } else {
+                    Some(-(x.len() as isize))
+                }
             }
             Packing::DspWinograd => {
                 let Op::Conv2d(conv) = op else { return None };

@@ -13,36 +13,26 @@ use crate::kernels::{Input, Output};
 #[inline(never)]
 pub(crate) fn dense<I: Isa>(isa: I, data: &IntData<'_>, x: Input<'_>, y: Output<'_>, scratch: &mut [i8]) {
     let bunches = Bunches::eights(y.data.len());
-    let (units, pairs) = (bunches.in_large(), Bunches::pairs(x.data.len()));
+    let units = bunches.in_large();
     let Some((most, rest)) = y.data.split_at_mut_checked(units.min(y.data.len())) else { return };
     if !most.is_empty() {
-        eights(isa, data, &x, (most, y.zero), scratch);
+        eights(isa, data, x.data, (most, y.zero), scratch);
     }
     if bunches.twos > 0 {
-        let two: [_; 2] = shared(data.requant);
-        let (requant, requant_step) = factors(data.requant, units, &two);
-        let weights = data.weights.get(2 * units * pairs..).unwrap_or_default();
-        let bias = data.bias.get(units..).unwrap_or_default();
-        isa.twos(&Twos { weights, requant, requant_step, bias, zero: y.zero }, x.data, rest);
+        twos(isa, data, x.data, (rest, y.zero), units);
     }
     activate(isa, y.data, data.clamp);
 }
 
 /// The units by eights, of which the last may be one short.
-#[inline(never)]
-fn eights<I: Isa>(
-    isa: I,
-    data: &IntData<'_>,
-    x: &Input<'_>,
-    (y, zero): (&mut [i8], i8),
-    scratch: &mut [i8],
-) {
-    let pairs = Bunches::pairs(x.data.len());
+#[inline(always)]
+fn eights<I: Isa>(isa: I, data: &IntData<'_>, x: &[i8], (y, zero): (&mut [i8], i8), scratch: &mut [i8]) {
+    let pairs = Bunches::pairs(x.len());
     let Some(wide) = scratch.get_mut(..4 * pairs) else { return };
     if let Some(last) = wide.last_chunk_mut::<8>() {
         last.fill(0); // what fills up the last two pairs
     }
-    isa.widen(x.data, wide);
+    isa.widen(x, wide);
     let eight: [_; 8] = shared(data.requant);
     let (requant, requant_step) = factors(data.requant, 0, &eight);
     let mut all = Eights { weights: data.weights, requant, requant_step, bias: data.bias, pairs, zero };
@@ -57,4 +47,14 @@ fn eights<I: Isa>(
         isa.eights(&all, wide, &mut last);
         rest.iter_mut().zip(last).for_each(|(y, last)| *y = last);
     }
+}
+
+/// The units behind so many of eights.
+#[inline(never)]
+fn twos<I: Isa>(isa: I, data: &IntData<'_>, x: &[i8], (y, zero): (&mut [i8], i8), units: usize) {
+    let two: [_; 2] = shared(data.requant);
+    let (requant, requant_step) = factors(data.requant, units, &two);
+    let weights = data.weights.get(2 * units * Bunches::pairs(x.len())..).unwrap_or_default();
+    let bias = data.bias.get(units..).unwrap_or_default();
+    isa.twos(&Twos { weights, requant, requant_step, bias, zero }, x, y);
 }

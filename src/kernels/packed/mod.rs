@@ -54,19 +54,6 @@ fn quads<I: Isa>(isa: I, all: &Quads<'_>, runs: Runs<'_>, y: &mut [i8], units: u
         isa.quads(all, runs, y);
     }
     if twos && !units.is_multiple_of(4) {
-        behind_quads(isa, all, runs, y, units % 4);
+        isa.half_quads(all, units % 4, runs, y);
     }
-}
-
-/// The units after the last whole quad.
-#[inline(never)]
-fn behind_quads<I: Isa>(isa: I, all: &Quads<'_>, runs: Runs<'_>, y: &mut [i8], units: usize) {
-    let whole = all.count;
-    let rest = Quads {
-        weights: all.weights.get(whole * 8 * all.pairs * runs.begins.len()..).unwrap_or_default(),
-        requant: all.requant.get(whole * all.requant_step..).unwrap_or_default(),
-        bias: all.bias.get(4 * whole..).unwrap_or_default(),
-        ..*all
-    };
-    isa.half_quads(&rest, units, runs, y.get_mut(4 * whole..).unwrap_or_default());
 }

@@ -9,7 +9,7 @@ pub(super) fn rows(conv: &Conv2d, x: Shape, plain: &IntStore, room: usize) -> Op
     let lanes = Lanes::new(conv, x).filter(|lanes| lanes.scratch() <= room)?;
     let collects = lanes.collects() && conv.bias != Bias::Unit && lanes.collected() <= room;
     let len = if collects { lanes.collected() } else { lanes.scratch() } as u32;
-    let store = in_groups(conv, plain, lanes.merged, lanes.rows, Packing::DspRows)?;
+    let store = in_groups(conv, plain, lanes.merged.into(), lanes.rows.into(), Packing::DspRows)?;
     Some(IntStore { scratch: Scratch { offset: 0, len }, ..store })
 }
 

@@ -328,11 +328,7 @@ fn convolution(net: &Net<Int>, i: usize, conv: &Conv2d, aim: usize, streamed: bo
         rows.into_iter().chain(patches).min_by_key(bytes)
     };
     let filters = || winograd::filters(conv, x, plain, room(Packing::DspWinograd));
-    (!streamed)
-        .then(filters)
-        .flatten()
-        .or_else(|| rows(room(Packing::DspRows)))
-        .or_else(least)
+    (!streamed).then(filters).flatten().or_else(|| rows(room(Packing::DspRows))).or_else(least)
 }
 
 /// The bytes of tensors that are alive while a node runs, its own among them, told its packing; those that its input and
