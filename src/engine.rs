@@ -8,7 +8,7 @@ use crate::ir::{
     Chunk, Fault, Graph, Int, IntData, IntTensor, Node, Op, Operands, Packing, Scratch, Shape, Tensor,
     TensorId, Uses,
 };
-use crate::kernels::{self, Bytes, Flow, Input, Output, Pair, fours, halves, nibbles, packed};
+use crate::kernels::{self, Bytes, Flow, Input, Output, Pair, fours, halves, nibbles, packed, vectors};
 use crate::stream::Rows;
 use core::marker::PhantomData;
 use core::ops::Range;
@@ -466,6 +466,13 @@ impl<L: Linked> Step<'_, '_, L> {
                     && let Op::DepthwiseConv2d(conv) = op
                 {
                     self.run_in_flow(|flow| halves::depthwise_conv2d(isa, conv, data, flow));
+                }
+            }
+            Packing::Vectors => {
+                if linked[Packing::Vectors.at()]
+                    && let Op::Conv2d(conv) = op
+                {
+                    self.run_in_flow(|flow| vectors::conv2d(isa, conv, data, flow));
                 }
             }
             Packing::DspAdd => {

@@ -21,9 +21,11 @@ mod pad;
 mod pairs;
 mod pool;
 mod resize;
+mod ring;
 mod shuffle;
 mod softmax;
 mod strided;
+pub(crate) mod vectors;
 mod window;
 
 pub(crate) use activation::{look_up, requantize};

@@ -261,6 +261,12 @@ fn hold(packings: &[Packing], cases: u32, strategy: impl Strategy<Value = (Op, S
             Op::Add(_) => prop_assert_eq!(without, fours),
             _ => prop_assert_eq!(without, Packing::Plain),
         }
+        let mut numbers = Numbers(seed);
+        let vectors = same_for(Target::CortexM55, net(op, shape, &mut numbers), None, &mut numbers)?;
+        match op {
+            Op::Conv2d(_) => seen.borrow_mut().push(vectors),
+            _ => prop_assert_eq!(vectors, without),
+        }
         if !packings.contains(&packing) {
             others.set(others.get() + 1);
         }
@@ -313,7 +319,11 @@ fn a_packed_conv2d_is_the_same() {
             )
         },
     );
-    hold(&[Packing::DspPatch, Packing::DspPoint, Packing::DspRows, Packing::Halves], cases(3000), strategy);
+    hold(
+        &[Packing::DspPatch, Packing::DspPoint, Packing::DspRows, Packing::Halves, Packing::Vectors],
+        cases(3000),
+        strategy,
+    );
 }
 
 #[test]
@@ -333,7 +343,7 @@ fn a_convolution_by_minimal_filtering_is_the_same() {
         let [height, width] = window.output(h, w)?;
         (height >= 4 && 3 * width >= 16 * width.div_ceil(8)).then_some((Op::Conv2d(conv), shape, seed))
     });
-    hold(&[Packing::DspWinograd, Packing::DspRows, Packing::Halves], cases(300), strategy);
+    hold(&[Packing::DspWinograd, Packing::DspRows, Packing::Halves, Packing::Vectors], cases(300), strategy);
 }
 
 #[test]

@@ -36,7 +36,10 @@ impl Halves {
         let groups = conv.groups as usize;
         Self {
             groups,
-            units: conv.units as usize / groups,
+            units: match (conv.units as usize).checked_div(groups) {
+                Some(units) => units,
+                None => 0,
+            },
             pairs: (conv.window.taps() * conv.span as usize).div_ceil(2),
         }
     }

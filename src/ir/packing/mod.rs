@@ -28,6 +28,7 @@ mod joined;
 mod lanes;
 mod nibbles;
 mod overlap;
+mod vectors;
 mod winograd;
 
 pub use bunches::Bunches;
@@ -36,6 +37,7 @@ pub use halves::{Halves, Ring};
 pub use joined::Joined;
 pub use lanes::{Chunk, Lanes};
 pub use nibbles::Nibbles;
+pub use vectors::Vectors;
 pub use winograd::Winograd;
 
 use super::{Bias, Conv2d, Op, Operands, Requant, Shape};
@@ -105,9 +107,13 @@ pub enum Packing {
     /// bits. See [`Halves`].
     Halves,
     /// Depthwise convolution of one output and one bias a channel, whose windows are read where rows lie with their border.
-    /// Weights, biases and factors are plain ones; shifts of factors from -20 to -1. For sums, bias included, within 24
-    /// bits, and at most 32 taps. See [`Ring`].
+    /// Weights, biases and factors are plain ones; weights from -127, shifts of factors from -20 to -1. For sums, bias
+    /// included, within 24 bits, and at most 32 taps. See [`Ring`].
     RingDepthwise,
+    /// Conv2d by vectors of sixteen elements: `[group][quad of units][vector][4 units][16]`, windows filled up with zeros to
+    /// whole vectors, groups to whole quads. Biases and factors are plain ones; shifts of factors from -20 to -1. See
+    /// [`Vectors`].
+    Vectors,
 }
 
 /// Numbers of elements that a packed node has.
@@ -125,7 +131,7 @@ pub struct Packed {
 
 impl Packing {
     /// Number of variants.
-    pub const COUNT: usize = 17;
+    pub const COUNT: usize = 18;
 
     /// The variant's number.
     pub const fn at(self) -> usize {
@@ -138,7 +144,7 @@ impl Packing {
             Packing::Plain | Packing::Fours | Packing::FoursDepthwise => false,
             Packing::Nibbles | Packing::NibblesShort => false,
             Packing::NibblesDense | Packing::NibblesDepthwise => false,
-            Packing::Halves | Packing::RingDepthwise => false,
+            Packing::Halves | Packing::RingDepthwise | Packing::Vectors => false,
             Packing::DspPatch | Packing::DspPoint | Packing::DspRows => true,
             Packing::DspWinograd
             | Packing::DspDense
@@ -150,17 +156,18 @@ impl Packing {
 
     /// Whether factors are plain ones of fewer shifts: [`Halves::takes`].
     pub const fn narrows_factors(self) -> bool {
-        matches!(self, Packing::Halves | Packing::RingDepthwise)
+        matches!(self, Packing::Halves | Packing::RingDepthwise | Packing::Vectors)
     }
 
-    /// Whether weights lie by fours.
-    pub const fn is_by_fours(self) -> bool {
-        matches!(self, Packing::Fours | Packing::FoursDepthwise)
+    /// Whether no weight may be -128.
+    pub const fn lacks_least(self) -> bool {
+        matches!(self, Packing::Fours | Packing::FoursDepthwise | Packing::Halves | Packing::RingDepthwise)
     }
 
     /// Whether one factor may stand for those of all units of `op`.
     pub const fn shares_factors(self, op: &Op) -> bool {
-        matches!(op, Op::Conv2d(_) | Op::Dense(_)) && !matches!(self, Packing::Fours | Packing::Halves)
+        let each = matches!(self, Packing::Fours | Packing::Halves | Packing::Vectors);
+        matches!(op, Op::Conv2d(_) | Op::Dense(_)) && !each
     }
 
     /// What a packed `op` over `x` into `y` has; `None` where this is no packing for it, and for [`Packing::Plain`].
@@ -241,6 +248,10 @@ impl Packing {
                 }
                 let (c, scratch) = (x.c as usize, Ring::new(&conv.window, x).len());
                 Some(Packed { weights: op.weights(x), bias: c, requant: c, scratch })
+            }
+            Packing::Vectors => {
+                let Op::Conv2d(conv) = op else { return None };
+                Some(Vectors::new(conv).lengths(conv, x, y))
             }
             Packing::DspAdd => {
                 let Op::Add(Operands::Equal) = op else { return None };

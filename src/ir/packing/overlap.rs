@@ -47,7 +47,7 @@ impl Packing {
                 let Op::Conv2d(conv) = op else { return None };
                 Some(by_rows(&conv.window, x, y))
             }
-            Packing::Halves => {
+            Packing::Halves | Packing::Vectors => {
                 let Op::Conv2d(conv) = op else { return None };
                 if conv.groups == 1 && conv.span == x.c && conv.window.is_point() {
                     return Some(by_pixels(x, y));

@@ -9,6 +9,7 @@ mod dual;
 mod fours;
 mod halves;
 mod nibbles;
+mod vectors;
 mod winograd;
 
 use clap::ValueEnum;
@@ -31,6 +32,8 @@ pub enum Target {
     CortexM0,
     /// Cortex-M4, M7, M33 and others with DSP instructions: weights packed for dual multiplications.
     CortexM4,
+    /// Cortex-M55, M85 and others with Helium: weights packed for dot products of sixteen elements.
+    CortexM55,
 }
 
 /// One in so many multiplications of a net hardly counts.
@@ -144,6 +147,7 @@ fn within(plain: &Net<Int>, target: Target, aims: &[usize], streamed: bool) -> R
             Target::Portable => None,
             Target::CortexM0 => by_halves(plain, i),
             Target::CortexM4 => packed(plain, i, aim, first),
+            Target::CortexM55 => by_vectors(plain, i),
         };
         if let Some(store) = of_target.or_else(|| halved(plain, i)) {
             net.nodes[i].store = store;
@@ -268,6 +272,25 @@ fn by_halves(net: &Net<Int>, i: usize) -> Option<IntStore> {
     let (x, y) = (net.shape(node.inputs[0]), net.shape(node.output));
     let store = if let Op::Conv2d(conv) = &node.op {
         halves::conv2d(conv, y, &node.store)?
+    } else if let Op::DepthwiseConv2d(conv) = &node.op {
+        halves::depthwise(conv, y, &node.store)?
+    } else if let Op::Add(Operands::Equal) = &node.op {
+        add::linear(zeros(net, i), &node.store, 256)?
+    } else {
+        return None;
+    };
+    with_scratch(&node.op, [x, y], store)
+}
+
+/// A node's numbers packed for Helium, with the scratch they ask for.
+fn by_vectors(net: &Net<Int>, i: usize) -> Option<IntStore> {
+    let node = &net.nodes[i];
+    if node.store.packing != Packing::Plain || node.store.bits == 4 {
+        return None;
+    }
+    let (x, y) = (net.shape(node.inputs[0]), net.shape(node.output));
+    let store = if let Op::Conv2d(conv) = &node.op {
+        vectors::conv2d(conv, &node.store)?
     } else if let Op::DepthwiseConv2d(conv) = &node.op {
         halves::depthwise(conv, y, &node.store)?
     } else if let Op::Add(Operands::Equal) = &node.op {
