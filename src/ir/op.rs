@@ -497,10 +497,12 @@ impl Uses {
         if !matches!(packing, Packing::Plain) {
             self.packed[packing.at()] = true;
             if matches!(packing, Packing::DspPatch | Packing::DspPoint | Packing::DspRows) {
-                let units = match op {
-                    Op::Conv2d(conv) => conv.units / conv.groups,
-                    Op::Dense(dense) => dense.units,
-                    _ => 0,
+                let units = if let Op::Conv2d(conv) = op {
+                    conv.units / conv.groups
+                } else if let Op::Dense(dense) = op {
+                    dense.units
+                } else {
+                    0
                 };
                 self.twos |= !units.is_multiple_of(4);
             }
