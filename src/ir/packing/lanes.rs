@@ -124,10 +124,12 @@ pub struct Lanes {
     pub pairs: usize,
     /// Elements of a lane, an even number.
     pub elements: usize,
-    /// Elements of the border before a row.
-    pub left: usize,
-    /// Elements by which lane 1 is ahead.
-    pub ahead: usize,
+    /// Pixels of a lane.
+    pub pixels: usize,
+    /// Pixels of the border before a row.
+    pub left: u16,
+    /// Pixels by which lane 1 is ahead.
+    pub ahead: u16,
 }
 
 impl Lanes {
@@ -158,8 +160,8 @@ impl Lanes {
         let merged = Self::merged(conv, [rows, columns], width);
         let (groups, channels) = (conv.groups as usize / merged, conv.span as usize * merged);
         let pairs = (columns * channels).div_ceil(2);
-        let ahead = right as usize * channels;
-        let elements = (width - 1) / 2 * 2 * ahead + 2 * pairs;
+        let before_last = (width - 1) / 2 * 2 * right as usize;
+        let elements = before_last * channels + 2 * pairs;
         if elements * rows > Self::LARGEST {
             return None;
         }
@@ -175,8 +177,9 @@ impl Lanes {
             rows: rows as u16,
             pairs,
             elements,
-            left: left as usize * channels,
-            ahead,
+            pixels: before_last + columns,
+            left,
+            ahead: right,
         })
     }
 
@@ -210,6 +213,11 @@ impl Lanes {
         let Bunches { large, twos, .. } = Bunches::quads(self.units as usize);
         let rows = self.rows as usize;
         (rows - 1) * (23 * large + 18 * twos) > rows * (10 + 11 * self.pairs) + 20
+    }
+
+    /// Bytes from two windows to the next two in a row.
+    pub const fn step(&self) -> usize {
+        8 * self.ahead as usize * self.channels as usize
     }
 
     /// Bytes of a row: a multiple of eight.

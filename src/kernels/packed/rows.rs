@@ -48,7 +48,7 @@ pub(crate) fn rows_conv2d<I: Isa>(
             pixels: width - width % 2,
             pairs: if collected { all } else { lanes.pairs },
             x_from: 0,
-            x_step: if collected { 8 * all } else { 8 * lanes.ahead },
+            x_step: if collected { 8 * all } else { lanes.step() },
             y_step: units,
             zero,
         };
@@ -63,14 +63,14 @@ pub(crate) fn rows_conv2d<I: Isa>(
             let y = flow.output().get_mut(oy * width * units + group * in_group..).unwrap_or_default();
             of_row.bias = data.bias.get(oy * width * bias_step + group * each..).unwrap_or_default();
             let seen = if collected {
-                isa.collect(runs, lanes.pairs, 8 * lanes.ahead, width / 2, windows);
+                isa.collect(runs, lanes.pairs, lanes.step(), width / 2, windows);
                 Runs::one(windows)
             } else {
                 runs
             };
             quads(isa, &of_row, seen, y, in_group, twos);
             if width % 2 == 1 {
-                isa.collect_first(runs, lanes.pairs, 8 * lanes.ahead * (width / 2), odd_ones, oy % 2);
+                isa.collect_first(runs, lanes.pairs, lanes.step() * (width / 2), odd_ones, oy % 2);
                 // It waits for that of the next row, unless this one is the last.
                 if oy % 2 == 1 || oy + 1 == height {
                     odd_ones_of(isa, &of_row, (lanes, data), odd_ones, (oy, group), flow.output(), twos);
@@ -172,20 +172,16 @@ impl Ring<'_> {
         let [w, c, channels] = [x.shape.w, x.shape.c, lanes.channels].map(usize::from);
         let x = x.data.get(row * w * c + self.group * channels..).unwrap_or_default();
         let to = self.row();
+        let [left, ahead] = [lanes.left, lanes.ahead].map(usize::from);
         for lane in 0..2 {
-            // What lies before lane 1 begins, and where in it the row does.
-            let ahead = lane * lanes.ahead;
-            let (before, place) = (ahead.saturating_sub(lanes.left), lanes.left.saturating_sub(ahead));
-            let there = lanes.elements.saturating_sub(place);
-            let (before, len, count) = if channels == c {
-                // All channels: one run.
-                (before, there.min((w * c).saturating_sub(before)), 1)
-            } else {
-                let [first, there] = [before, there].map(|n| n.checked_div(channels).unwrap_or(0));
-                (first * c, channels, there.min(w.saturating_sub(first)))
-            };
-            let x = x.get(before..).unwrap_or_default();
-            isa.widen_runs(&Lines { x, len, step: c, count }, to, place, lane);
+            // The first pixel that the lane holds, and where; lane 1 begins ahead.
+            let (first, place) =
+                if lane == 0 { (0, left) } else { (ahead.saturating_sub(left), left.saturating_sub(ahead)) };
+            let count = lanes.pixels.saturating_sub(place).min(w.saturating_sub(first));
+            // Where all channels are the group's, all are one run.
+            let (len, count) = if channels == c { (count * c, 1) } else { (channels, count) };
+            let x = x.get(first * c..).unwrap_or_default();
+            isa.widen_runs(&Lines { x, len, step: c, count }, to, place * channels, lane);
         }
     }
 }
