@@ -101,8 +101,10 @@ impl Seen<'_> {
         let (pitch, channels) = (self.squares.pitch(), 2 * self.squares.pairs);
         let Some(rows) = rows.get_mut(..self.squares.seen()) else { return };
         let seen = if self.next == 0 { 0 } else { 2 };
-        if seen > 0 {
-            rows.copy_within(4 * pitch.., 0);
+        if let Some((first, last)) = rows.split_at_mut_checked(4 * pitch)
+            && let Some(first) = first.get_mut(..last.len()).filter(|_| seen > 0)
+        {
+            first.copy_from_slice(last);
         }
         let (left, len) = (usize::from(self.padding.left) * channels, usize::from(x.shape.w) * channels);
         for (i, to) in rows.chunks_exact_mut(pitch.max(1)).enumerate().skip(seen) {
