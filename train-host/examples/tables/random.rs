@@ -83,7 +83,7 @@ impl Numbers {
 /// # Errors
 /// Where shapes do not meet.
 pub(crate) fn net(name: &str, number: u64, numbers: &mut Numbers) -> Result<Net<Int>> {
-    let filters = number.is_multiple_of(8);
+    let filters = number.is_multiple_of(5);
     let shape = match numbers.below(4) {
         _ if filters => Shape::new(numbers.within(7, 12), numbers.within(7, 20), 4 * numbers.within(2, 6)),
         0 => Shape::flat(numbers.within(1, 150)),
@@ -93,7 +93,7 @@ pub(crate) fn net(name: &str, number: u64, numbers: &mut Numbers) -> Result<Net<
     };
     let mut net = Net::<Int>::new(name, shape, numbers.meta());
     if filters {
-        filtered(&mut net, number.is_multiple_of(16), numbers)?;
+        filtered(&mut net, number.is_multiple_of(10), numbers)?;
     }
     for _ in 0..numbers.within(1, 5) {
         layer(&mut net, numbers)?;
