@@ -148,7 +148,7 @@ KERNEL = {
 PACKED = {
     'DspPatch': 'packed/conv2d', 'DspRows': 'packed/rows_conv2d', 'DspWinograd': 'packed/winograd_conv2d',
     'DspDense': 'packed/dense', 'DspDepthwise': 'packed/depthwise_conv2d',
-    'DspDepthwise3': 'packed/depthwise_conv2d_3x3', 'DspAdd': 'packed/add',
+    'DspDepthwise3': 'packed/depthwise_conv2d_3x3', 'DspFourChannels': 'packed/four_channels', 'DspAdd': 'packed/add',
     'Nibbles': 'nibbles/conv2d', 'NibblesShort': 'nibbles/conv2d', 'NibblesDense': 'nibbles/dense',
     'NibblesDepthwise': 'nibbles/depthwise_conv2d',
 }

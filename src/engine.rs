@@ -443,6 +443,14 @@ impl<L: Linked> Step<'_, '_, L> {
                     packed::depthwise_conv2d_3x3(isa, conv, data, flow, scratch);
                 }
             }
+            Packing::DspFourChannels => {
+                if linked[Packing::DspFourChannels.at()]
+                    && let Op::DepthwiseConv2d(conv) = op
+                    && let Some((flow, scratch)) = self.flow()
+                {
+                    packed::four_channels(isa, conv, data, flow, scratch);
+                }
+            }
             Packing::Fours => {
                 if linked[Packing::Fours.at()]
                     && let Some((x, y, scratch)) = self.apart_with_scratch(0)

@@ -40,7 +40,7 @@ use crate::ir::{Clamp, IntData, Requant};
 use core::ops::Range;
 use fours::{Lanes, Sixteens};
 use halves::{Block, Windows};
-use packed::{Eights, Finish, Linear, Quads, Sight, Taps, Tiles, View};
+use packed::{Channels, Eights, Finish, Linear, Quads, Runs, Sight, Taps, Tiles, View};
 
 /// Output channels that [`Isa::dot`] computes at once.
 pub(crate) const QUAD: usize = 4;
@@ -362,6 +362,19 @@ pub(crate) trait Isa: Copy {
     #[inline(never)]
     fn two_rows(self, taps: &Taps<'_>, pairs: [&[i8]; 2], y: &mut [i8], second: Option<&mut [i8]>) {
         packed::two_rows(taps, pairs, y, second);
+    }
+
+    /// Copies runs of bytes together.
+    #[inline(never)]
+    fn copy_runs(self, runs: &Runs, x: &[i8], to: &mut [i8]) {
+        packed::copy_runs(runs, x, to);
+    }
+
+    /// Rows of depthwise outputs, four channels at a time, from rows that lie with their border. `table` is room for a
+    /// word a tap, whole pairs of them; `y` is the first channel of the first output on.
+    #[inline(never)]
+    fn four_channels(self, channels: &Channels<'_>, rows: &[i8], table: &mut [i8], y: &mut [i8]) {
+        packed::four_channels(channels, rows, table, y);
     }
 
     /// A row of an image as `x + 128`, in halves of words: `to[2 i * pitch + 4 * column]` is that of channels `4 i` and

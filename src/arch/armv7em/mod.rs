@@ -9,9 +9,11 @@
 #![allow(unsafe_code)]
 
 mod add;
+mod channels;
 mod clamp;
 mod collect;
 mod columns;
+mod copy;
 mod depthwise;
 mod dot;
 mod eights;
@@ -28,7 +30,7 @@ mod two_rows;
 mod widen;
 mod winograd;
 
-use super::packed::{Eights, Finish, Linear, Quads, Sight, Taps, Tiles, View};
+use super::packed::{Channels, Eights, Finish, Linear, Quads, Runs, Sight, Taps, Tiles, View};
 use super::{Isa, QUAD};
 use crate::ir::Clamp;
 
@@ -122,6 +124,16 @@ impl Isa for Armv7em {
     #[inline(always)]
     fn two_rows(self, taps: &Taps<'_>, pairs: [&[i8]; 2], y: &mut [i8], second: Option<&mut [i8]>) {
         two_rows::two_rows(taps, pairs, y, second);
+    }
+
+    #[inline(always)]
+    fn copy_runs(self, runs: &Runs, x: &[i8], to: &mut [i8]) {
+        copy::copy_runs(runs, x, to);
+    }
+
+    #[inline(always)]
+    fn four_channels(self, channels: &Channels<'_>, rows: &[i8], table: &mut [i8], y: &mut [i8]) {
+        channels::four_channels(channels, rows, table, y);
     }
 
     #[inline(always)]

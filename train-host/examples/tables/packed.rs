@@ -28,6 +28,7 @@ const fn packings(target: Target) -> &'static [Packing] {
             Packing::DspDense,
             Packing::DspDepthwise,
             Packing::DspDepthwise3,
+            Packing::DspFourChannels,
             Packing::DspAdd,
         ],
     }

@@ -1,11 +1,17 @@
 //! Packings of depthwise convolution: a record of words for each channel.
 
-use zipnet::ir::{DepthwiseConv2d, Joined, Packing, Shape};
+use zipnet::ir::{DepthwiseConv2d, FourChannels, Joined, Packing, Requant, Scratch, Shape};
 
 use crate::graph::IntStore;
 
+/// A depthwise convolution by the kernel that is fastest for it, with more scratch than it needs as far as there is `room`.
+pub(super) fn pack(conv: &DepthwiseConv2d, x: Shape, plain: &IntStore, room: usize) -> Option<IntStore> {
+    let three = Joined::new(conv, x).is_some_and(|joined| joined.is_three());
+    if three { None } else { four_channels(conv, x, plain, room) }.or_else(|| records(conv, x, plain))
+}
+
 /// A depthwise convolution as [`Packing::DspDepthwise3`] where that is for it, else as [`Packing::DspDepthwise`].
-pub(super) fn records(conv: &DepthwiseConv2d, x: Shape, plain: &IntStore) -> Option<IntStore> {
+fn records(conv: &DepthwiseConv2d, x: Shape, plain: &IntStore) -> Option<IntStore> {
     let joined = Joined::new(conv, x)?;
     let channels = usize::from(x.c) * joined.multiplier;
     let mut words: Vec<i32> = Vec::new();
@@ -21,13 +27,55 @@ pub(super) fn records(conv: &DepthwiseConv2d, x: Shape, plain: &IntStore) -> Opt
             words.extend(taps(&joined, channel, channels, &plain.weights));
         }
     }
-    Some(IntStore {
+    let packing = if joined.is_three() { Packing::DspDepthwise3 } else { Packing::DspDepthwise };
+    Some(store(&words, packing, plain))
+}
+
+/// A depthwise convolution as [`Packing::DspFourChannels`] where that is for it.
+fn four_channels(conv: &DepthwiseConv2d, x: Shape, plain: &IntStore, room: usize) -> Option<IntStore> {
+    let four = FourChannels::new(conv, x)?;
+    let (channels, taps) = (usize::from(x.c), conv.window.taps());
+    let (pairs, odd) = (taps / 2, taps % 2 == 1);
+    let tap = |tap: usize, channel: usize| match tap < taps {
+        true => plain.weights[tap * channels + channel],
+        false => 0,
+    };
+    let factors: Option<Vec<Requant>> = plain.requant.iter().map(|factor| factor.packed()).collect();
+    let factors = factors?;
+    let mut words: Vec<i32> = Vec::new();
+    for i in 0..four.fours() {
+        let first = (4 * i).min(channels - 4);
+        let lanes = || first..first + 4;
+        words.extend(lanes().map(|channel| plain.bias[channel]));
+        for pair in 0..pairs {
+            words.extend(lanes().map(|channel| both(tap(2 * pair, channel), tap(2 * pair + 1, channel))));
+        }
+        if odd {
+            let last = |lane: usize| tap(taps - 1, first + lane);
+            words.extend([both(last(0), last(2)), both(last(1), last(3))]);
+        }
+        words.extend(lanes().map(|channel| factors[channel].multiplier));
+        words.extend(lanes().map(|channel| factors[channel].shift));
+    }
+    if four.is_odd() {
+        let channel = channels - 1;
+        words.extend([plain.bias[channel], factors[channel].multiplier, factors[channel].shift]);
+        let pairs = 0..taps.div_ceil(2);
+        words.extend(pairs.map(|pair| both(tap(2 * pair, channel), tap(2 * pair + 1, channel))));
+    }
+    let scratch = Scratch { offset: 0, len: four.scratch_within(room) as u32 };
+    Some(IntStore { scratch, ..store(&words, Packing::DspFourChannels, plain) })
+}
+
+/// What a node has whose weights are such words.
+fn store(words: &[i32], packing: Packing, plain: &IntStore) -> IntStore {
+    IntStore {
         weights: words.iter().flat_map(|word| word.to_le_bytes().map(|byte| byte as i8)).collect(),
         bias: Vec::new(),
         requant: Vec::new(),
-        packing: if joined.is_three() { Packing::DspDepthwise3 } else { Packing::DspDepthwise },
+        packing,
         ..plain.clone()
-    })
+    }
 }
 
 /// `[parity][pair of rows][column]`.

@@ -1,0 +1,425 @@
+//! Depthwise convolution four channels at a time: a word of a pixel holds four channels, `PKHBT` and `PKHTB` bring two taps
+//! together, `SXTB16` widens them: 19 cycles for eight products. Where taps lie tells a table, so that it makes no
+//! difference how far apart they are.
+
+use super::frame::{enter, keep, leave, narrow, take};
+use crate::arch::packed::{self, Channels};
+use core::arch::naked_asm;
+
+/// Pairs of taps in a turn.
+const TURN: usize = 8;
+
+/// See [`Isa::four_channels`](crate::arch::Isa::four_channels).
+#[inline(never)]
+pub(super) fn four_channels(channels: &Channels<'_>, rows: &[i8], table: &mut [i8], y: &mut [i8]) {
+    let &Channels { records, single, taps, first, row, ring, tap, pixel, below, step, row_step, .. } =
+        channels;
+    let [height, width] = channels.output;
+    let count = taps[0] * taps[1];
+    let (Some(down), Some(across), true) = (height.checked_sub(1), width.checked_sub(1), count > 0) else {
+        return;
+    };
+    let (fours, odd) = ((channels.channels + 2) / 4, channels.channels % 4 == 1);
+    let record = channels.record();
+    let reach = (taps[1] - 1) * tap + down * below + across * pixel + channels.channels;
+    let mut there = rows.len() >= ring
+        && ring >= row
+        && table.len() >= 4 * count.next_multiple_of(2)
+        && records.len() >= fours * record
+        && (!odd || single.len() >= 12 + 4 * count.div_ceil(2))
+        && (fours == 0 || channels.channels >= 4)
+        && y.len() >= down * row_step + across * step + channels.channels;
+    // Where taps lie; twice that of the last of an odd number.
+    let (mut at, mut places) = (first, table.as_chunks_mut::<4>().0.iter_mut());
+    for _ in 0..taps[0] {
+        there &= at + reach <= ring;
+        let mut place = at;
+        for to in places.by_ref().take(taps[1]) {
+            *to = (place as u32).to_le_bytes().map(|byte| byte as i8);
+            place += tap;
+        }
+        at += row;
+        if at >= ring {
+            at -= ring;
+        }
+    }
+    if let Some(to) = places.next() {
+        *to = (first as u32).to_le_bytes().map(|byte| byte as i8);
+    }
+    if !there {
+        return packed::four_channels(channels, rows, table, y);
+    }
+    let (x, table, y) = (rows.as_ptr() as usize, table.as_ptr() as usize, y.as_mut_ptr() as usize);
+    let zero = i32::from(channels.zero) as usize;
+    let pairs = count / 2;
+    let part = |i: usize, fours: usize| {
+        let turns = pairs.div_ceil(TURN).max(1);
+        let skip = if count == 9 { 0 } else { turns * TURN - pairs };
+        let from = channels.four(i);
+        [
+            table.wrapping_sub(8 * skip),
+            16usize.wrapping_sub(16 * skip),
+            skip,
+            table + 8 * pairs,
+            count % 2,
+            zero,
+            y.wrapping_sub(x),
+            4 * fours,
+            records.as_ptr() as usize + i * record,
+            pixel.wrapping_sub(4 * fours),
+            step.wrapping_sub(pixel),
+            width,
+            x + from,
+            0,
+            0,
+            0,
+            height,
+            width,
+            below.wrapping_sub(width * pixel),
+            row_step.wrapping_sub(width * step).wrapping_sub(below.wrapping_sub(width * pixel)),
+        ]
+    };
+    let all = |mut words: [usize; 20]| {
+        words[15] = words.as_ptr() as usize;
+        // SAFETY: records, rows and outputs are as long as the functions read and write for these channels.
+        unsafe { if count == 9 { nine(&mut words) } else { any(&mut words) } }
+    };
+    let whole = channels.channels / 4;
+    if whole > 0 {
+        all(part(0, whole));
+    }
+    if fours > whole {
+        all(part(whole, 1));
+    }
+    if odd {
+        let pairs = count.div_ceil(2);
+        let turns = pairs.div_ceil(TURN);
+        let skip = turns * TURN - pairs;
+        let last = channels.channels - 1;
+        let words = [
+            x + last,
+            y + last,
+            table.wrapping_sub(8 * skip),
+            (single.as_ptr() as usize + 12).wrapping_sub(4 * skip),
+            table + 8 * pairs,
+            skip,
+            single.as_ptr() as usize,
+            zero,
+            pixel,
+            step,
+            width,
+            height,
+            below.wrapping_sub(width * pixel),
+            row_step.wrapping_sub(width * step),
+            0,
+            0,
+        ];
+        // SAFETY: as before, for the last channel.
+        unsafe { one(&words) }
+    }
+}
+
+/// A function that computes four channels at a time. Slots: 0 places of taps, set back by what the first turn leaves out, 1
+/// bytes from a record to the taps, set back likewise, 2 pairs of taps left out, then where the turn is entered, 3 end of the
+/// pairs' places, 4 whether there is one tap more, 5 zero point, 6 bytes from an element to the output of its channel, 7 bytes
+/// of the channels, 8 records, 9 bytes from behind the channels of a window to the next, 10 bytes by which slot 6 grows from
+/// there to there, 11 windows of the row left, 12 first window, 14 end of the channels, 15 where all these words lie. Words
+/// beyond: 16 rows left, 17 windows of a row, 18 and 19 as slots 9 and 10, from behind a row.
+///
+/// `r0` is the record, `r1` the window, `r4` to `r7` are the sums. `$sum` adds the products; then the factors lie `$at`
+/// bytes behind `r0`.
+macro_rules! by_four {
+    ([$($begin:expr),*], [$($sum:expr),*], $at:literal) => {
+        naked_asm!(
+            enter!(),
+            $($begin,)*
+            take!("r1", 12),
+            "1:",
+            take!("r3", 7),
+            take!("r0", 8),
+            "add r3, r3, r1",
+            keep!(14, "r3"),
+            "2:",
+            "ldr r4, [r0]",
+            "ldr r5, [r0, #4]",
+            "ldr r6, [r0, #8]",
+            "ldr r7, [r0, #12]",
+            $($sum,)*
+            take!("r10", 5),
+            concat!("ldr r8, [r0, #", $at, "]"),
+            concat!("ldr r9, [r0, #", $at, "+4]"),
+            concat!("ldr r11, [r0, #", $at, "+8]"),
+            concat!("ldr r12, [r0, #", $at, "+12]"),
+            "smmlar r4, r4, r8, r4",
+            "smmlar r5, r5, r9, r5",
+            "smmlar r6, r6, r11, r6",
+            "smmlar r7, r7, r12, r7",
+            concat!("ldr r8, [r0, #", $at, "+16]"),
+            concat!("ldr r9, [r0, #", $at, "+20]"),
+            concat!("ldr r11, [r0, #", $at, "+24]"),
+            concat!("ldr r12, [r0, #", $at, "+28]"),
+            "add r4, r4, r4, asr #31",
+            "add r5, r5, r5, asr #31",
+            "add r6, r6, r6, asr #31",
+            "add r7, r7, r7, asr #31",
+            "smmlar r4, r4, r8, r10",
+            "smmlar r5, r5, r9, r10",
+            "smmlar r6, r6, r11, r10",
+            "smmlar r7, r7, r12, r10",
+            take!("r3", 6),
+            "add r3, r3, r1",
+            "ssat r4, #8, r4",
+            "ssat r5, #8, r5",
+            "ssat r6, #8, r6",
+            "ssat r7, #8, r7",
+            "strb r4, [r3]",
+            "strb r5, [r3, #1]",
+            "strb r6, [r3, #2]",
+            "strb r7, [r3, #3]",
+            take!("r8", 14),
+            "add r1, #4",
+            concat!("add r0, #", $at, "+32"),
+            "cmp r1, r8",
+            "bne 2b",
+            take!("r3", 9),
+            take!("r8", 6),
+            take!("r9", 10),
+            take!("r10", 11),
+            "add r1, r1, r3",
+            "add r8, r8, r9",
+            "subs r10, #1",
+            keep!(6, "r8"),
+            keep!(11, "r10"),
+            "bne 1b",
+            take!("r3", 15),
+            "ldr r9, [r3, #64]",
+            "ldr r10, [r3, #68]",
+            "ldr r11, [r3, #72]",
+            "ldr r12, [r3, #76]",
+            "subs r9, #1",
+            "add r1, r1, r11",
+            "add r8, r8, r12",
+            "str r9, [r3, #64]",
+            keep!(6, "r8"),
+            keep!(11, "r10"),
+            "bne 1b",
+            leave!(),
+        )
+    };
+}
+
+/// A pair of taps: 19 cycles, 72 bytes of code.
+macro_rules! pair {
+    ($at:literal, $weights:literal) => {
+        concat!(
+            "ldr.w r8, [r2, #8*",
+            $at,
+            "]\n",
+            "ldr.w r9, [r2, #8*",
+            $at,
+            "+4]\n",
+            "ldr.w r8, [r8, r1]\n",
+            "ldr.w r9, [r9, r1]\n",
+            "ldr.w r10, [r0, #16*",
+            $at,
+            "+",
+            $weights,
+            "]\n",
+            "ldr.w r11, [r0, #16*",
+            $at,
+            "+",
+            $weights,
+            "+4]\n",
+            "ldr.w r12, [r0, #16*",
+            $at,
+            "+",
+            $weights,
+            "+8]\n",
+            "ldr.w lr, [r0, #16*",
+            $at,
+            "+",
+            $weights,
+            "+12]\n",
+            "pkhbt r3, r8, r9, lsl #16\n",
+            "pkhtb r8, r9, r8, asr #16\n",
+            "sxtb16 r9, r3\n",
+            "sxtb16 r3, r3, ror #8\n",
+            "smlad r4, r9, r10, r4\n",
+            "smlad r5, r3, r11, r5\n",
+            "sxtb16 r9, r8\n",
+            "sxtb16 r8, r8, ror #8\n",
+            "smlad r6, r9, r12, r6\n",
+            "smlad r7, r8, lr, r7\n",
+        )
+    };
+}
+
+/// A tap by itself: 11 cycles.
+macro_rules! tap {
+    ($at:literal, $weights:literal) => {
+        concat!(
+            "ldr r8, [r2, #",
+            $at,
+            "]\n",
+            "ldr r10, [r0, #",
+            $weights,
+            "]\n",
+            "ldr r11, [r0, #",
+            $weights,
+            "+4]\n",
+            "ldr r8, [r8, r1]\n",
+            "sxtb16 r9, r8\n",
+            "sxtb16 r8, r8, ror #8\n",
+            "smlabb r4, r9, r10, r4\n",
+            "smlabb r5, r8, r11, r5\n",
+            "smlatt r6, r9, r10, r6\n",
+            "smlatt r7, r8, r11, r7\n",
+        )
+    };
+}
+
+/// Any number of taps.
+///
+/// # Safety
+/// The words hold what the slots of [`by_four`] say, of the lengths that follow from them.
+#[unsafe(naked)]
+unsafe extern "C" fn any(words: &mut [usize; 20]) {
+    by_four!(
+        [
+            // 72 bytes of code a pair; an address of Thumb code is odd
+            take!("r8", 2),
+            "adr.w r9, 5f",
+            "add r8, r8, r8, lsl #3",
+            "add r9, r9, r8, lsl #3",
+            "add r9, r9, #1",
+            keep!(2, "r9")
+        ],
+        [
+            take!("r2", 0),
+            take!("r3", 1),
+            take!("r8", 2),
+            "add r0, r0, r3",
+            "bx r8",
+            ".p2align 2",
+            "5:",
+            pair!(0, 0),
+            pair!(1, 0),
+            pair!(2, 0),
+            pair!(3, 0),
+            pair!(4, 0),
+            pair!(5, 0),
+            pair!(6, 0),
+            pair!(7, 0),
+            take!("r3", 3),
+            "add r2, #64",
+            "add r0, #128",
+            "cmp r2, r3",
+            "bne 5b",
+            take!("r3", 4),
+            "cbz r3, 6f",
+            tap!(0, 0),
+            "add r0, #8",
+            "6:"
+        ],
+        0
+    )
+}
+
+/// Nine taps.
+///
+/// # Safety
+/// As [`any`].
+#[unsafe(naked)]
+unsafe extern "C" fn nine(words: &mut [usize; 20]) {
+    by_four!([take!("r2", 0)], [pair!(0, 16), pair!(1, 16), pair!(2, 16), pair!(3, 16), tap!(32, 80)], 88)
+}
+
+/// A pair of taps of one channel: 8 cycles, 28 bytes of code.
+macro_rules! single {
+    ($at:literal) => {
+        concat!(
+            "ldr.w r8, [r2, #8*",
+            $at,
+            "]\n",
+            "ldr.w r9, [r2, #8*",
+            $at,
+            "+4]\n",
+            "ldr.w r10, [r0, #4*",
+            $at,
+            "]\n",
+            "ldrsb.w r8, [r8, r1]\n",
+            "ldrsb.w r9, [r9, r1]\n",
+            "pkhbt r8, r8, r9, lsl #16\n",
+            "smlad r4, r8, r10, r4\n",
+        )
+    };
+}
+
+/// One channel. Slots: 0 first window, 1 first output, 2 places of taps and 3 taps, both set back by what the first turn
+/// leaves out, 4 end of the places, 5 pairs of taps left out, then where the turn is entered, 6 record, 7 zero point, 8 bytes
+/// from a window to the next, 9 from an output to the next, 10 windows of a row, 11 rows
+/// left, 12 and 13 bytes from behind a row to the next window and output.
+///
+/// # Safety
+/// The words hold what the slots say, of the lengths that follow from them.
+#[unsafe(naked)]
+unsafe extern "C" fn one(words: &[usize; 16]) {
+    naked_asm!(
+        enter!(),
+        take!("r8", 5),
+        "adr.w r9, 5f",
+        "rsb r8, r8, r8, lsl #3",
+        "add r9, r9, r8, lsl #2",
+        "add r9, r9, #1",
+        keep!(5, "r9"),
+        take!("r3", 6),
+        "ldr r5, [r3]",
+        "ldr r6, [r3, #4]",
+        "ldr r7, [r3, #8]",
+        take!("r1", 0),
+        take!("lr", 4),
+        take!("r12", 1),
+        "8:",
+        take!("r11", 10),
+        "1:",
+        take!("r2", 2),
+        take!("r0", 3),
+        take!("r8", 5),
+        "mov r4, r5",
+        "bx r8",
+        ".p2align 2",
+        "5:",
+        single!(0),
+        single!(1),
+        single!(2),
+        single!(3),
+        single!(4),
+        single!(5),
+        single!(6),
+        single!(7),
+        "add r2, #64",
+        "add r0, #32",
+        "cmp r2, lr",
+        "bne 5b",
+        "mov r8, r6",
+        "mov r9, r7",
+        take!("r10", 7),
+        narrow!("r4"),
+        take!("r8", 8),
+        take!("r9", 9),
+        "strb r4, [r12]",
+        "add r1, r1, r8",
+        "add r12, r12, r9",
+        "subs r11, #1",
+        "bne 1b",
+        take!("r8", 11),
+        take!("r9", 12),
+        take!("r10", 13),
+        "subs r8, #1",
+        "add r1, r1, r9",
+        "add r12, r12, r10",
+        keep!(11, "r8"),
+        "bne 8b",
+        leave!(),
+    )
+}
