@@ -7,41 +7,55 @@ use core::arch::naked_asm;
 
 /// See [`Isa::two_rows`](crate::arch::Isa::two_rows).
 #[inline(never)]
-pub(super) fn two_rows(taps: &Taps<'_>, pairs: [&[i8]; 2], y: &mut [i8], second: Option<&mut [i8]>) {
-    let &Taps { channels, width, pitch, step, .. } = taps;
-    let (Some(last), Some(across)) = (channels.checked_sub(1), width.checked_sub(1)) else { return };
-    let there = pairs.iter().all(|pair| pair.len() >= last * pitch + 4 * (width + 2))
+pub(super) fn two_rows(taps: &Taps<'_>, rows: &[i8], y: &mut [i8]) {
+    let &Taps { output: [height, width], pitch, step, row_step, .. } = taps;
+    let counts = [taps.channels, width, height].map(|count| count.checked_sub(1));
+    let [Some(last), Some(across), Some(down)] = counts else { return };
+    let mut place = [taps.place, taps.place + taps.row];
+    if place[1] >= taps.ring {
+        place[1] = place[1].wrapping_sub(taps.ring);
+    }
+    let reach = down / 2 * taps.below + last * pitch + 4 * (width + 2);
+    let there = place.iter().all(|place| rows.len() >= place + reach)
         && taps.record == 24
         && taps.first == 12
-        && taps.records.len() >= channels * taps.record
-        && y.len() > across * step + last;
+        && taps.records.len() >= taps.channels * taps.record
+        && y.len() > down * row_step + across * step + last;
     if !there {
         return;
     }
-    let lower = match second {
-        Some(second) if second.len() > across * step + last => second.as_mut_ptr(),
-        _ => y.as_mut_ptr(),
-    };
-    let words = [
-        0,
-        0,
-        0,
-        i32::from(taps.zero) as usize,
-        y.as_mut_ptr() as usize,
-        step,
-        lower as usize,
-        0,
-        width % 2,
-        1usize.wrapping_sub(width / 2 * 2 * step),
-        pairs[0].as_ptr() as usize,
-        pairs[1].as_ptr() as usize,
-        pitch.wrapping_sub(8 * (width / 2)),
-        taps.records.as_ptr() as usize,
-        channels,
-        8 * (width / 2),
-    ];
-    // SAFETY: records, joined rows and outputs are as long as the function reads and writes.
-    unsafe { two_rows_asm(&words) }
+    let (x, y) = (place.map(|place| rows.as_ptr() as usize + place), y.as_mut_ptr() as usize);
+    let columns = width / 2;
+    // A last row by itself is written twice.
+    for (pairs, from, lower) in [(height / 2, 0, row_step), (height % 2, height / 2, 0)] {
+        let (Some(more), down) = (pairs.checked_sub(1), from * taps.below) else { continue };
+        let y = y + 2 * from * row_step;
+        let mut words = [
+            0,
+            0,
+            0,
+            i32::from(taps.zero) as usize,
+            y,
+            step,
+            y + lower,
+            0,
+            0,
+            (2 * row_step).wrapping_sub(columns * 2 * step),
+            x[0] + down,
+            x[1] + down,
+            taps.below.wrapping_sub(8 * columns),
+            taps.records.as_ptr() as usize,
+            taps.channels,
+            8 * columns + width % 2,
+            pairs,
+            pairs,
+            1usize.wrapping_sub(2 * more * row_step + columns * 2 * step),
+            pitch.wrapping_sub(more * taps.below + 8 * columns),
+        ];
+        words[8] = words.as_ptr() as usize;
+        // SAFETY: records, joined rows and outputs are as long as the function reads and writes.
+        unsafe { two_rows_asm(&mut words) }
+    }
 }
 
 /// The words of a column in both joined rows.
@@ -89,14 +103,15 @@ macro_rules! words {
 }
 
 /// Slots: 0 bias, 1 and 2 factor, 3 zero point, 4 and 6 next outputs, 5 bytes to the next column, 7 end of the pairs of
-/// columns, 8 whether there is one column more, 9 bytes from behind the pairs to the next channel's outputs, 10 and 11
-/// joined rows, 12 bytes from behind the pairs to the next channel, 13 record, 14 channels left, 15 bytes of the pairs.
-/// `r2` to `r7` are the taps.
+/// columns, 8 where all these words lie, 9 bytes from behind the pairs to the next rows' outputs, 10 and 11 joined rows, 12
+/// bytes from behind the pairs to the next rows, 13 record, 14 channels left, 15 bytes of the pairs, and 1 more where there is
+/// one column more. Words beyond: 16 pairs of rows left, 17 pairs of rows, 18 and 19 as slots 9 and 12, from the last rows to
+/// the next channel. `r2` to `r7` are the taps.
 ///
 /// # Safety
 /// The words hold what the slots say, of the lengths that follow from them.
 #[unsafe(naked)]
-unsafe extern "C" fn two_rows_asm(words: &[usize; 16]) {
+unsafe extern "C" fn two_rows_asm(words: &mut [usize; 20]) {
     naked_asm!(
         enter!(),
         take!("r0", 10),
@@ -115,10 +130,11 @@ unsafe extern "C" fn two_rows_asm(words: &[usize; 16]) {
         keep!(0, "r8"),
         keep!(1, "r9"),
         keep!(2, "r10"),
-        take!("lr", 15),
         "add r12, #24",
         keep!(13, "r12"),
-        "cmp lr, #0",
+        "6:",
+        take!("lr", 15),
+        "bics lr, lr, #1",
         "beq 3f",
         "add lr, lr, r0",
         keep!(7, "lr"),
@@ -174,8 +190,8 @@ unsafe extern "C" fn two_rows_asm(words: &[usize; 16]) {
         "cmp r0, r12",
         "bne 2b",
         "3:",
-        take!("r12", 8),
-        "cmp r12, #0",
+        take!("r12", 15),
+        "tst r12, #1",
         "beq 4f",
         take!("r8", 0),
         "mov r10, r8",
@@ -201,19 +217,36 @@ unsafe extern "C" fn two_rows_asm(words: &[usize; 16]) {
         "strb r10, [r9]",
         "strb r8, [r12]",
         "4:",
+        take!("r12", 8),
+        take!("r11", 9),
+        take!("r10", 12),
+        "ldr r9, [r12, #64]",
         take!("r8", 4),
-        take!("r9", 6),
-        take!("r10", 9),
-        take!("r12", 12),
-        "add r8, r8, r10",
-        "add r9, r9, r10",
-        "add r0, r0, r12",
-        "add r1, r1, r12",
+        take!("lr", 6),
+        "subs r9, #1",
+        "beq 5f",
+        "str r9, [r12, #64]",
+        "add r8, r8, r11",
+        "add lr, lr, r11",
+        "add r0, r0, r10",
+        "add r1, r1, r10",
         keep!(4, "r8"),
-        keep!(6, "r9"),
-        take!("r8", 14),
-        "subs r8, r8, #1",
-        keep!(14, "r8"),
+        keep!(6, "lr"),
+        "b 6b",
+        "5:",
+        "ldr r9, [r12, #68]",
+        "ldr r11, [r12, #72]",
+        "ldr r10, [r12, #76]",
+        "str r9, [r12, #64]",
+        take!("r9", 14),
+        "add r8, r8, r11",
+        "add lr, lr, r11",
+        "add r0, r0, r10",
+        "add r1, r1, r10",
+        keep!(4, "r8"),
+        keep!(6, "lr"),
+        "subs r9, r9, #1",
+        keep!(14, "r9"),
         "bne 1b",
         leave!(),
     )

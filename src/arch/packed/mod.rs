@@ -9,7 +9,7 @@ mod depthwise;
 mod winograd;
 
 pub(crate) use channels::{Channels, Runs, copy_runs, four_channels};
-pub(crate) use depthwise::{Taps, join_rows, taps, two_rows};
+pub(crate) use depthwise::{Joins, Taps, join_rows, taps, two_rows};
 #[cfg(dsp)]
 pub(crate) use winograd::finish_unit;
 pub(crate) use winograd::{

@@ -198,12 +198,12 @@ impl Packing {
             Packing::DspDepthwise => {
                 let Op::DepthwiseConv2d(conv) = op else { return None };
                 let Some(joined) = Joined::new(conv, x) else { return None };
-                Some(joined.lengths(joined.record(), x))
+                Some(joined.lengths(joined.record()))
             }
             Packing::DspDepthwise3 => {
                 let Op::DepthwiseConv2d(conv) = op else { return None };
                 let Some(joined) = Joined::new(conv, x) else { return None };
-                if joined.is_three() { Some(joined.lengths(Joined::RECORD_OF_THREE, x)) } else { None }
+                if joined.is_three() { Some(joined.lengths(Joined::RECORD_OF_THREE)) } else { None }
             }
             Packing::DspFourChannels => {
                 let Op::DepthwiseConv2d(conv) = op else { return None };
