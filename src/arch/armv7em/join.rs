@@ -7,41 +7,42 @@ use core::arch::naked_asm;
 /// See [`Isa::join_rows`](crate::arch::Isa::join_rows).
 #[inline(never)]
 pub(super) fn join_rows(joins: &Joins<'_>, to: &mut [i8]) {
-    let &Joins { rows, steps, channels, columns, count, below, pitch, row } = joins;
+    let &Joins { rows: [upper, lower], steps: [first, second], channels, columns, count, below, pitch, row } = joins;
+    if channels == 0 || columns == 0 || count == 0 {
+        return;
+    }
     let (groups, rest) = (channels / 4, channels % 4);
-    let counts = [channels, columns, count].map(|count| count.checked_sub(1));
-    let [Some(last), Some(across), Some(down)] = counts else { return };
-    let there = (0..2).all(|i| rows[i].len() > down * below + across * steps[i] + last)
-        && to.len() >= down * row + last * pitch + 4 * columns;
+    let (down, across) = ((count - 1) * below, columns - 1);
+    let there = upper.len() >= down + across * first + channels
+        && lower.len() >= down + across * second + channels
+        && to.len() >= (count - 1) * row + (channels - 1) * pitch + 4 * columns;
     if !there {
         return packed::join_rows(joins, to);
     }
-    let [upper, lower] = rows.map(<[i8]>::as_ptr);
-    let words = |channels: usize, of_columns: [usize; 2], to: usize| {
-        [
-            channels,
-            columns,
-            pitch,
-            of_columns[0],
-            of_columns[1],
-            count,
-            below.wrapping_sub(columns * steps[0]),
-            below.wrapping_sub(columns * steps[1]),
-            to,
-        ]
-    };
+    let mut words = [
+        groups,
+        columns,
+        pitch,
+        first.wrapping_sub(4 * groups),
+        second.wrapping_sub(4 * groups),
+        count,
+        below.wrapping_sub(columns * first),
+        below.wrapping_sub(columns * second),
+        row.wrapping_sub(4 * columns),
+    ];
+    let (upper, lower, to) = (upper.as_ptr(), lower.as_ptr(), to.as_mut_ptr());
     if groups > 0 {
-        let steps = steps.map(|step| step.wrapping_sub(4 * groups));
-        let mut words = words(groups, steps, row.wrapping_sub(4 * columns));
         // SAFETY: either row of each pair has four bytes a group in every column, and there is a word for each in every channel.
-        unsafe { asm(upper, lower, to.as_mut_ptr(), &mut words) }
+        unsafe { asm(upper, lower, to, &mut words) }
     }
     if rest > 0 {
         let at = 4 * groups;
-        let words = words(rest, steps, row.wrapping_sub(4 * columns));
-        let (upper, lower) = (upper.wrapping_add(at), lower.wrapping_add(at));
+        (words[0], words[3], words[4], words[5]) = (rest, first, second, count);
         // SAFETY: likewise a byte for each of the other channels.
-        unsafe { singly(upper, lower, to.as_mut_ptr().wrapping_add(at * pitch), &words) }
+        unsafe {
+            let (upper, lower) = (upper.wrapping_add(at), lower.wrapping_add(at));
+            singly(upper, lower, to.wrapping_add(at * pitch), &words);
+        }
     }
 }
 

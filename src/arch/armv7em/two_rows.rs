@@ -8,53 +8,57 @@ use core::arch::naked_asm;
 /// See [`Isa::two_rows`](crate::arch::Isa::two_rows).
 #[inline(never)]
 pub(super) fn two_rows(taps: &Taps<'_>, rows: &[i8], y: &mut [i8]) {
-    let &Taps { output: [height, width], pitch, step, row_step, .. } = taps;
-    let counts = [taps.channels, width, height].map(|count| count.checked_sub(1));
-    let [Some(last), Some(across), Some(down)] = counts else { return };
-    let mut place = [taps.place, taps.place + taps.row];
-    if place[1] >= taps.ring {
-        place[1] = place[1].wrapping_sub(taps.ring);
+    let &Taps { channels, output: [height, width], pitch, step, row_step, below, .. } = taps;
+    if channels == 0 || width == 0 || height == 0 {
+        return;
     }
-    let reach = down / 2 * taps.below + last * pitch + 4 * (width + 2);
-    let there = place.iter().all(|place| rows.len() >= place + reach)
+    let upper = taps.place;
+    let mut lower = upper + taps.row;
+    if lower >= taps.ring {
+        lower = lower.wrapping_sub(taps.ring);
+    }
+    let reach = (height - 1) / 2 * below + (channels - 1) * pitch + 4 * (width + 2);
+    let there = rows.len() >= upper + reach
+        && rows.len() >= lower + reach
         && taps.record == 24
         && taps.first == 12
-        && taps.records.len() >= taps.channels * taps.record
-        && y.len() > down * row_step + across * step + last;
+        && taps.records.len() >= channels * taps.record
+        && y.len() >= (height - 1) * row_step + (width - 1) * step + channels;
     if !there {
         return;
     }
-    let (x, y) = (place.map(|place| rows.as_ptr() as usize + place), y.as_mut_ptr() as usize);
+    let (x, y) = (rows.as_ptr() as usize, y.as_mut_ptr() as usize);
     let columns = width / 2;
-    // A last row by itself is written twice.
-    for (pairs, from, lower) in [(height / 2, 0, row_step), (height % 2, height / 2, 0)] {
-        let (Some(more), down) = (pairs.checked_sub(1), from * taps.below) else { continue };
-        let y = y + 2 * from * row_step;
-        let mut words = [
+    // So many pairs of rows, the first of them further on, and how far below its upper row the lower one is written.
+    let run = |pairs: usize, from: usize, apart: usize| {
+        let (more, down, y) = (pairs - 1, x + from * below, y + 2 * from * row_step);
+        let words = [
             0,
             0,
             0,
             i32::from(taps.zero) as usize,
             y,
             step,
-            y + lower,
+            y + apart,
             0,
-            0,
-            (2 * row_step).wrapping_sub(columns * 2 * step),
-            x[0] + down,
-            x[1] + down,
-            taps.below.wrapping_sub(8 * columns),
-            taps.records.as_ptr() as usize,
-            taps.channels,
-            8 * columns + width % 2,
-            pairs,
-            pairs,
+            more << 16 | pairs,
             1usize.wrapping_sub(2 * more * row_step + columns * 2 * step),
-            pitch.wrapping_sub(more * taps.below + 8 * columns),
+            (2 * row_step).wrapping_sub(columns * 2 * step),
+            below.wrapping_sub(8 * columns),
+            pitch.wrapping_sub(more * below + 8 * columns),
+            taps.records.as_ptr() as usize,
+            channels,
+            8 * columns + width % 2,
         ];
-        words[8] = words.as_ptr() as usize;
         // SAFETY: records, joined rows and outputs are as long as the function reads and writes.
-        unsafe { two_rows_asm(&mut words) }
+        unsafe { two_rows_asm(&words, upper + down, lower + down) }
+    };
+    if height > 1 {
+        run(height / 2, 0, row_step);
+    }
+    // A last row by itself is written twice.
+    if height % 2 == 1 {
+        run(1, height / 2, 0);
     }
 }
 
@@ -102,20 +106,20 @@ macro_rules! words {
     };
 }
 
-/// Slots: 0 bias, 1 and 2 factor, 3 zero point, 4 and 6 next outputs, 5 bytes to the next column, 7 end of the pairs of
-/// columns, 8 where all these words lie, 9 bytes from behind the pairs to the next rows' outputs, 10 and 11 joined rows, 12
-/// bytes from behind the pairs to the next rows, 13 record, 14 channels left, 15 bytes of the pairs, and 1 more where there is
-/// one column more. Words beyond: 16 pairs of rows left, 17 pairs of rows, 18 and 19 as slots 9 and 12, from the last rows to
-/// the next channel. `r2` to `r7` are the taps.
+/// `upper` and `lower` are joined rows. Slots: 0 bias, 1 and 2 factor, 3 zero point, 4 and 6 next outputs, 5 bytes to the next
+/// column, 7 end of the pairs of columns, 8 pairs of rows, and in its upper half those behind this one, 9 bytes from behind the
+/// pairs of columns of the last rows to the next channel's outputs, 10 and 11 from behind those of other rows to the next
+/// outputs and joined rows, 12 from behind those of the last rows to the next channel in joined rows, 13 record, 14 channels left, 15
+/// bytes of the pairs of columns, and 1 more where there is one column more. `r2` to `r7` are the taps.
 ///
 /// # Safety
 /// The words hold what the slots say, of the lengths that follow from them.
 #[unsafe(naked)]
-unsafe extern "C" fn two_rows_asm(words: &mut [usize; 20]) {
+unsafe extern "C" fn two_rows_asm(words: &[usize; 16], upper: usize, lower: usize) {
     naked_asm!(
         enter!(),
-        take!("r0", 10),
-        take!("r1", 11),
+        "mov r0, r1",
+        "mov r1, r2",
         "1:",
         take!("r12", 13),
         "ldr r8, [r12]",
@@ -217,37 +221,36 @@ unsafe extern "C" fn two_rows_asm(words: &mut [usize; 20]) {
         "strb r10, [r9]",
         "strb r8, [r12]",
         "4:",
-        take!("r12", 8),
-        take!("r11", 9),
-        take!("r10", 12),
-        "ldr r9, [r12, #64]",
+        take!("r11", 8),
         take!("r8", 4),
-        take!("lr", 6),
-        "subs r9, #1",
-        "beq 5f",
-        "str r9, [r12, #64]",
-        "add r8, r8, r11",
-        "add lr, lr, r11",
-        "add r0, r0, r10",
-        "add r1, r1, r10",
+        take!("r9", 6),
+        "subs r11, r11, #0x10000",
+        "bpl 5f",
+        "add r11, r11, r11, lsl #16",
+        keep!(8, "r11"),
+        take!("r10", 9),
+        take!("r12", 12),
+        "add r8, r8, r10",
+        "add r9, r9, r10",
+        "add r0, r0, r12",
+        "add r1, r1, r12",
         keep!(4, "r8"),
-        keep!(6, "lr"),
-        "b 6b",
-        "5:",
-        "ldr r9, [r12, #68]",
-        "ldr r11, [r12, #72]",
-        "ldr r10, [r12, #76]",
-        "str r9, [r12, #64]",
-        take!("r9", 14),
-        "add r8, r8, r11",
-        "add lr, lr, r11",
-        "add r0, r0, r10",
-        "add r1, r1, r10",
-        keep!(4, "r8"),
-        keep!(6, "lr"),
-        "subs r9, r9, #1",
-        keep!(14, "r9"),
+        keep!(6, "r9"),
+        take!("r8", 14),
+        "subs r8, r8, #1",
+        keep!(14, "r8"),
         "bne 1b",
         leave!(),
+        "5:",
+        take!("r10", 10),
+        take!("r12", 11),
+        keep!(8, "r11"),
+        "add r8, r8, r10",
+        "add r9, r9, r10",
+        "add r0, r0, r12",
+        "add r1, r1, r12",
+        keep!(4, "r8"),
+        keep!(6, "r9"),
+        "b 6b",
     )
 }

@@ -14,15 +14,14 @@ pub struct Joined {
     pub output: [u16; 2],
     /// Joined rows that a window spans, at most.
     pub span: usize,
-    /// Joined rows that are kept at once: as many as windows see, or as keep those of four channels within
-    /// [`Joined::ROOM`].
+    /// Joined rows that are kept at once: as many as windows see, or as keep within [`Joined::ROOM`], or as a window spans.
     pub kept: usize,
     /// Columns of a joined row, border included.
     pub columns: usize,
     /// Outputs of a channel.
     pub multiplier: usize,
-    /// Channels that are computed at once, as many as keep the joined rows within about [`Joined::ROOM`]; all but the
-    /// last such a multiple of 4.
+    /// Channels that are joined at once, as many as keep the joined rows that a window spans within about [`Joined::ROOM`];
+    /// all but the last such a multiple of 4.
     pub channels: usize,
 }
 
@@ -73,15 +72,16 @@ impl Joined {
             + 1;
         let there = window.padding.left as usize + image.w as usize;
         joined.columns = if read > there { read } else { there };
-        let fours = (x.c as usize).next_multiple_of(4);
-        let (all, least) = if x.c < 4 { (x.c as usize, x.c as usize) } else { (fours, 4) };
-        let seen = (output[0] as usize - 1) * window.stride[0] as usize / 2 + joined.span;
-        let room = Self::ROOM / (4 * least * joined.columns);
-        let room = if room < joined.span { joined.span } else { room };
-        joined.kept = if room < seen { room } else { seen };
-        let parts = (all * 4 * joined.kept * joined.columns).div_ceil(Self::ROOM);
+        // Where a channel has several outputs they are computed channel by channel, however many are joined.
+        let once = joined.multiplier == 1;
+        let all = if once || x.c < 4 { (x.c as usize).next_multiple_of(4) } else { 4 };
+        let parts = (all * 4 * joined.span * joined.columns).div_ceil(Self::ROOM);
         let channels = all.div_ceil(parts).next_multiple_of(4);
         joined.channels = if channels > x.c as usize { x.c as usize } else { channels };
+        let seen = (output[0] as usize - 1) * window.stride[0] as usize / 2 + joined.span;
+        let room = Self::ROOM / (4 * joined.columns * joined.channels);
+        let room = if room < joined.span { joined.span } else { room };
+        joined.kept = if room < seen { room } else { seen };
         Some(joined)
     }
 

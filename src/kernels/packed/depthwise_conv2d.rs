@@ -11,6 +11,7 @@ use crate::arch::packed::{Joins, Taps};
 use crate::arch::{Isa, run};
 use crate::ir::{DepthwiseConv2d, IntData, Joined};
 use crate::kernels::{Flow, Input};
+use core::ops::Range;
 
 /// Depthwise convolution of `x` into `y`, weights packed as [`DspDepthwise`](crate::ir::Packing::DspDepthwise).
 #[inline(never)]
@@ -150,10 +151,13 @@ impl<'a> Ring<'a> {
     fn new(joined: &Joined, zero: i8, from: usize, channels: usize, scratch: &'a mut [i8]) -> Option<Self> {
         let pitch = 4 * joined.columns;
         let (rows, border) = scratch.split_at_mut_checked(joined.kept * pitch * channels)?;
-        let (a, b) = (zero, zero >> 7);
-        let (fours, rest) = rows.as_chunks_mut();
-        fours.fill([a, b, a, b, a, b, a, b, a, b, a, b, a, b, a, b]);
-        rest.as_chunks_mut().0.fill([a, b, a, b]);
+        let (left, width) = (usize::from(joined.window.padding.left), usize::from(joined.image.w));
+        let word = [zero, zero >> 7, zero, zero >> 7];
+        for row in rows.as_chunks_mut().0.chunks_exact_mut(joined.columns) {
+            let (before, rest) = row.split_at_mut_checked(left)?;
+            before.fill(word);
+            rest.get_mut(width..)?.fill(word);
+        }
         let border = border.get_mut(..joined.border())?;
         border.fill(zero);
         Some(Self {
@@ -162,8 +166,8 @@ impl<'a> Ring<'a> {
             pitch,
             kept: joined.kept,
             top: joined.window.padding.top.into(),
-            left: joined.window.padding.left.into(),
-            width: joined.image.w.into(),
+            left,
+            width,
             height: joined.image.h.into(),
             next: 0,
             rows,
@@ -215,48 +219,45 @@ impl<'a> Ring<'a> {
     }
 
     /// Makes those of some joined rows that are not there yet.
-    fn fill<I: Isa>(&mut self, isa: I, x: Input<'_>, rows: core::ops::Range<usize>) {
+    fn fill<I: Isa>(&mut self, isa: I, x: Input<'_>, rows: Range<usize>) {
         let step = usize::from(x.shape.c);
-        let row = self.pitch * self.channels;
+        let (across, row) = (self.width * step, self.pitch * self.channels);
         self.next = self.next.max(rows.start);
         while self.next < rows.end {
-            let mut steps = [step; 2];
-            let from = |i: usize| (2 * self.next + i).checked_sub(self.top).filter(|&row| row < self.height);
-            let pair = [0, 1].map(|i| match from(i) {
-                Some(row) => {
-                    let at = row * self.width * step;
-                    x.data.get(at + self.from..).unwrap_or_default()
-                }
-                None => {
-                    steps[i] = 0;
-                    self.border
-                }
-            });
-            // Pairs that lie in the image as these do.
-            let count = match (from(0), from(1)) {
-                (Some(row), Some(_)) => {
-                    let room = self.kept - self.slot(self.next);
-                    ((self.height - row) / 2).min(rows.end - self.next).min(room)
-                }
-                _ => 1,
-            };
+            // The row of the image, if it is one.
+            let upper = (2 * self.next).wrapping_sub(self.top);
+            let lower = upper.wrapping_add(1);
+            let slot = self.slot(self.next);
             let mut joins = Joins {
-                rows: pair,
-                steps,
+                rows: [self.border; 2],
+                steps: [0; 2],
                 channels: self.channels,
                 columns: self.width,
-                count,
-                below: 2 * self.width * step,
+                count: 1,
+                below: 2 * across,
                 pitch: self.pitch,
                 row,
             };
+            if upper < self.height {
+                joins.rows[0] = x.data.get(upper * across + self.from..).unwrap_or_default();
+                joins.steps[0] = step;
+            }
+            if lower < self.height {
+                joins.rows[1] = x.data.get(lower * across + self.from..).unwrap_or_default();
+                joins.steps[1] = step;
+                // As many pairs at once as lie in the image.
+                if upper < self.height {
+                    let there = (self.height - upper) / 2;
+                    joins.count = there.min(rows.end - self.next).min(self.kept - slot);
+                }
+            }
             if step == 1 {
                 // A row is one pixel of as many channels.
                 (joins.channels, joins.columns, joins.pitch) = (self.width, 1, 4);
             }
-            let at = self.at(self.next) + 4 * self.left;
+            let at = slot * row + 4 * self.left;
             isa.join_rows(&joins, self.rows.get_mut(at..).unwrap_or_default());
-            self.next += count;
+            self.next += joins.count;
         }
     }
 }

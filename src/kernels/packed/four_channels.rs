@@ -95,7 +95,16 @@ impl<'a> Ring<'a> {
         let pitch = four.columns * channels;
         let kept = scratch.len().checked_div(pitch)?.min(four.rows()).max(four.kept);
         let rows = scratch.get_mut(..kept * pitch)?;
-        rows.fill(zero);
+        let (above, left) = (four.window.padding.top.into(), usize::from(four.window.padding.left) * channels);
+        let behind = left + usize::from(four.image.w) * channels;
+        for (i, row) in rows.chunks_exact_mut(pitch).enumerate() {
+            if i < above {
+                row.fill(zero);
+            } else {
+                row.get_mut(..left)?.fill(zero);
+                row.get_mut(behind..)?.fill(zero);
+            }
+        }
         Some(Self { four, zero, from, channels, pitch, kept, next: 0, rows })
     }
 
