@@ -6,20 +6,15 @@
 
 use super::activate;
 use crate::arch::Isa;
-use crate::arch::packed::{Channels, Runs};
+use crate::arch::packed::{Channels, Copies};
 use crate::ir::{DepthwiseConv2d, FourChannels, IntData};
 use crate::kernels::{Flow, Input};
 
 /// Depthwise convolution of `x` into `y`, weights packed as
 /// [`DspFourChannels`](crate::ir::Packing::DspFourChannels).
 #[inline(never)]
-pub(crate) fn four_channels<I: Isa>(
-    isa: I,
-    conv: &DepthwiseConv2d,
-    data: &IntData<'_>,
-    mut flow: Flow<'_>,
-    scratch: &mut [i8],
-) {
+pub(crate) fn four_channels<I: Isa>(isa: I, conv: &DepthwiseConv2d, data: &IntData<'_>, flow: &mut Flow<'_>) {
+    let scratch = core::mem::take(&mut flow.scratch);
     let ((x, x_zero), (_, zero)) = (flow.x, flow.y);
     let Some(four) = FourChannels::new(conv, x) else { return };
     let Some((table, scratch)) = scratch.split_at_mut_checked(four.table()) else { return };
@@ -95,7 +90,8 @@ impl<'a> Ring<'a> {
         let pitch = four.columns * channels;
         let kept = scratch.len().checked_div(pitch)?.min(four.rows()).max(four.kept);
         let rows = scratch.get_mut(..kept * pitch)?;
-        let (above, left) = (four.window.padding.top.into(), usize::from(four.window.padding.left) * channels);
+        let (above, left) =
+            (four.window.padding.top.into(), usize::from(four.window.padding.left) * channels);
         let behind = left + usize::from(four.image.w) * channels;
         for (i, row) in rows.chunks_exact_mut(pitch).enumerate() {
             if i < above {
@@ -133,7 +129,7 @@ impl<'a> Ring<'a> {
                 let from = (next - above) * width * step + self.from;
                 let x = x.data.get(from..).unwrap_or_default();
                 let runs =
-                    Runs { len, counts: [rows, columns], steps: [width * step, step], pitch: self.pitch };
+                    Copies { len, counts: [rows, columns], steps: [width * step, step], pitch: self.pitch };
                 isa.copy_runs(&runs, x, to);
                 rows
             } else {
