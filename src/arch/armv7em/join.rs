@@ -7,7 +7,8 @@ use core::arch::naked_asm;
 /// See [`Isa::join_rows`](crate::arch::Isa::join_rows).
 #[inline(never)]
 pub(super) fn join_rows(joins: &Joins<'_>, to: &mut [i8]) {
-    let &Joins { rows: [upper, lower], steps: [first, second], channels, columns, count, below, pitch, row } = joins;
+    let &Joins { rows: [upper, lower], steps: [first, second], channels, columns, count, below, pitch, row } =
+        joins;
     if channels == 0 || columns == 0 || count == 0 {
         return;
     }
