@@ -52,44 +52,43 @@ pub(super) fn four_channels(channels: &Channels<'_>, rows: &[i8], table: &mut [i
     let (x, table, y) = (rows.as_ptr() as usize, table.as_ptr() as usize, y.as_mut_ptr() as usize);
     let zero = i32::from(channels.zero) as usize;
     let pairs = count / 2;
-    let part = |i: usize, fours: usize| {
-        let turns = pairs.div_ceil(TURN).max(1);
-        let skip = if count == 9 { 0 } else { turns * TURN - pairs };
-        let from = channels.four(i);
-        [
-            table.wrapping_sub(8 * skip),
-            16usize.wrapping_sub(16 * skip),
-            skip,
-            table + 8 * pairs,
-            count % 2,
-            zero,
-            y.wrapping_sub(x),
-            4 * fours,
-            records.as_ptr() as usize + i * record,
-            pixel.wrapping_sub(4 * fours),
-            step.wrapping_sub(pixel),
-            width,
-            x + from,
-            0,
-            0,
-            0,
-            height,
-            width,
-            below.wrapping_sub(width * pixel),
-            row_step.wrapping_sub(width * step).wrapping_sub(below.wrapping_sub(width * pixel)),
-        ]
-    };
-    let all = |mut words: [usize; 20]| {
-        words[15] = words.as_ptr() as usize;
+    let skip = if count == 9 { 0 } else { pairs.div_ceil(TURN).max(1) * TURN - pairs };
+    let whole = channels.channels / 4;
+    let (next, next_y) = (below.wrapping_sub(width * pixel), row_step.wrapping_sub(width * step));
+    let mut words = [
+        table.wrapping_sub(8 * skip),
+        16usize.wrapping_sub(16 * skip),
+        skip,
+        table + 8 * pairs,
+        count % 2,
+        zero,
+        y.wrapping_sub(x),
+        4 * whole,
+        records.as_ptr() as usize,
+        pixel.wrapping_sub(4 * whole),
+        step.wrapping_sub(pixel),
+        width,
+        x,
+        0,
+        0,
+        0,
+        height,
+        width,
+        next,
+        next_y.wrapping_sub(next),
+    ];
+    words[15] = words.as_ptr() as usize;
+    let mut whole = whole;
+    while fours > 0 {
         // SAFETY: records, rows and outputs are as long as the functions read and write for these channels.
         unsafe { if count == 9 { nine(&mut words) } else { any(&mut words) } }
-    };
-    let whole = channels.channels / 4;
-    if whole > 0 {
-        all(part(0, whole));
-    }
-    if fours > whole {
-        all(part(whole, 1));
+        if whole == fours {
+            break;
+        }
+        // Once more, for the last four channels.
+        (words[7], words[8], words[9]) = (4, words[8] + whole * record, pixel.wrapping_sub(4));
+        (words[12], words[16]) = (x + channels.four(whole), height);
+        whole = fours;
     }
     if odd {
         let pairs = count.div_ceil(2);

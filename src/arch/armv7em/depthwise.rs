@@ -12,17 +12,19 @@ const TURN: usize = 6;
 /// See [`Isa::taps`](crate::arch::Isa::taps).
 #[inline(never)]
 pub(super) fn taps(taps: &Taps<'_>, rows: &[i8], table: &mut [i8], y: &mut [i8]) {
-    let &Taps { taps: [joined, columns], output: [height, width], pixel, step, .. } = taps;
-    let counts = [taps.channels, width, height, columns, joined].map(|count| count.checked_sub(1));
-    let [Some(last), Some(across), Some(down), Some(behind), Some(_)] = counts else { return };
+    let &Taps { taps: [joined, columns], output: [height, width], channels, pixel, step, .. } = taps;
     let count = joined * columns;
-    let reach = down * taps.below + last * taps.pitch + across * pixel + behind * taps.tap + 4;
+    if count == 0 || channels == 0 || width == 0 || height == 0 {
+        return;
+    }
+    let (down, last) = (height - 1, channels - 1);
+    let reach = down * taps.below + last * taps.pitch + (width - 1) * pixel + (columns - 1) * taps.tap + 4;
     let there = (0..joined).all(|i| rows.len() >= taps.place(i) + reach)
         && table.len() >= 4 * count
         && taps.record >= taps.first + 4 * count
         && taps.first >= 12
-        && taps.records.len() >= taps.channels * taps.record
-        && y.len() > down * taps.row_step + across * step + last;
+        && taps.records.len() >= channels * taps.record
+        && y.len() >= down * taps.row_step + (width - 1) * step + channels;
     if !there {
         return packed::taps(taps, rows, table, y);
     }
@@ -68,7 +70,7 @@ pub(super) fn taps(taps: &Taps<'_>, rows: &[i8], table: &mut [i8], y: &mut [i8])
             taps.pitch.wrapping_sub(down * taps.below),
             1usize.wrapping_sub(down * taps.row_step),
             y + from * step,
-            taps.channels,
+            channels,
             taps.record,
             back * pixel,
             back * step,

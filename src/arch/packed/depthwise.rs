@@ -76,7 +76,8 @@ impl Taps<'_> {
 
     /// Where the joined row `i` of the first window lies.
     pub(crate) fn place(&self, i: usize) -> usize {
-        (self.place + i * self.row).checked_rem(self.ring).unwrap_or(0)
+        let place = self.place + i * self.row;
+        if place < self.ring { place } else { place.wrapping_sub(self.ring) }
     }
 
     /// A word of taps of a channel.

@@ -90,16 +90,21 @@ impl<'a> Ring<'a> {
         let pitch = four.columns * channels;
         let kept = scratch.len().checked_div(pitch)?.min(four.rows()).max(four.kept);
         let rows = scratch.get_mut(..kept * pitch)?;
-        let (above, left) =
-            (four.window.padding.top.into(), usize::from(four.window.padding.left) * channels);
+        let above = usize::from(four.window.padding.top).min(kept) * pitch;
+        let left = usize::from(four.window.padding.left) * channels;
         let behind = left + usize::from(four.image.w) * channels;
-        for (i, row) in rows.chunks_exact_mut(pitch).enumerate() {
-            if i < above {
-                row.fill(zero);
-            } else {
-                row.get_mut(..left)?.fill(zero);
-                row.get_mut(behind..)?.fill(zero);
+        let border = pitch.saturating_sub(behind - left);
+        if 4 * border < pitch {
+            let (above, rows) = rows.split_at_mut_checked(above)?;
+            above.fill(zero);
+            if border > 0 {
+                for row in rows.chunks_exact_mut(pitch) {
+                    row.get_mut(..left)?.fill(zero);
+                    row.get_mut(behind..)?.fill(zero);
+                }
             }
+        } else {
+            rows.fill(zero);
         }
         Some(Self { four, zero, from, channels, pitch, kept, next: 0, rows })
     }
