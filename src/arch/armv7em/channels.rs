@@ -3,7 +3,7 @@
 //! difference how far apart they are.
 
 use super::frame::{enter, keep, leave, narrow, take};
-use crate::arch::packed::{self, Channels};
+use crate::arch::packed::Channels;
 use core::arch::naked_asm;
 
 /// Pairs of taps in a turn.
@@ -16,9 +16,10 @@ pub(super) fn four_channels(channels: &Channels<'_>, rows: &[i8], table: &mut [i
         channels;
     let [height, width] = channels.output;
     let count = taps[0] * taps[1];
-    let (Some(down), Some(across), true) = (height.checked_sub(1), width.checked_sub(1), count > 0) else {
+    if count == 0 || height == 0 || width == 0 {
         return;
-    };
+    }
+    let (down, across) = (height - 1, width - 1);
     let (fours, odd) = ((channels.channels + 2) / 4, channels.channels % 4 == 1);
     let record = channels.record();
     let reach = (taps[1] - 1) * tap + down * below + across * pixel + channels.channels;
@@ -29,13 +30,20 @@ pub(super) fn four_channels(channels: &Channels<'_>, rows: &[i8], table: &mut [i
         && (!odd || single.len() >= 12 + 4 * count.div_ceil(2))
         && (fours == 0 || channels.channels >= 4)
         && y.len() >= down * row_step + across * step + channels.channels;
+    if !there {
+        return;
+    }
     // Where taps lie; twice that of the last of an odd number.
-    let (mut at, mut places) = (first, table.as_chunks_mut::<4>().0.iter_mut());
+    let (mut at, mut to) = (first, table.as_mut_ptr().cast::<u32>());
     for _ in 0..taps[0] {
         there &= at + reach <= ring;
         let mut place = at;
-        for to in places.by_ref().take(taps[1]) {
-            *to = (place as u32).to_le_bytes().map(|byte| byte as i8);
+        for _ in 0..taps[1] {
+            // SAFETY: the table has a word for each tap.
+            unsafe {
+                to.write_unaligned(place as u32);
+                to = to.add(1);
+            }
             place += tap;
         }
         at += row;
@@ -43,11 +51,12 @@ pub(super) fn four_channels(channels: &Channels<'_>, rows: &[i8], table: &mut [i
             at -= ring;
         }
     }
-    if let Some(to) = places.next() {
-        *to = (first as u32).to_le_bytes().map(|byte| byte as i8);
+    if count % 2 == 1 {
+        // SAFETY: and for one more where their number is odd.
+        unsafe { to.write_unaligned(first as u32) }
     }
     if !there {
-        return packed::four_channels(channels, rows, table, y);
+        return;
     }
     let (x, table, y) = (rows.as_ptr() as usize, table.as_ptr() as usize, y.as_mut_ptr() as usize);
     let zero = i32::from(channels.zero) as usize;
@@ -63,14 +72,14 @@ pub(super) fn four_channels(channels: &Channels<'_>, rows: &[i8], table: &mut [i
         count % 2,
         zero,
         y.wrapping_sub(x),
-        4 * whole,
+        0,
         records.as_ptr() as usize,
         pixel.wrapping_sub(4 * whole),
         step.wrapping_sub(pixel),
         width,
         x,
         0,
-        0,
+        records.as_ptr() as usize + whole * record,
         0,
         height,
         width,
@@ -86,7 +95,7 @@ pub(super) fn four_channels(channels: &Channels<'_>, rows: &[i8], table: &mut [i
             break;
         }
         // Once more, for the last four channels.
-        (words[7], words[8], words[9]) = (4, words[8] + whole * record, pixel.wrapping_sub(4));
+        (words[8], words[14], words[9]) = (words[14], words[14] + record, pixel.wrapping_sub(4));
         (words[12], words[16]) = (x + channels.four(whole), height);
         whole = fours;
     }
@@ -120,9 +129,9 @@ pub(super) fn four_channels(channels: &Channels<'_>, rows: &[i8], table: &mut [i
 
 /// A function that computes four channels at a time. Slots: 0 places of taps, set back by what the first turn leaves out, 1
 /// bytes from a record to the taps, set back likewise, 2 pairs of taps left out, then where the turn is entered, 3 end of the
-/// pairs' places, 4 whether there is one tap more, 5 zero point, 6 bytes from an element to the output of its channel, 7 bytes
-/// of the channels, 8 records, 9 bytes from behind the channels of a window to the next, 10 bytes by which slot 6 grows from
-/// there to there, 11 windows of the row left, 12 first window, 14 end of the channels, 15 where all these words lie. Words
+/// pairs' places, 4 whether there is one tap more, 5 zero point, 6 bytes from an element to the output of its channel, 8
+/// records, 9 bytes from behind the channels of a window to the next, 10 bytes by which slot 6 grows from
+/// there to there, 11 windows of the row left, 12 first window, 14 end of the records, 15 where all these words lie. Words
 /// beyond: 16 rows left, 17 windows of a row, 18 and 19 as slots 9 and 10, from behind a row.
 ///
 /// `r0` is the record, `r1` the window, `r4` to `r7` are the sums. `$sum` adds the products; then the factors lie `$at`
@@ -134,10 +143,7 @@ macro_rules! by_four {
             $($begin,)*
             take!("r1", 12),
             "1:",
-            take!("r3", 7),
             take!("r0", 8),
-            "add r3, r3, r1",
-            keep!(14, "r3"),
             "2:",
             "ldr r4, [r0]",
             "ldr r5, [r0, #4]",
@@ -178,7 +184,7 @@ macro_rules! by_four {
             take!("r8", 14),
             "add r1, #4",
             concat!("add r0, #", $at, "+32"),
-            "cmp r1, r8",
+            "cmp r0, r8",
             "bne 2b",
             take!("r3", 9),
             take!("r8", 6),

@@ -1,16 +1,19 @@
 //! Runs of bytes copied together: 14 cycles for 16 bytes.
 
-use crate::arch::packed::{self, Copies};
+use crate::arch::packed::Copies;
 use core::arch::naked_asm;
 
 /// See [`Isa::copy_runs`](crate::arch::Isa::copy_runs).
 #[inline(never)]
 pub(super) fn copy_runs(runs: &Copies, x: &[i8], to: &mut [i8]) {
     let &Copies { len, counts: [rows, columns], steps: [row, column], pitch } = runs;
-    let (Some(below), Some(across)) = (rows.checked_sub(1), columns.checked_sub(1)) else { return };
+    if rows == 0 || columns == 0 {
+        return;
+    }
+    let (below, across) = (rows - 1, columns - 1);
     let there = x.len() >= below * row + across * column + len && to.len() >= below * pitch + columns * len;
     if !there {
-        return packed::copy_runs(runs, x, to);
+        return;
     }
     let words = [
         len,

@@ -3,7 +3,7 @@
 
 use super::frame::{enter, keep, leave, take};
 use super::three::three;
-use crate::arch::packed::{self, Taps};
+use crate::arch::packed::Taps;
 use core::arch::naked_asm;
 
 /// Steps in a turn.
@@ -26,16 +26,20 @@ pub(super) fn taps(taps: &Taps<'_>, rows: &[i8], table: &mut [i8], y: &mut [i8])
         && taps.records.len() >= channels * taps.record
         && y.len() >= down * taps.row_step + (width - 1) * step + channels;
     if !there {
-        return packed::taps(taps, rows, table, y);
+        return;
     }
     if ([joined, columns], taps.tap) == ([2, 3], 4) && matches!(pixel, 4 | 8) {
         return three(taps, rows, y);
     }
-    let mut places = table.as_chunks_mut::<4>().0.iter_mut();
+    let mut to = table.as_mut_ptr().cast::<u32>();
     for i in 0..joined {
         let mut place = taps.place(i);
-        for to in places.by_ref().take(columns) {
-            *to = (place as u32).to_le_bytes().map(|byte| byte as i8);
+        for _ in 0..columns {
+            // SAFETY: the table has a word for each tap.
+            unsafe {
+                to.write_unaligned(place as u32);
+                to = to.add(1);
+            }
             place += taps.tap;
         }
     }

@@ -1,7 +1,7 @@
 //! Two rows joined for depthwise convolution: `PKHBT` and `PKHTB` bring the bytes of both together, `SXTB16` widens
 //! them. 23 cycles for four channels of two rows; the one to three that are left go one by one.
 
-use crate::arch::packed::{self, Joins};
+use crate::arch::packed::Joins;
 use core::arch::naked_asm;
 
 /// See [`Isa::join_rows`](crate::arch::Isa::join_rows).
@@ -18,7 +18,7 @@ pub(super) fn join_rows(joins: &Joins<'_>, to: &mut [i8]) {
         && lower.len() >= down + across * second + channels
         && to.len() >= (count - 1) * row + (channels - 1) * pitch + 4 * columns;
     if !there {
-        return packed::join_rows(joins, to);
+        return;
     }
     let mut words = [
         groups,

@@ -94,7 +94,7 @@ impl<'a> Ring<'a> {
         let left = usize::from(four.window.padding.left) * channels;
         let behind = left + usize::from(four.image.w) * channels;
         let border = pitch.saturating_sub(behind - left);
-        if 4 * border < pitch {
+        if 3 * border < pitch {
             let (above, rows) = rows.split_at_mut_checked(above)?;
             above.fill(zero);
             if border > 0 {
