@@ -12,7 +12,7 @@ const TURN: usize = 8;
 /// See [`Isa::four_channels`](crate::arch::Isa::four_channels).
 #[inline(never)]
 pub(super) fn four_channels(channels: &Channels<'_>, rows: &[i8], table: &mut [i8], y: &mut [i8]) {
-    let &Channels { records, single, taps, first, row, ring, tap, pixel, below, step, row_step, .. } =
+    let &Channels { records, singles, taps, first, row, ring, tap, pixel, below, step, row_step, .. } =
         channels;
     let [height, width] = channels.output;
     let count = taps[0] * taps[1];
@@ -20,22 +20,25 @@ pub(super) fn four_channels(channels: &Channels<'_>, rows: &[i8], table: &mut [i
         return;
     }
     let (down, across) = (height - 1, width - 1);
-    let (fours, odd) = ((channels.channels + 2) / 4, channels.channels % 4 == 1);
-    let record = channels.record();
+    let [fours, alone] = channels.parts();
+    let (record, single) = (channels.record(), channels.single());
     let reach = (taps[1] - 1) * tap + down * below + across * pixel + channels.channels;
     let mut there = rows.len() >= ring
         && ring >= row
         && table.len() >= 4 * count.next_multiple_of(2)
         && records.len() >= fours * record
-        && (!odd || single.len() >= 12 + 4 * count.div_ceil(2))
-        && (fours == 0 || channels.channels >= 4)
+        && singles.len() >= alone * single
         && y.len() >= down * row_step + across * step + channels.channels;
     if !there {
         return;
     }
     // Where taps lie; twice that of the last of an odd number.
     let (mut at, mut to) = (first, table.as_mut_ptr().cast::<u32>());
-    for _ in 0..taps[0] {
+    let mut begins = [0; 3];
+    for i in 0..taps[0] {
+        if let Some(begin) = begins.get_mut(i) {
+            *begin = at;
+        }
         there &= at + reach <= ring;
         let mut place = at;
         for _ in 0..taps[1] {
@@ -99,30 +102,41 @@ pub(super) fn four_channels(channels: &Channels<'_>, rows: &[i8], table: &mut [i
         (words[12], words[16]) = (x + channels.four(whole), height);
         whole = fours;
     }
-    if odd {
+    let (next, next_y) = (below.wrapping_sub(width * pixel), row_step.wrapping_sub(width * step));
+    for i in 0..alone {
+        let last = channels.channels - alone + i;
+        let record = singles.as_ptr() as usize + i * single;
+        let (x, y) = (x + last, y + last);
+        if taps == [3, 3] {
+            let words = [
+                x + begins[0],
+                x + begins[1],
+                x + begins[2],
+                tap,
+                y,
+                step,
+                pixel,
+                record,
+                width,
+                height,
+                next,
+                next_y,
+                zero,
+                0,
+                0,
+                0,
+            ];
+            // SAFETY: as before, for one channel.
+            unsafe { one_of_nine(&words) }
+            continue;
+        }
         let pairs = count.div_ceil(2);
-        let turns = pairs.div_ceil(TURN);
-        let skip = turns * TURN - pairs;
-        let last = channels.channels - 1;
-        let words = [
-            x + last,
-            y + last,
-            table.wrapping_sub(8 * skip),
-            (single.as_ptr() as usize + 12).wrapping_sub(4 * skip),
-            table + 8 * pairs,
-            skip,
-            single.as_ptr() as usize,
-            zero,
-            pixel,
-            step,
-            width,
-            height,
-            below.wrapping_sub(width * pixel),
-            row_step.wrapping_sub(width * step),
-            0,
-            0,
-        ];
-        // SAFETY: as before, for the last channel.
+        let skip = pairs.div_ceil(TURN) * TURN - pairs;
+        let (places, behind) = (table.wrapping_sub(8 * skip), table + 8 * pairs);
+        let taps = (record + 12).wrapping_sub(4 * skip);
+        let words =
+            [x, y, places, taps, behind, skip, record, zero, pixel, step, width, height, next, next_y, 0, 0];
+        // SAFETY: as before, for one channel.
         unsafe { one(&words) }
     }
 }
@@ -424,6 +438,103 @@ unsafe extern "C" fn one(words: &[usize; 16]) {
         "add r1, r1, r9",
         "add r12, r12, r10",
         keep!(11, "r8"),
+        "bne 8b",
+        leave!(),
+    )
+}
+
+/// Three taps of a row, whose words are `$a` and `$b`.
+macro_rules! three_of_one {
+    ($row:literal, $first:literal, $a:literal, $second:literal, $b:literal, $third:literal, $c:literal) => {
+        concat!(
+            "ldrsb r10, [",
+            $row,
+            "]\n",
+            "ldrsb r11, [",
+            $row,
+            ", r3]\n",
+            "ldrsb r12, [",
+            $row,
+            ", r3, lsl #1]\n",
+            $first,
+            " r9, r10, ",
+            $a,
+            ", r9\n",
+            $second,
+            " r9, r11, ",
+            $b,
+            ", r9\n",
+            $third,
+            " r9, r12, ",
+            $c,
+            ", r9\n",
+        )
+    };
+}
+
+/// One channel of a 3x3 kernel, whose taps stay in registers: 42 cycles an output. Slots: 0 to 2 rows of the first window, 3 bytes
+/// from a tap to the next, 4 first output, 5 bytes from an output to the next, 6 from a window to the next, 7 record, then windows
+/// of the row left, 8 windows of a row, 9 rows left, 10 and 11 bytes from behind a row to the next window and output, 12 zero point,
+/// 13 bias, 14 and 15 factor.
+///
+/// # Safety
+/// The words hold what the slots say, of the lengths that follow from them.
+#[unsafe(naked)]
+unsafe extern "C" fn one_of_nine(words: &[usize; 16]) {
+    naked_asm!(
+        enter!(),
+        take!("r9", 7),
+        "ldr r10, [r9]",
+        "ldr r11, [r9, #4]",
+        "ldr r12, [r9, #8]",
+        "ldr r4, [r9, #12]",
+        "ldr r5, [r9, #16]",
+        "ldr r6, [r9, #20]",
+        "ldr r7, [r9, #24]",
+        "ldr r8, [r9, #28]",
+        keep!(13, "r10"),
+        keep!(14, "r11"),
+        keep!(15, "r12"),
+        take!("r0", 0),
+        take!("r1", 1),
+        take!("r2", 2),
+        take!("r3", 3),
+        take!("lr", 4),
+        "8:",
+        take!("r12", 8),
+        keep!(7, "r12"),
+        "1:",
+        take!("r9", 13),
+        three_of_one!("r0", "smlabb", "r4", "smlabt", "r4", "smlabb", "r5"),
+        three_of_one!("r1", "smlabt", "r5", "smlabb", "r6", "smlabt", "r6"),
+        three_of_one!("r2", "smlabb", "r7", "smlabt", "r7", "smlabb", "r8"),
+        take!("r10", 14),
+        take!("r11", 15),
+        take!("r12", 12),
+        "smmlar r9, r9, r10, r9",
+        "add r9, r9, r9, asr #31",
+        "smmlar r9, r9, r11, r12",
+        take!("r10", 6),
+        take!("r11", 5),
+        take!("r12", 7),
+        "ssat r9, #8, r9",
+        "strb r9, [lr]",
+        "add r0, r0, r10",
+        "add r1, r1, r10",
+        "add r2, r2, r10",
+        "add lr, lr, r11",
+        "subs r12, #1",
+        keep!(7, "r12"),
+        "bne 1b",
+        take!("r10", 10),
+        take!("r11", 11),
+        take!("r12", 9),
+        "add r0, r0, r10",
+        "add r1, r1, r10",
+        "add r2, r2, r10",
+        "add lr, lr, r11",
+        "subs r12, #1",
+        keep!(9, "r12"),
         "bne 8b",
         leave!(),
     )

@@ -9,8 +9,8 @@ use crate::ir::Requant;
 pub(crate) struct Channels<'a> {
     /// Records of four channels, one after another.
     pub(crate) records: &'a [i8],
-    /// The record of a last channel by itself.
-    pub(crate) single: &'a [i8],
+    /// Records of single channels: a last one, or all of fewer than four.
+    pub(crate) singles: &'a [i8],
     /// Rows and columns of taps.
     pub(crate) taps: [usize; 2],
     /// Byte where the first window's first tap lies.
@@ -55,6 +55,19 @@ impl Channels<'_> {
     pub(crate) const fn record(&self) -> usize {
         let taps = self.taps[0] * self.taps[1];
         48 + 16 * (taps / 2) + 8 * (taps % 2)
+    }
+
+    /// Bytes of a record of one channel.
+    pub(crate) const fn single(&self) -> usize {
+        12 + 4 * (self.taps[0] * self.taps[1]).div_ceil(2)
+    }
+
+    /// How many fours there are, and channels by themselves.
+    pub(crate) const fn parts(&self) -> [usize; 2] {
+        match self.channels {
+            few @ 0..4 => [0, few],
+            channels => [(channels + 2) / 4, (channels % 4 == 1) as usize],
+        }
     }
 
     /// Four channels from the first one on that have the record `i`: the last record may be one of the last four.
@@ -108,7 +121,8 @@ pub(crate) fn four_channels(channels: &Channels<'_>, rows: &[i8], table: &mut [i
     {
         let at = row * channels.below + column * channels.pixel;
         let y = y.get_mut(row * channels.row_step + column * channels.step..).unwrap_or_default();
-        for i in 0..(channels.channels + 2) / 4 {
+        let [fours, singles] = channels.parts();
+        for i in 0..fours {
             let first = channels.four(i);
             let record = run(channels.records, i * channels.record(), channels.record());
             let word = |i: usize| word(record, 4 * i);
@@ -130,9 +144,10 @@ pub(crate) fn four_channels(channels: &Channels<'_>, rows: &[i8], table: &mut [i
                 }
             }
         }
-        if channels.channels % 4 == 1 {
-            let last = channels.channels - 1;
-            let word = |i: usize| word(channels.single, 4 * i);
+        for i in 0..singles {
+            let last = channels.channels - singles + i;
+            let record = run(channels.singles, i * channels.single(), channels.single());
+            let word = |i: usize| word(record, 4 * i);
             let mut acc = word(0) as i32;
             for pair in 0..count.div_ceil(2) {
                 acc = smlad(both(2 * pair, at + last), word(3 + pair), acc);

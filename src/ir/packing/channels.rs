@@ -17,7 +17,7 @@ pub struct FourChannels {
     /// Columns of a row, border included.
     pub columns: usize,
     /// Channels that are computed at once, fours, as many as keep their rows within about [`FourChannels::ROOM`]; with the
-    /// last come those that are left: [`FourChannels::from`].
+    /// last come those that are left: [`FourChannels::from`]. All where there are fewer than four.
     pub channels: usize,
 }
 
@@ -25,9 +25,9 @@ impl FourChannels {
     /// Bytes that rows shall take, unless four channels take more.
     pub const ROOM: usize = 2048;
 
-    /// `None` where there are fewer channels, several outputs a channel, or several biases.
+    /// `None` where there are several outputs or several biases a channel.
     pub const fn new(conv: &DepthwiseConv2d, x: Shape) -> Option<Self> {
-        if x.c < 4 || conv.multiplier != 1 || matches!(conv.bias, Bias::Unit) {
+        if conv.multiplier != 1 || matches!(conv.bias, Bias::Unit) {
             return None;
         }
         let window = conv.window;
@@ -40,8 +40,12 @@ impl FourChannels {
         let there = window.padding.left as usize + x.w as usize;
         let columns = if read > there { read } else { there };
         let fours = x.c as usize / 4;
-        let parts = (4 * fours * kept * columns).div_ceil(Self::ROOM);
-        Some(Self { window, image: x, output, kept, columns, channels: 4 * fours.div_ceil(parts) })
+        let channels = if fours == 0 {
+            x.c as usize
+        } else {
+            4 * fours.div_ceil((4 * fours * kept * columns).div_ceil(Self::ROOM))
+        };
+        Some(Self { window, image: x, output, kept, columns, channels })
     }
 
     /// Channels that are computed at once from channel `c` on.
@@ -68,12 +72,12 @@ impl FourChannels {
 
     /// Records of four channels: where two or three are left, one of the last four.
     pub const fn fours(&self) -> usize {
-        (self.image.c as usize + 2) / 4
+        if self.image.c < 4 { 0 } else { (self.image.c as usize + 2) / 4 }
     }
 
-    /// Whether there is one channel left, which has a record by itself.
-    pub const fn is_odd(&self) -> bool {
-        self.image.c % 4 == 1
+    /// Channels that have a record each: one that is left, or all where there are fewer than four.
+    pub const fn singles(&self) -> usize {
+        if self.image.c < 4 { self.image.c as usize } else { (self.image.c % 4 == 1) as usize }
     }
 
     /// Bytes of the table of places of taps, whole pairs.
@@ -82,14 +86,14 @@ impl FourChannels {
     }
 
     pub(super) const fn lengths(&self) -> Packed {
-        let odd = if self.is_odd() { self.single() } else { 0 };
-        let weights = self.fours() * self.record() + odd;
+        let weights = self.fours() * self.record() + self.singles() * self.single();
         Packed { weights, bias: 0, requant: 0, scratch: self.scratch(self.kept) }
     }
 
     /// Bytes of scratch in which so many rows are kept.
     pub const fn scratch(&self, rows: usize) -> usize {
-        self.table() + rows * self.columns * (self.channels + self.image.c as usize % 4)
+        let left = if self.image.c < 4 { 0 } else { self.image.c as usize % 4 };
+        self.table() + rows * self.columns * (self.channels + left)
     }
 
     /// Bytes of scratch in which as many rows are kept as there is room for, `room` or [`FourChannels::ROOM`] bytes, but no more

@@ -81,8 +81,8 @@ pub enum Packing {
     /// Depthwise convolution of one output and one bias a channel, four channels at a time. A record for each four channels:
     /// biases, a word a channel; for each two taps, row by row, a word a channel, the first tap in the low half; for the
     /// last of an odd number two words, of channels 0 and 2, 1 and 3; factors, the first words of all four and then the
-    /// second ones. Where two or three channels are left the last four have one more. A single channel that is left has bias,
-    /// factor, and a word for each two taps. See [`FourChannels`].
+    /// second ones. Where two or three channels are left the last four have one more. A single channel that is left, or each of
+    /// fewer than four, has bias, factor, and a word for each two taps. See [`FourChannels`].
     DspFourChannels,
     /// Add of two inputs of one shape: the three biases `[a, b, c]` are such that the sum is
     /// `clamp((256 a x0 >> 16) + (256 b x1 >> 16) + c) >> 21`, which export has tried for all pairs of inputs.

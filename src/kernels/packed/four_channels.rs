@@ -10,6 +10,9 @@ use crate::arch::packed::{Channels, Copies};
 use crate::ir::{DepthwiseConv2d, FourChannels, IntData};
 use crate::kernels::{Flow, Input};
 
+/// Bytes that are filled as fast as two runs are begun.
+const FILLED: usize = 100;
+
 /// Depthwise convolution of `x` into `y`, weights packed as
 /// [`DspFourChannels`](crate::ir::Packing::DspFourChannels).
 #[inline(never)]
@@ -19,7 +22,7 @@ pub(crate) fn four_channels<I: Isa>(isa: I, conv: &DepthwiseConv2d, data: &IntDa
     let Some(four) = FourChannels::new(conv, x) else { return };
     let Some((table, scratch)) = scratch.split_at_mut_checked(four.table()) else { return };
     let (step, record) = (usize::from(x.c), four.record());
-    let single = data.weights.get(four.fours() * record..).unwrap_or_default();
+    let singles = data.weights.get(four.fours() * record..).unwrap_or_default();
     let [height, width] = four.output.map(usize::from);
     let [stride_y, stride] = four.window.stride.map(usize::from);
     let [dilation_y, dilation] = four.window.dilation.map(usize::from);
@@ -29,7 +32,7 @@ pub(crate) fn four_channels<I: Isa>(isa: I, conv: &DepthwiseConv2d, data: &IntDa
         let Some(mut ring) = Ring::new(&four, x_zero, c, channels, scratch) else { return };
         let mut windows = Channels {
             records: data.weights.get(c / 4 * record..).unwrap_or_default(),
-            single,
+            singles,
             taps: four.window.kernel.map(usize::from),
             first: 0,
             row: dilation_y * ring.pitch,
@@ -94,7 +97,8 @@ impl<'a> Ring<'a> {
         let left = usize::from(four.window.padding.left) * channels;
         let behind = left + usize::from(four.image.w) * channels;
         let border = pitch.saturating_sub(behind - left);
-        if 3 * border < pitch {
+        // Short rows, and those with much border, are filled whole.
+        if border == 0 || (3 * border < pitch && pitch > border + FILLED) {
             let (above, rows) = rows.split_at_mut_checked(above)?;
             above.fill(zero);
             if border > 0 {

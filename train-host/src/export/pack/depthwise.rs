@@ -13,18 +13,22 @@ pub(super) fn pack(conv: &DepthwiseConv2d, x: Shape, plain: &IntStore, room: usi
 /// Taps of a kernel at stride 1 from which on joined rows are faster.
 const MANY: usize = 36;
 
-/// Whether a depthwise convolution is faster over joined rows than four channels at a time. For 3x3 at stride 1 cycles of a
-/// Cortex-M4 decide, fitted to those that were measured.
+/// Whether a depthwise convolution is faster over joined rows than four channels at a time. For 3x3 at stride 1, and for fewer
+/// channels, cycles of a Cortex-M4 decide, fitted to those that were measured.
 fn joins(conv: &DepthwiseConv2d, x: Shape) -> bool {
     let (Some(joined), Some(four)) = (Joined::new(conv, x), FourChannels::new(conv, x)) else { return true };
     let [height, width] = joined.output.map(usize::from);
+    if x.c < 4 && !joined.is_three() {
+        return conv.window.kernel != [3, 3]
+            || 15 * height * width >= 4 * usize::from(x.h) * usize::from(x.w) + 1000;
+    }
     if !joined.is_three() {
         let near = conv.window.stride == [1, 1] && conv.window.dilation == [1, 1];
         return near && width >= 4 && conv.window.taps() >= MANY;
     }
     let rows = height.div_ceil(2) * (78 * (width / 2) + 58 * (width % 2) + 26);
     let joined = rows + 3 * height * width + 110;
-    let lanes = 4 * four.fours() + 2 * usize::from(four.is_odd());
+    let lanes = 4 * four.fours() + 2 * four.singles();
     joined * usize::from(x.c) < 67 * height * width * lanes / 2
 }
 
@@ -75,8 +79,7 @@ fn four_channels(conv: &DepthwiseConv2d, x: Shape, plain: &IntStore, room: usize
         words.extend(lanes().map(|channel| factors[channel].multiplier));
         words.extend(lanes().map(|channel| factors[channel].shift));
     }
-    if four.is_odd() {
-        let channel = channels - 1;
+    for channel in channels - four.singles()..channels {
         words.extend([plain.bias[channel], factors[channel].multiplier, factors[channel].shift]);
         let pairs = 0..taps.div_ceil(2);
         words.extend(pairs.map(|pair| both(tap(2 * pair, channel), tap(2 * pair + 1, channel))));
