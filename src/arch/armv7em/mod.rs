@@ -29,7 +29,7 @@ mod two_rows;
 mod widen;
 mod winograd;
 
-use super::packed::{Channels, Eights, Finish, Joins, Linear, Quads, Runs, Sight, Taps, Tiles, View};
+use super::packed::{Channels, Copies, Eights, Finish, Joins, Linear, Quads, Runs, Sight, Taps, Tiles, View};
 use super::{Isa, QUAD};
 use crate::ir::Clamp;
 
@@ -83,7 +83,7 @@ impl Isa for Armv7em {
     }
 
     #[inline(always)]
-    fn collect(self, runs: &[&[i8]], pairs: usize, step: usize, count: usize, to: &mut [i8]) {
+    fn collect(self, runs: Runs<'_>, pairs: usize, step: usize, count: usize, to: &mut [i8]) {
         collect::collect(runs, pairs, step, count, to);
     }
 
@@ -93,7 +93,7 @@ impl Isa for Armv7em {
     }
 
     #[inline(always)]
-    fn quads(self, quads: &Quads<'_>, runs: &[&[i8]], y: &mut [i8]) {
+    fn quads(self, quads: &Quads<'_>, runs: Runs<'_>, y: &mut [i8]) {
         quads::quads(quads, runs, y);
     }
 
@@ -118,8 +118,8 @@ impl Isa for Armv7em {
     }
 
     #[inline(always)]
-    fn copy_runs(self, runs: &Runs, x: &[i8], to: &mut [i8]) {
-        copy::copy_runs(runs, x, to);
+    fn copy_runs(self, copies: &Copies, x: &[i8], to: &mut [i8]) {
+        copy::copy_runs(copies, x, to);
     }
 
     #[inline(always)]

@@ -19,9 +19,9 @@ pub(crate) fn depthwise_conv2d<I: Isa>(
     isa: I,
     conv: &DepthwiseConv2d,
     data: &IntData<'_>,
-    mut flow: Flow<'_>,
-    scratch: &mut [i8],
+    flow: &mut Flow<'_>,
 ) {
+    let scratch = core::mem::take(&mut flow.scratch);
     let ((x, x_zero), (_, zero)) = (flow.x, flow.y);
     let Some(joined) = Joined::new(conv, x) else { return };
     let Some((table, scratch)) = scratch.split_at_mut_checked(joined.table()) else { return };
@@ -76,9 +76,9 @@ pub(crate) fn depthwise_conv2d_3x3<I: Isa>(
     isa: I,
     conv: &DepthwiseConv2d,
     data: &IntData<'_>,
-    mut flow: Flow<'_>,
-    scratch: &mut [i8],
+    flow: &mut Flow<'_>,
 ) {
+    let scratch = core::mem::take(&mut flow.scratch);
     let ((x, x_zero), (_, zero)) = (flow.x, flow.y);
     let Some(joined) = Joined::new(conv, x) else { return };
     let multiplier = joined.multiplier;

@@ -6,7 +6,7 @@
 
 use super::activate;
 use crate::arch::Isa;
-use crate::arch::packed::{Channels, Runs};
+use crate::arch::packed::{Channels, Copies};
 use crate::ir::{DepthwiseConv2d, FourChannels, IntData};
 use crate::kernels::{Flow, Input};
 
@@ -17,9 +17,9 @@ pub(crate) fn four_channels<I: Isa>(
     isa: I,
     conv: &DepthwiseConv2d,
     data: &IntData<'_>,
-    mut flow: Flow<'_>,
-    scratch: &mut [i8],
+    flow: &mut Flow<'_>,
 ) {
+    let scratch = core::mem::take(&mut flow.scratch);
     let ((x, x_zero), (_, zero)) = (flow.x, flow.y);
     let Some(four) = FourChannels::new(conv, x) else { return };
     let Some((table, scratch)) = scratch.split_at_mut_checked(four.table()) else { return };
@@ -139,7 +139,7 @@ impl<'a> Ring<'a> {
                 let from = (next - above) * width * step + self.from;
                 let x = x.data.get(from..).unwrap_or_default();
                 let runs =
-                    Runs { len, counts: [rows, columns], steps: [width * step, step], pitch: self.pitch };
+                    Copies { len, counts: [rows, columns], steps: [width * step, step], pitch: self.pitch };
                 isa.copy_runs(&runs, x, to);
                 rows
             } else {

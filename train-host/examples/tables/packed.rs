@@ -31,6 +31,7 @@ const fn packings(target: Target) -> &'static [Packing] {
             Packing::DspFourChannels,
             Packing::DspAdd,
         ],
+        Target::CortexM55 => &[Packing::Vectors, Packing::RingDepthwise, Packing::DspAdd],
     }
 }
 
