@@ -13,12 +13,7 @@ use crate::kernels::{Flow, Input};
 /// Depthwise convolution of `x` into `y`, weights packed as
 /// [`DspFourChannels`](crate::ir::Packing::DspFourChannels).
 #[inline(never)]
-pub(crate) fn four_channels<I: Isa>(
-    isa: I,
-    conv: &DepthwiseConv2d,
-    data: &IntData<'_>,
-    flow: &mut Flow<'_>,
-) {
+pub(crate) fn four_channels<I: Isa>(isa: I, conv: &DepthwiseConv2d, data: &IntData<'_>, flow: &mut Flow<'_>) {
     let scratch = core::mem::take(&mut flow.scratch);
     let ((x, x_zero), (_, zero)) = (flow.x, flow.y);
     let Some(four) = FourChannels::new(conv, x) else { return };
@@ -37,7 +32,8 @@ pub(crate) fn four_channels<I: Isa>(
             single,
             taps: four.window.kernel.map(usize::from),
             first: 0,
-            row: dilation_y * ring.pitch,
+            // A kernel of one row has none to step to.
+            row: (dilation_y * ring.pitch).min(ring.kept * ring.pitch),
             ring: ring.kept * ring.pitch,
             tap: dilation * channels,
             pixel: stride * channels,
