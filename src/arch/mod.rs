@@ -361,8 +361,8 @@ pub(crate) trait Isa: Copy {
 
     /// Copies runs of bytes together.
     #[inline(never)]
-    fn copy_runs(self, runs: &Copies, x: &[i8], to: &mut [i8]) {
-        packed::copy_runs(runs, x, to);
+    fn copy_runs(self, copies: &Copies, x: &[i8], to: &mut [i8]) {
+        packed::copy_runs(copies, x, to);
     }
 
     /// Rows of depthwise outputs, four channels at a time, from rows that lie with their border. `table` is room for a

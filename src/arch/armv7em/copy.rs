@@ -5,8 +5,8 @@ use core::arch::naked_asm;
 
 /// See [`Isa::copy_runs`](crate::arch::Isa::copy_runs).
 #[inline(never)]
-pub(super) fn copy_runs(runs: &Copies, x: &[i8], to: &mut [i8]) {
-    let &Copies { len, counts: [rows, columns], steps: [row, column], pitch } = runs;
+pub(super) fn copy_runs(copies: &Copies, x: &[i8], to: &mut [i8]) {
+    let &Copies { len, counts: [rows, columns], steps: [row, column], pitch } = copies;
     if rows == 0 || columns == 0 {
         return;
     }

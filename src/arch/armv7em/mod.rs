@@ -118,8 +118,8 @@ impl Isa for Armv7em {
     }
 
     #[inline(always)]
-    fn copy_runs(self, runs: &Copies, x: &[i8], to: &mut [i8]) {
-        copy::copy_runs(runs, x, to);
+    fn copy_runs(self, copies: &Copies, x: &[i8], to: &mut [i8]) {
+        copy::copy_runs(copies, x, to);
     }
 
     #[inline(always)]

@@ -90,12 +90,12 @@ pub(crate) struct Copies {
 }
 
 /// See [`Isa::copy_runs`](crate::arch::Isa::copy_runs).
-pub(crate) fn copy_runs(runs: &Copies, x: &[i8], to: &mut [i8]) {
-    for row in 0..runs.counts[0] {
-        let to = to.get_mut(row * runs.pitch..).unwrap_or_default();
-        for (i, to) in to.chunks_exact_mut(runs.len.max(1)).take(runs.counts[1]).enumerate() {
-            let from = row * runs.steps[0] + i * runs.steps[1];
-            to.iter_mut().zip(run(x, from, runs.len)).for_each(|(to, x)| *to = *x);
+pub(crate) fn copy_runs(copies: &Copies, x: &[i8], to: &mut [i8]) {
+    for row in 0..copies.counts[0] {
+        let to = to.get_mut(row * copies.pitch..).unwrap_or_default();
+        for (i, to) in to.chunks_exact_mut(copies.len.max(1)).take(copies.counts[1]).enumerate() {
+            let from = row * copies.steps[0] + i * copies.steps[1];
+            to.iter_mut().zip(run(x, from, copies.len)).for_each(|(to, x)| *to = *x);
         }
     }
 }

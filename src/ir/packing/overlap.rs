@@ -10,7 +10,7 @@
 //! holds at all times until everything is read. So the input has to begin behind the output by the most that `written - read`
 //! comes to: its lead.
 
-use super::{Chunk, Packing, Ring};
+use super::{Chunk, FourChannels, Packing, Ring};
 use crate::ir::{Op, Shape, Window};
 
 impl Packing {
@@ -24,8 +24,15 @@ impl Packing {
             Packing::Fours | Packing::FoursDepthwise => None,
             Packing::Nibbles | Packing::NibblesShort => None,
             Packing::NibblesDense | Packing::NibblesDepthwise => None,
-            Packing::DspPatch => None,
-            Packing::DspDepthwise | Packing::DspDepthwise3 | Packing::DspFourChannels => None,
+            Packing::DspPatch | Packing::DspDepthwise | Packing::DspDepthwise3 => None,
+            Packing::DspFourChannels => {
+                let Op::DepthwiseConv2d(conv) = op else { return None };
+                match FourChannels::new(conv, x) {
+                    // All channels at once.
+                    Some(four) if four.from(0) == x.c as usize => Some(by_rows(&conv.window, x, y)),
+                    _ => None,
+                }
+            }
             Packing::DspPoint => {
                 let Some((_, x)) = Chunk::point(op, x) else { return None };
                 Some(by_pixels(x, y))

@@ -35,7 +35,8 @@ pub(crate) fn four_channels<I: Isa>(isa: I, conv: &DepthwiseConv2d, data: &IntDa
             singles,
             taps: four.window.kernel.map(usize::from),
             first: 0,
-            row: dilation_y * ring.pitch,
+            // A kernel of one row has none to step to.
+            row: (dilation_y * ring.pitch).min(ring.kept * ring.pitch),
             ring: ring.kept * ring.pitch,
             tap: dilation * channels,
             pixel: stride * channels,
