@@ -1,6 +1,7 @@
 //! What the larger functions in assembler share, as text.
 //!
-//! Such a function takes the address of sixteen words, or of sixteen and more, the address of which it keeps (`_beside`). What is not in a core register lies in slots: registers of the floating-point unit, where there is
+//! Such a function takes the address of sixteen words, or of sixteen and more, the address of which it
+//! keeps (`_beside`). What is not in a core register lies in slots: registers of the floating-point unit, where there is
 //! one, for a move takes one cycle; else the stack. An assembler that optimises at link time has to be told of the unit.
 
 /// Saves registers and fills the slots from the words at `r0`.
