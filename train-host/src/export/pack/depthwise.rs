@@ -79,8 +79,8 @@ fn four_channels(conv: &DepthwiseConv2d, x: Shape, plain: &IntStore, room: usize
         words.extend(lanes().map(|channel| factors[channel].multiplier));
         words.extend(lanes().map(|channel| factors[channel].shift));
     }
-    for channel in channels - four.singles()..channels {
-        words.extend([plain.bias[channel], factors[channel].multiplier, factors[channel].shift]);
+    for (channel, factor) in factors.iter().enumerate().skip(channels - four.singles()) {
+        words.extend([plain.bias[channel], factor.multiplier, factor.shift]);
         let pairs = 0..taps.div_ceil(2);
         words.extend(pairs.map(|pair| both(tap(2 * pair, channel), tap(2 * pair + 1, channel))));
     }
