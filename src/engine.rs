@@ -413,6 +413,13 @@ impl<L: Linked> Step<'_, '_, L> {
                     self.run_in_flow(|flow| packed::depthwise_conv2d_3x3(isa, conv, data, flow));
                 }
             }
+            Packing::DspFourChannels => {
+                if linked[Packing::DspFourChannels.at()]
+                    && let Op::DepthwiseConv2d(conv) = op
+                {
+                    self.run_in_flow(|flow| packed::four_channels(isa, conv, data, flow));
+                }
+            }
             Packing::Fours => {
                 if linked[Packing::Fours.at()] {
                     self.run_with_scratch(|x, y, scratch| {

@@ -373,7 +373,9 @@ fn a_packed_depthwise_conv2d_is_the_same() {
         let op = DepthwiseConv2d { multiplier, window, bias: Bias::Channel };
         (Op::DepthwiseConv2d(op), Shape::new(h, w, c), seed)
     });
-    hold(&[Packing::DspDepthwise, Packing::DspDepthwise3, Packing::RingDepthwise], cases(3000), strategy);
+    let packings =
+        [Packing::DspDepthwise, Packing::DspDepthwise3, Packing::DspFourChannels, Packing::RingDepthwise];
+    hold(&packings, cases(3000), strategy);
 }
 
 #[test]
