@@ -8,7 +8,7 @@ use crate::ir::{
     Chunk, Fault, Graph, Int, IntData, IntTensor, Node, Op, Operands, Packing, Scratch, Shape, Tensor,
     TensorId, Uses,
 };
-use crate::kernels::{self, Bytes, Flow, Input, Output, Pair, fours, halves, nibbles, packed};
+use crate::kernels::{self, Bytes, Flow, Input, Output, Pair, fours, halves, nibbles, packed, vectors};
 use crate::stream::Rows;
 use core::marker::PhantomData;
 use core::ops::Range;
@@ -237,57 +237,39 @@ impl<L: Linked> Job for Step<'_, '_, L> {
         }
         match op {
             Op::Conv2d(conv) => {
-                if L::USES.conv2d
-                    && let Some((x, y)) = self.apart(0)
-                {
-                    kernels::conv2d(isa, conv, data, x, y);
+                if L::USES.conv2d {
+                    self.run_apart(|x, y| kernels::conv2d(isa, conv, data, x, y));
                 }
             }
             Op::DepthwiseConv2d(conv) => {
-                if L::USES.depthwise_conv2d
-                    && let Some((x, y)) = self.apart(0)
-                {
-                    kernels::depthwise_conv2d(isa, conv, data, x, y);
+                if L::USES.depthwise_conv2d {
+                    self.run_apart(|x, y| kernels::depthwise_conv2d(isa, conv, data, x, y));
                 }
             }
             Op::Dense(_) => {
-                if L::USES.dense
-                    && let Some((x, y)) = self.apart(0)
-                {
-                    kernels::dense(isa, data, x, y);
+                if L::USES.dense {
+                    self.run_apart(|x, y| kernels::dense(isa, data, x, y));
                 }
             }
             Op::MaxPool2d(pool) => {
-                if (L::USES.max_pool2d || L::USES.thin_max_pool2d)
-                    && let Some((x, y)) = self.apart(0)
-                {
-                    if L::USES.thin_max_pool2d && op.is_thin(x.shape) {
-                        kernels::thin_max_pool2d(isa, pool, data.clamp, x, y);
-                    } else if L::USES.max_pool2d {
-                        kernels::max_pool2d(isa, pool, data.clamp, x, y);
-                    }
+                if L::USES.thin_max_pool2d && self.is_thin() {
+                    self.run_apart(|x, y| kernels::thin_max_pool2d(isa, pool, data.clamp, x, y));
+                } else if L::USES.max_pool2d {
+                    self.run_apart(|x, y| kernels::max_pool2d(isa, pool, data.clamp, x, y));
                 }
             }
             Op::AvgPool2d(pool) => {
-                if (L::USES.avg_pool2d || L::USES.thin_avg_pool2d)
-                    && let Some((x, y)) = self.apart(0)
-                {
-                    if L::USES.thin_avg_pool2d && op.is_thin(x.shape) {
-                        kernels::thin_avg_pool2d(isa, pool, data.clamp, x, y);
-                    } else if L::USES.avg_pool2d {
-                        kernels::avg_pool2d(isa, pool, data.clamp, x, y);
-                    }
+                if L::USES.thin_avg_pool2d && self.is_thin() {
+                    self.run_apart(|x, y| kernels::thin_avg_pool2d(isa, pool, data.clamp, x, y));
+                } else if L::USES.avg_pool2d {
+                    self.run_apart(|x, y| kernels::avg_pool2d(isa, pool, data.clamp, x, y));
                 }
             }
             Op::Mean { axes } => {
-                if (L::USES.mean || L::USES.thin_mean)
-                    && let Some((x, y)) = self.apart(0)
-                {
-                    if L::USES.thin_mean && op.is_thin(x.shape) {
-                        kernels::thin_mean(isa, *axes, data, x, y);
-                    } else if L::USES.mean {
-                        kernels::mean(isa, *axes, data, x, y);
-                    }
+                if L::USES.thin_mean && self.is_thin() {
+                    self.run_apart(|x, y| kernels::thin_mean(isa, *axes, data, x, y));
+                } else if L::USES.mean {
+                    self.run_apart(|x, y| kernels::mean(isa, *axes, data, x, y));
                 }
             }
             Op::Add(Operands::Equal) => {
@@ -325,10 +307,8 @@ impl<L: Linked> Job for Step<'_, '_, L> {
                 }
             }
             Op::ChannelShuffle { groups } => {
-                if L::USES.channel_shuffle
-                    && let Some((x, y)) = self.apart(0)
-                {
-                    kernels::channel_shuffle(isa, *groups, x, y);
+                if L::USES.channel_shuffle {
+                    self.run_apart(|x, y| kernels::channel_shuffle(isa, *groups, x, y));
                 }
             }
             Op::Relu | Op::Relu6 | Op::ReluN1To1 | Op::Requantize => {
@@ -347,38 +327,28 @@ impl<L: Linked> Job for Step<'_, '_, L> {
                 }
             }
             Op::Softmax => {
-                if L::USES.softmax
-                    && let Some((x, y)) = self.apart(0)
-                {
-                    kernels::softmax(data.requant, x, y);
+                if L::USES.softmax {
+                    self.run_apart(|x, y| kernels::softmax(data.requant, x, y));
                 }
             }
             Op::Pad(pad) => {
-                if L::USES.pad
-                    && let Some((x, y)) = self.apart(0)
-                {
-                    kernels::pad(isa, pad, data.bias, x, y);
+                if L::USES.pad {
+                    self.run_apart(|x, y| kernels::pad(isa, pad, data.bias, x, y));
                 }
             }
             Op::Slice(slice) => {
-                if L::USES.slice
-                    && let Some((x, y)) = self.apart(0)
-                {
-                    kernels::slice(isa, slice, x, y);
+                if L::USES.slice {
+                    self.run_apart(|x, y| kernels::slice(isa, slice, x, y));
                 }
             }
             Op::Transpose { order } => {
-                if L::USES.transpose
-                    && let Some((x, y)) = self.apart(0)
-                {
-                    kernels::transpose(isa, *order, x, y);
+                if L::USES.transpose {
+                    self.run_apart(|x, y| kernels::transpose(isa, *order, x, y));
                 }
             }
             Op::ResizeNearest { .. } => {
-                if L::USES.resize_nearest
-                    && let Some((x, y)) = self.apart(0)
-                {
-                    kernels::resize_nearest(isa, data.bias, x, y);
+                if L::USES.resize_nearest {
+                    self.run_apart(|x, y| kernels::resize_nearest(isa, data.bias, x, y));
                 }
             }
             Op::Reshape { .. } => {
@@ -402,115 +372,113 @@ impl<L: Linked> Step<'_, '_, L> {
             Packing::DspPatch => {
                 if linked[Packing::DspPatch.at()]
                     && let Op::Conv2d(conv) = op
-                    && let Some((flow, scratch)) = self.flow()
                 {
-                    packed::conv2d(isa, conv, data, flow, scratch);
+                    self.run_in_flow(|flow| packed::conv2d(isa, conv, data, flow));
                 }
             }
             Packing::DspPoint => {
-                if linked[Packing::DspPoint.at()]
-                    && let Some((mut flow, scratch)) = self.flow()
-                    && let Some((conv, x)) = Chunk::point(op, flow.x.0)
-                {
-                    flow.x.0 = x;
-                    packed::point_conv2d(isa, &conv, data, flow, scratch);
+                if linked[Packing::DspPoint.at()] {
+                    self.run_in_flow(|flow| {
+                        if let Some((conv, x)) = Chunk::point(op, flow.x.0) {
+                            flow.x.0 = x;
+                            packed::point_conv2d(isa, &conv, data, flow);
+                        }
+                    });
                 }
             }
             Packing::DspRows => {
                 if linked[Packing::DspRows.at()]
                     && let Op::Conv2d(conv) = op
-                    && let Some((flow, scratch)) = self.flow()
                 {
-                    packed::rows_conv2d(isa, conv, data, flow, scratch);
+                    self.run_in_flow(|flow| packed::rows_conv2d(isa, conv, data, flow));
                 }
             }
             Packing::DspWinograd => {
                 if linked[Packing::DspWinograd.at()]
                     && let Op::Conv2d(conv) = op
-                    && let Some((flow, scratch)) = self.flow()
                 {
-                    packed::winograd_conv2d(isa, conv, data, flow, scratch);
+                    self.run_in_flow(|flow| packed::winograd_conv2d(isa, conv, data, flow));
                 }
             }
             Packing::DspDense => {
-                if linked[Packing::DspDense.at()]
-                    && let Some((x, y, scratch)) = self.apart_with_scratch(0)
-                {
-                    packed::dense(isa, data, x, y, scratch);
+                if linked[Packing::DspDense.at()] {
+                    self.run_with_scratch(|x, y, scratch| packed::dense(isa, data, x, y, scratch));
                 }
             }
             Packing::DspDepthwise => {
                 if linked[Packing::DspDepthwise.at()]
                     && let Op::DepthwiseConv2d(conv) = op
-                    && let Some((flow, scratch)) = self.flow()
                 {
-                    packed::depthwise_conv2d(isa, conv, data, flow, scratch);
+                    self.run_in_flow(|flow| packed::depthwise_conv2d(isa, conv, data, flow));
                 }
             }
             Packing::DspDepthwise3 => {
                 if linked[Packing::DspDepthwise3.at()]
                     && let Op::DepthwiseConv2d(conv) = op
-                    && let Some((flow, scratch)) = self.flow()
                 {
-                    packed::depthwise_conv2d_3x3(isa, conv, data, flow, scratch);
+                    self.run_in_flow(|flow| packed::depthwise_conv2d_3x3(isa, conv, data, flow));
                 }
             }
             Packing::Fours => {
-                if linked[Packing::Fours.at()]
-                    && let Some((x, y, scratch)) = self.apart_with_scratch(0)
-                {
-                    if let Op::Conv2d(conv) = op {
-                        fours::conv2d(isa, conv, data, x, y, scratch);
-                    } else if let Op::Dense(dense) = op {
-                        fours::dense(isa, dense, data, x, y, scratch);
-                    }
+                if linked[Packing::Fours.at()] {
+                    self.run_with_scratch(|x, y, scratch| {
+                        if let Op::Conv2d(conv) = op {
+                            fours::conv2d(isa, conv, data, x, y, scratch);
+                        } else if let Op::Dense(dense) = op {
+                            fours::dense(isa, dense, data, x, y, scratch);
+                        }
+                    });
                 }
             }
             Packing::FoursDepthwise => {
                 if linked[Packing::FoursDepthwise.at()]
                     && let Op::DepthwiseConv2d(conv) = op
-                    && let Some((x, y, scratch)) = self.apart_with_scratch(0)
                 {
-                    fours::depthwise_conv2d(isa, conv, data, x, y, scratch);
+                    self.run_with_scratch(|x, y, scratch| {
+                        fours::depthwise_conv2d(isa, conv, data, x, y, scratch);
+                    });
                 }
             }
             Packing::Nibbles | Packing::NibblesShort => {
                 if (linked[Packing::Nibbles.at()] || linked[Packing::NibblesShort.at()])
                     && let Op::Conv2d(conv) = op
-                    && let Some((x, y, scratch)) = self.apart_with_scratch(0)
                 {
-                    nibbles::conv2d(isa, conv, data, x, y, scratch);
+                    self.run_with_scratch(|x, y, scratch| nibbles::conv2d(isa, conv, data, x, y, scratch));
                 }
             }
             Packing::NibblesDense => {
-                if linked[Packing::NibblesDense.at()]
-                    && let Some((x, y)) = self.apart(0)
-                {
-                    nibbles::dense(isa, data, x, y);
+                if linked[Packing::NibblesDense.at()] {
+                    self.run_apart(|x, y| nibbles::dense(isa, data, x, y));
                 }
             }
             Packing::NibblesDepthwise => {
                 if linked[Packing::NibblesDepthwise.at()]
                     && let Op::DepthwiseConv2d(conv) = op
-                    && let Some((x, y, scratch)) = self.apart_with_scratch(0)
                 {
-                    nibbles::depthwise_conv2d(isa, conv, data, x, y, scratch);
+                    self.run_with_scratch(|x, y, scratch| {
+                        nibbles::depthwise_conv2d(isa, conv, data, x, y, scratch);
+                    });
                 }
             }
             Packing::Halves => {
                 if linked[Packing::Halves.at()]
                     && let Op::Conv2d(conv) = op
-                    && let Some((flow, scratch)) = self.flow()
                 {
-                    halves::conv2d(isa, conv, data, flow, scratch);
+                    self.run_in_flow(|flow| halves::conv2d(isa, conv, data, flow));
                 }
             }
             Packing::RingDepthwise => {
                 if linked[Packing::RingDepthwise.at()]
                     && let Op::DepthwiseConv2d(conv) = op
-                    && let Some((flow, scratch)) = self.flow()
                 {
-                    halves::depthwise_conv2d(isa, conv, data, flow, scratch);
+                    self.run_in_flow(|flow| halves::depthwise_conv2d(isa, conv, data, flow));
+                }
+            }
+            Packing::Vectors => {
+                if linked[Packing::Vectors.at()]
+                    && let Op::Conv2d(conv) = op
+                {
+                    self.run_in_flow(|flow| vectors::conv2d(isa, conv, data, flow));
                 }
             }
             Packing::DspAdd => {
@@ -525,6 +493,36 @@ impl<L: Linked> Step<'_, '_, L> {
     fn input(&self, i: usize) -> Option<(&IntTensor, Shape, Range<usize>)> {
         let (tensor, place) = place(self.graph, *self.node.inputs.get(i)?)?;
         Some((&tensor.meta, tensor.shape, place))
+    }
+
+    /// Runs a kernel over input 0 and the output, which lie apart. What the kernels that [`Step`] may run need of the stack
+    /// is not kept for each of them at a time: here, and below.
+    #[inline(never)]
+    fn run_apart(&mut self, kernel: impl FnOnce(Input<'_>, Output<'_>)) {
+        if let Some((x, y)) = self.apart(0) {
+            kernel(x, y);
+        }
+    }
+
+    /// The same with the scratch of the node.
+    #[inline(never)]
+    fn run_with_scratch(&mut self, kernel: impl FnOnce(Input<'_>, Output<'_>, &mut [i8])) {
+        if let Some((x, y, scratch)) = self.apart_with_scratch(0) {
+            kernel(x, y, scratch);
+        }
+    }
+
+    /// Runs a kernel that may work in place.
+    #[inline(never)]
+    fn run_in_flow(&mut self, kernel: impl FnOnce(&mut Flow<'_>)) {
+        if let Some(flow) = &mut self.flow() {
+            kernel(flow);
+        }
+    }
+
+    /// Whether the operator has a kernel of its own for so few channels.
+    fn is_thin(&self) -> bool {
+        self.input(0).is_some_and(|(_, shape, _)| self.node.op.is_thin(shape))
     }
 
     /// Input `i` and the output, which lie apart.
@@ -560,21 +558,23 @@ impl<L: Linked> Step<'_, '_, L> {
         ))
     }
 
-    /// Input 0 and the output, which may lie in the same bytes, and the scratch of the node.
-    fn flow(&mut self) -> Option<(Flow<'_>, &mut [i8])> {
+    /// Input 0 and the output, which may share bytes, with the scratch of the node.
+    fn flow(&mut self) -> Option<Flow<'_>> {
         let (x, x_place) = place(self.graph, *self.node.inputs.first()?)?;
         let (y, y_place) = place(self.graph, self.node.output)?;
         let tensors = ((x.shape, x.meta.zero), (y.shape, y.meta.zero));
-        if x_place != y_place {
+        if x_place.end <= y_place.start || y_place.end <= x_place.start {
             let (x, y, scratch) = self.apart_with_scratch(0)?;
             let bytes = Bytes::Apart(x.data, y.data);
-            return Some((Flow { x: tensors.0, y: tensors.1, bytes }, scratch));
+            return Some(Flow { x: tensors.0, y: tensors.1, bytes, scratch });
         }
         let Scratch { offset, len } = self.node.data.scratch;
         let from = if len == 0 { 0 } else { offset as usize };
-        let [both, scratch] =
-            self.arena.get_disjoint_mut([x_place, from..from.wrapping_add(len as usize)]).ok()?;
-        Some((Flow { x: tensors.0, y: tensors.1, bytes: Bytes::Same(both) }, scratch))
+        let begin = x_place.start.min(y_place.start);
+        let places = [begin..x_place.end.max(y_place.end), from..from.wrapping_add(len as usize)];
+        let [both, scratch] = self.arena.get_disjoint_mut(places).ok()?;
+        let bytes = Bytes::Over(both, [x_place.start - begin, y_place.start - begin]);
+        Some(Flow { x: tensors.0, y: tensors.1, bytes, scratch })
     }
 
     /// The output, filled with input `i`, and that input's zero point. Nothing moves where they are one place.
@@ -596,7 +596,7 @@ impl<L: Linked> Step<'_, '_, L> {
     }
 
     /// Brings one operand to the output: which, its zero point, the other one unless it is the same, and the output.
-    #[inline(always)]
+    #[inline(never)]
     fn operands(&mut self, kernel: impl FnOnce(usize, i8, Option<Input<'_>>, Output<'_>)) {
         let (Some((_, _, first)), Some((_, _, second))) = (self.input(0), self.input(1)) else { return };
         let Some((_, to)) = place(self.graph, self.node.output) else { return };

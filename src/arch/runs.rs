@@ -4,7 +4,7 @@ use super::run;
 
 /// Runs of one length, at even steps in either tensor.
 #[derive(Clone, Copy)]
-pub(crate) struct Runs {
+pub(crate) struct EvenRuns {
     /// Elements of a run.
     pub(crate) len: usize,
     /// How many runs.
@@ -13,7 +13,7 @@ pub(crate) struct Runs {
     pub(crate) steps: [usize; 2],
 }
 
-impl Runs {
+impl EvenRuns {
     /// Whether there are any, and all of them lie within slices of these lengths.
     #[allow(dead_code)] // asked by instances in assembler
     pub(crate) fn lie_within(&self, from: usize, to: usize) -> bool {
@@ -23,7 +23,7 @@ impl Runs {
 }
 
 /// See [`Isa::copy_runs`](super::Isa::copy_runs).
-pub(crate) fn copy_runs(x: &[i8], y: &mut [i8], runs: &Runs) {
+pub(crate) fn copy_runs(x: &[i8], y: &mut [i8], runs: &EvenRuns) {
     let [from, to] = runs.steps;
     for i in 0..runs.count {
         if runs.len == 1 {

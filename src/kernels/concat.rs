@@ -8,7 +8,7 @@
 
 use super::{Input, Output};
 use crate::arch::Isa;
-use crate::arch::runs::Runs;
+use crate::arch::runs::EvenRuns;
 use crate::ir::{Axis, Shape};
 
 /// Copies `x` to `y`, where it starts `at` elements after the first along `axis`. Returns where the next input starts.
@@ -25,7 +25,11 @@ pub(crate) fn concat<I: Isa>(isa: I, axis: Axis, x: Input<'_>, at: usize, y: Out
         }
     };
     let ((count, len), (_, to)) = (of(x.shape), of(y.shape));
-    isa.copy_runs(x.data, y.data.get_mut(at..).unwrap_or_default(), &Runs { len, count, steps: [len, to] });
+    isa.copy_runs(
+        x.data,
+        y.data.get_mut(at..).unwrap_or_default(),
+        &EvenRuns { len, count, steps: [len, to] },
+    );
     at + len
 }
 

@@ -12,7 +12,7 @@
 
 use super::{Input, Output};
 use crate::arch::Isa;
-use crate::arch::runs::Runs;
+use crate::arch::runs::EvenRuns;
 use crate::ir::Pad;
 
 /// `x` within a border of `value`.
@@ -25,10 +25,10 @@ pub(crate) fn pad<I: Isa>(isa: I, pad: &Pad, value: &[i32], x: Input<'_>, y: Out
     y.data.fill(value as i8);
     let y = y.data.get_mut((top * columns + left) * channels + front..).unwrap_or_default();
     if channels == c {
-        let runs = Runs { len: w * c, count: h, steps: [w * c, columns * channels] };
+        let runs = EvenRuns { len: w * c, count: h, steps: [w * c, columns * channels] };
         return isa.copy_runs(x.data, y, &runs);
     }
-    let runs = Runs { len: c, count: w, steps: [c, channels] };
+    let runs = EvenRuns { len: c, count: w, steps: [c, channels] };
     for row in 0..h {
         let y = y.get_mut(row * columns * channels..).unwrap_or_default();
         isa.copy_runs(x.data.get(row * w * c..).unwrap_or_default(), y, &runs);

@@ -14,7 +14,7 @@
 //! 2. A row that takes the same as the one before is a copy of that.
 
 use super::{Input, Output};
-use crate::arch::runs::Runs;
+use crate::arch::runs::EvenRuns;
 use crate::arch::{Isa, run};
 
 /// Pixels of `x` by the map, into `y`.
@@ -26,14 +26,14 @@ pub(crate) fn resize_nearest<I: Isa>(isa: I, map: &[i32], x: Input<'_>, y: Outpu
     for (i, &row) in rows.iter().enumerate() {
         let Some((above, y)) = y.data.split_at_mut_checked(i * len) else { return };
         if let Some(before) = i.checked_sub(1).filter(|&before| rows.get(before) == Some(&row)) {
-            isa.copy_runs(run(above, before * len, len), y, &Runs { len, count: 1, steps: [0, 0] });
+            isa.copy_runs(run(above, before * len, len), y, &EvenRuns { len, count: 1, steps: [0, 0] });
             continue;
         }
         let mut at = 0;
         while let Some(&first) = columns.get(at) {
             let (step, count) = even(columns.get(at..).unwrap_or_default());
             let x = x.data.get(x.at(row as usize, first as usize)..).unwrap_or_default();
-            let runs = Runs { len: channels, count, steps: [step * channels, channels] };
+            let runs = EvenRuns { len: channels, count, steps: [step * channels, channels] };
             isa.copy_runs(x, y.get_mut(at * channels..).unwrap_or_default(), &runs);
             at += count;
         }

@@ -11,7 +11,7 @@
 
 use super::{Input, Output};
 use crate::arch::Isa;
-use crate::arch::runs::Runs;
+use crate::arch::runs::EvenRuns;
 
 /// Shuffles the channels of `x` into `y`.
 pub(crate) fn channel_shuffle<I: Isa>(isa: I, groups: u16, x: Input<'_>, y: Output<'_>) {
@@ -21,7 +21,7 @@ pub(crate) fn channel_shuffle<I: Isa>(isa: I, groups: u16, x: Input<'_>, y: Outp
     let (x, y) = (x.data, y.data);
     let mut copy = |from: usize, to: usize, count: usize, steps: [usize; 2]| {
         let (Some(x), Some(y)) = (x.get(from..), y.get_mut(to..)) else { return };
-        isa.copy_runs(x, y, &Runs { len: 1, count, steps });
+        isa.copy_runs(x, y, &EvenRuns { len: 1, count, steps });
     };
     if channels <= pixels * each.min(groups) {
         for group in 0..groups {

@@ -13,7 +13,7 @@
 
 use super::{Input, Output};
 use crate::arch::Isa;
-use crate::arch::runs::Runs;
+use crate::arch::runs::EvenRuns;
 use crate::ir::{Shape, Slice};
 
 /// Distance in memory from an element to its neighbour along each axis.
@@ -41,15 +41,15 @@ fn gather<I: Isa>(isa: I, x: &[i8], start: usize, steps: Steps, y: Output<'_>) {
     };
     let beside = channels == 1 || c == 1;
     if let (true, Some(rows)) = (beside && (columns == c || w == 1), rows) {
-        let runs = Runs { len: w * c, count: h, steps: [rows, w * c] };
+        let runs = EvenRuns { len: w * c, count: h, steps: [rows, w * c] };
         return isa.copy_runs(x.get(start..).unwrap_or_default(), y.data, &runs);
     }
     let (runs, turns, next) = if beside {
-        (Runs { len: c, count: w, steps: [columns, c] }, 1, [0, 0])
+        (EvenRuns { len: c, count: w, steps: [columns, c] }, 1, [0, 0])
     } else if c < w {
-        (Runs { len: 1, count: w, steps: [columns, c] }, c, [channels, 1])
+        (EvenRuns { len: 1, count: w, steps: [columns, c] }, c, [channels, 1])
     } else {
-        (Runs { len: 1, count: c, steps: [channels, 1] }, w, [columns, c])
+        (EvenRuns { len: 1, count: c, steps: [channels, 1] }, w, [columns, c])
     };
     let mut row = start;
     for to in y.data.chunks_exact_mut((w * c).max(1)) {

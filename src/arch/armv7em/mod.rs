@@ -32,9 +32,9 @@ mod widen;
 mod window;
 mod winograd;
 
-use super::packed::{Eights, Finish, Linear, Quads, Sight, Taps, Tiles};
+use super::packed::{Eights, Finish, Linear, Quads, Runs, Sight, Taps, Tiles};
 use super::pool::{self as portable, View};
-use super::runs::Runs;
+use super::runs::EvenRuns;
 use super::{Isa, QUAD, Store};
 use crate::ir::{Clamp, Requant};
 
@@ -105,7 +105,7 @@ impl Isa for Armv7em {
     }
 
     #[inline(always)]
-    fn collect(self, runs: &[&[i8]], pairs: usize, step: usize, count: usize, to: &mut [i8]) {
+    fn collect(self, runs: Runs<'_>, pairs: usize, step: usize, count: usize, to: &mut [i8]) {
         collect::collect(runs, pairs, step, count, to);
     }
 
@@ -115,7 +115,7 @@ impl Isa for Armv7em {
     }
 
     #[inline(always)]
-    fn quads(self, quads: &Quads<'_>, runs: &[&[i8]], y: &mut [i8]) {
+    fn quads(self, quads: &Quads<'_>, runs: Runs<'_>, y: &mut [i8]) {
         quads::quads(quads, runs, y);
     }
 
@@ -173,7 +173,7 @@ impl Isa for Armv7em {
     }
 
     #[inline(always)]
-    fn copy_runs(self, x: &[i8], y: &mut [i8], runs: &Runs) {
+    fn copy_runs(self, x: &[i8], y: &mut [i8], runs: &EvenRuns) {
         runs::copy_runs(x, y, runs);
     }
 

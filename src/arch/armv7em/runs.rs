@@ -1,16 +1,16 @@
 //! Runs of bytes: single ones four a turn, 4.5 cycles each; others word by word, 2 cycles a byte, where the last word of a
 //! run whose length is no multiple of 4 overlaps the one before.
 
-use crate::arch::runs::Runs;
+use crate::arch::runs::EvenRuns;
 use core::arch::naked_asm;
 
 /// See [`Isa::copy_runs`](crate::arch::Isa::copy_runs).
 #[inline(never)]
-pub(super) fn copy_runs(x: &[i8], y: &mut [i8], runs: &Runs) {
+pub(super) fn copy_runs(x: &[i8], y: &mut [i8], runs: &EvenRuns) {
     if !runs.lie_within(x.len(), y.len()) {
         return;
     }
-    let &Runs { len, count, steps: [from, to] } = runs;
+    let &EvenRuns { len, count, steps: [from, to] } = runs;
     let (words, bytes) = (len / 4, len & !3);
     let skips = if len < 4 { [from, to] } else { [from.wrapping_sub(bytes), to.wrapping_sub(bytes)] };
     let [x_skip, y_skip] = skips;
