@@ -373,7 +373,7 @@ impl<L: Linked> Step<'_, '_, L> {
                 if linked[Packing::DspPatch.at()]
                     && let Op::Conv2d(conv) = op
                 {
-                    self.run_in_flow(|flow| packed::conv2d(isa, conv, data, flow));
+                    self.run_in_flow(|flow| packed::conv2d(isa, conv, data, flow, L::USES.twos));
                 }
             }
             Packing::DspPoint => {
@@ -381,7 +381,7 @@ impl<L: Linked> Step<'_, '_, L> {
                     self.run_in_flow(|flow| {
                         if let Some((conv, x)) = Chunk::point(op, flow.x.0) {
                             flow.x.0 = x;
-                            packed::point_conv2d(isa, &conv, data, flow);
+                            packed::point_conv2d(isa, &conv, data, flow, L::USES.twos);
                         }
                     });
                 }
@@ -390,7 +390,7 @@ impl<L: Linked> Step<'_, '_, L> {
                 if linked[Packing::DspRows.at()]
                     && let Op::Conv2d(conv) = op
                 {
-                    self.run_in_flow(|flow| packed::rows_conv2d(isa, conv, data, flow));
+                    self.run_in_flow(|flow| packed::rows_conv2d(isa, conv, data, flow, L::USES.twos));
                 }
             }
             Packing::DspWinograd => {

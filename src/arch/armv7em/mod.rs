@@ -17,6 +17,7 @@ mod dot;
 mod eights;
 mod frame;
 mod gather;
+mod half_quads;
 mod join;
 mod nibbles;
 mod pool;
@@ -28,11 +29,12 @@ mod thin;
 mod three;
 mod tiles;
 mod two_rows;
+mod twos;
 mod widen;
 mod window;
 mod winograd;
 
-use super::packed::{Eights, Finish, Linear, Quads, Runs, Sight, Taps, Tiles};
+use super::packed::{Eights, Finish, Linear, Lines, Quads, Runs, Sight, Taps, Tiles, Twos};
 use super::pool::{self as portable, View};
 use super::runs::EvenRuns;
 use super::{Isa, QUAD, Store};
@@ -53,11 +55,6 @@ impl Isa for Armv7em {
     #[inline(always)]
     fn dot_nibbles(self, acc: &mut [i32; QUAD], x: &[i8], w: &[&[i8]; QUAD]) {
         nibbles::dot(acc, x, w);
-    }
-
-    #[inline(always)]
-    fn widen_lane(self, x: &[i8], to: &mut [i8], at: usize, lane: usize) {
-        widen::lane(x, to, at, lane);
     }
 
     #[inline(always)]
@@ -95,8 +92,18 @@ impl Isa for Armv7em {
     }
 
     #[inline(always)]
-    fn widen_pixels(self, x: &[i8], channels: usize, to: &mut [i8], pitch: usize) {
-        widen::pixels(x, channels, to, pitch);
+    fn widen_pixels(self, lines: &Lines<'_>, to: &mut [i8], pitch: usize, lane: usize) {
+        widen::pixels(lines, to, pitch, lane);
+    }
+
+    #[inline(always)]
+    fn fill(self, word: [i8; 4], to: &mut [i8]) {
+        widen::fill(word, to);
+    }
+
+    #[inline(always)]
+    fn widen_runs(self, lines: &Lines<'_>, to: &mut [i8], at: usize, lane: usize) {
+        widen::runs(lines, to, at, lane);
     }
 
     #[inline(always)]
@@ -110,6 +117,11 @@ impl Isa for Armv7em {
     }
 
     #[inline(always)]
+    fn collect_first(self, runs: Runs<'_>, pairs: usize, from: usize, to: &mut [i8], lane: usize) {
+        collect::collect_first(runs, pairs, from, to, lane);
+    }
+
+    #[inline(always)]
     fn widen(self, x: &[i8], to: &mut [i8]) {
         widen::run(x, to);
     }
@@ -120,8 +132,18 @@ impl Isa for Armv7em {
     }
 
     #[inline(always)]
+    fn half_quads(self, quads: &Quads<'_>, units: usize, runs: Runs<'_>, y: &mut [i8]) {
+        half_quads::half_quads(quads, units, runs, y);
+    }
+
+    #[inline(always)]
     fn eights(self, eights: &Eights<'_>, x: &[i8], y: &mut [i8]) {
         eights::eights(eights, x, y);
+    }
+
+    #[inline(always)]
+    fn twos(self, twos: &Twos<'_>, x: &[i8], y: &mut [i8]) {
+        twos::twos(twos, x, y);
     }
 
     #[inline(always)]
