@@ -231,11 +231,11 @@ struct Step<'s, 'a, L> {
 impl<L: Linked> Job for Step<'_, '_, L> {
     #[inline(always)]
     fn on<I: Isa>(mut self, isa: I) {
-        let data = &self.node.data;
+        let (op, data) = (&self.node.op, &self.node.data);
         if self.packed(isa) {
             return;
         }
-        match &self.node.op {
+        match op {
             Op::Conv2d(conv) => {
                 if L::USES.conv2d {
                     self.run_apart(|x, y| kernels::conv2d(isa, conv, data, x, y));
@@ -252,17 +252,23 @@ impl<L: Linked> Job for Step<'_, '_, L> {
                 }
             }
             Op::MaxPool2d(pool) => {
-                if L::USES.max_pool2d {
+                if L::USES.thin_max_pool2d && self.is_thin() {
+                    self.run_apart(|x, y| kernels::thin_max_pool2d(isa, pool, data.clamp, x, y));
+                } else if L::USES.max_pool2d {
                     self.run_apart(|x, y| kernels::max_pool2d(isa, pool, data.clamp, x, y));
                 }
             }
             Op::AvgPool2d(pool) => {
-                if L::USES.avg_pool2d {
+                if L::USES.thin_avg_pool2d && self.is_thin() {
+                    self.run_apart(|x, y| kernels::thin_avg_pool2d(isa, pool, data.clamp, x, y));
+                } else if L::USES.avg_pool2d {
                     self.run_apart(|x, y| kernels::avg_pool2d(isa, pool, data.clamp, x, y));
                 }
             }
             Op::Mean { axes } => {
-                if L::USES.mean {
+                if L::USES.thin_mean && self.is_thin() {
+                    self.run_apart(|x, y| kernels::thin_mean(isa, *axes, data, x, y));
+                } else if L::USES.mean {
                     self.run_apart(|x, y| kernels::mean(isa, *axes, data, x, y));
                 }
             }
@@ -273,22 +279,22 @@ impl<L: Linked> Job for Step<'_, '_, L> {
             }
             Op::Add(operands @ (Operands::Broadcast | Operands::Left(_) | Operands::Right(_))) => {
                 if L::USES.add_broadcast {
-                    self.pair(*operands, kernels::add_broadcast);
+                    self.pair(isa, *operands, kernels::add_broadcast);
                 }
             }
             Op::Sub(operands) => {
                 if L::USES.sub {
-                    self.pair(*operands, kernels::sub);
+                    self.pair(isa, *operands, kernels::sub);
                 }
             }
             Op::Mul(operands) => {
                 if L::USES.mul {
-                    self.pair(*operands, kernels::mul);
+                    self.pair(isa, *operands, kernels::mul);
                 }
             }
             Op::Prelu { alpha } => {
                 if L::USES.prelu {
-                    self.pair(Operands::Right(*alpha), kernels::prelu);
+                    self.pair(isa, Operands::Right(*alpha), kernels::prelu);
                 }
             }
             Op::Concat { axis } => {
@@ -296,13 +302,13 @@ impl<L: Linked> Job for Step<'_, '_, L> {
                     let mut at = 0;
                     for i in 0..self.node.inputs.len() {
                         let Some((x, y)) = self.apart(i) else { return };
-                        at = kernels::concat(*axis, x, at, y);
+                        at = kernels::concat(isa, *axis, x, at, y);
                     }
                 }
             }
             Op::ChannelShuffle { groups } => {
                 if L::USES.channel_shuffle {
-                    self.run_apart(|x, y| kernels::channel_shuffle(*groups, x, y));
+                    self.run_apart(|x, y| kernels::channel_shuffle(isa, *groups, x, y));
                 }
             }
             Op::Relu | Op::Relu6 | Op::ReluN1To1 | Op::Requantize => {
@@ -317,7 +323,7 @@ impl<L: Linked> Job for Step<'_, '_, L> {
                 if L::USES.table
                     && let Some((_, y)) = self.moved(0)
                 {
-                    kernels::look_up(data.weights, y.data);
+                    kernels::look_up(isa, data.weights, y.data);
                 }
             }
             Op::Softmax => {
@@ -327,22 +333,22 @@ impl<L: Linked> Job for Step<'_, '_, L> {
             }
             Op::Pad(pad) => {
                 if L::USES.pad {
-                    self.run_apart(|x, y| kernels::pad(pad, data.bias, x, y));
+                    self.run_apart(|x, y| kernels::pad(isa, pad, data.bias, x, y));
                 }
             }
             Op::Slice(slice) => {
                 if L::USES.slice {
-                    self.run_apart(|x, y| kernels::slice(slice, x, y));
+                    self.run_apart(|x, y| kernels::slice(isa, slice, x, y));
                 }
             }
             Op::Transpose { order } => {
                 if L::USES.transpose {
-                    self.run_apart(|x, y| kernels::transpose(*order, x, y));
+                    self.run_apart(|x, y| kernels::transpose(isa, *order, x, y));
                 }
             }
             Op::ResizeNearest { .. } => {
                 if L::USES.resize_nearest {
-                    self.run_apart(|x, y| kernels::resize_nearest(data.bias, x, y));
+                    self.run_apart(|x, y| kernels::resize_nearest(isa, data.bias, x, y));
                 }
             }
             Op::Reshape { .. } => {
@@ -521,9 +527,26 @@ impl<L: Linked> Step<'_, '_, L> {
         }
     }
 
+    /// Whether the operator has a kernel of its own for so few channels.
+    fn is_thin(&self) -> bool {
+        self.input(0).is_some_and(|(_, shape, _)| self.node.op.is_thin(shape))
+    }
+
     /// Input `i` and the output, which lie apart.
     fn apart(&mut self, i: usize) -> Option<(Input<'_>, Output<'_>)> {
-        self.apart_with_scratch(i).map(|(x, y, _)| (x, y))
+        let (x, x_place) = place(self.graph, *self.node.inputs.get(i)?)?;
+        let (y, y_place) = place(self.graph, self.node.output)?;
+        let (x_data, y_data) = if x_place.end <= y_place.start {
+            let (low, high) = self.arena.split_at_mut_checked(y_place.start)?;
+            (low.get(x_place)?, high.get_mut(..y.shape.len())?)
+        } else {
+            let (low, high) = self.arena.split_at_mut_checked(x_place.start)?;
+            (high.get(..x.shape.len())?, low.get_mut(y_place)?)
+        };
+        Some((
+            Input { shape: x.shape, zero: x.meta.zero, data: x_data },
+            Output { shape: y.shape, zero: y.meta.zero, data: y_data },
+        ))
     }
 
     /// Input `i`, the output and the scratch of the node, which lie apart.
@@ -595,13 +618,18 @@ impl<L: Linked> Step<'_, '_, L> {
 
     /// Brings one operand to the whole of the output and does the rest with the other.
     #[inline(always)]
-    fn pair(&mut self, operands: Operands, kernel: impl FnOnce(&IntData<'_>, Pair<'_>, Output<'_>)) {
+    fn pair<I: Isa>(
+        &mut self,
+        isa: I,
+        operands: Operands,
+        kernel: impl FnOnce(&IntData<'_>, Pair<'_>, Output<'_>),
+    ) {
         let data = &self.node.data;
         if let Some(shape) = operands.constant() {
             let held = usize::from(matches!(operands, Operands::Left(_)));
             let zero = data.bias.first().map_or(0, |&zero| zero as i8);
             let other = Some(Input { shape, zero, data: data.weights });
-            if let Some((zero, y)) = self.repeated(0) {
+            if let Some((zero, y)) = self.repeated(isa, 0) {
                 kernel(data, Pair { held, zero, other }, y);
             }
             return;
@@ -609,7 +637,7 @@ impl<L: Linked> Step<'_, '_, L> {
         let (Some((_, _, first)), Some((_, _, second))) = (self.input(0), self.input(1)) else { return };
         let Some((_, to)) = place(self.graph, self.node.output) else { return };
         let held = usize::from(second == to && first != to);
-        let Some((zero, y)) = self.repeated(held) else { return };
+        let Some((zero, y)) = self.repeated(isa, held) else { return };
         if first == second {
             kernel(data, Pair { held, zero, other: None }, y);
         } else if let Some((x, y)) = self.apart(1 - held) {
@@ -618,7 +646,7 @@ impl<L: Linked> Step<'_, '_, L> {
     }
 
     /// The output, filled with input `i` repeated to its shape, and that input's zero point.
-    fn repeated(&mut self, i: usize) -> Option<(i8, Output<'_>)> {
+    fn repeated<I: Isa>(&mut self, isa: I, i: usize) -> Option<(i8, Output<'_>)> {
         let (x, shape, _) = self.input(i)?;
         let zero = x.zero;
         let (y, to) = place(self.graph, self.node.output)?;
@@ -626,7 +654,7 @@ impl<L: Linked> Step<'_, '_, L> {
             return self.moved(i);
         }
         let (x, y) = self.apart(i)?;
-        kernels::repeat(x, y);
+        kernels::repeat(isa, x, y);
         let (y, _) = place(self.graph, self.node.output)?;
         Some((zero, Output { shape: y.shape, zero: y.meta.zero, data: self.arena.get_mut(to)? }))
     }

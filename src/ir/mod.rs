@@ -114,7 +114,8 @@ impl Graph<'_, Int> {
     pub const fn uses(&self) -> Uses {
         let (mut uses, mut i) = (Uses::NONE, 0);
         while i < self.nodes.len() {
-            uses = uses.with(&self.nodes[i].op, self.nodes[i].data.packing);
+            let node = &self.nodes[i];
+            uses = uses.with(&node.op, self.tensor(node.inputs[0]).shape, node.data.packing);
             i += 1;
         }
         uses

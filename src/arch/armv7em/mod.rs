@@ -23,19 +23,25 @@ mod join;
 mod nibbles;
 mod pool;
 mod quads;
-mod sum;
+mod requantize;
+mod runs;
+mod table;
+mod thin;
 mod three;
 mod tiles;
 mod two_rows;
 mod twos;
 mod widen;
+mod window;
 mod winograd;
 
 use super::packed::{
-    Channels, Copies, Eights, Finish, Joins, Linear, Lines, Quads, Runs, Sight, Taps, Tiles, Twos, View,
+    Channels, Copies, Eights, Finish, Joins, Linear, Lines, Quads, Runs, Sight, Taps, Tiles, Twos,
 };
-use super::{Isa, QUAD};
-use crate::ir::Clamp;
+use super::pool::{self as portable, View};
+use super::runs::EvenRuns;
+use super::{Isa, QUAD, Store};
+use crate::ir::{Clamp, Requant};
 
 /// The token; this module exists only where the CPU has the instructions.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -55,8 +61,13 @@ impl Isa for Armv7em {
     }
 
     #[inline(always)]
-    fn sum_row(self, acc: &mut [i32], x: &[i8], step: usize, count: usize) {
-        sum::sum_row(acc, x, step, count);
+    fn sum_window(self, acc: &mut [i32], x: &[i8], taps: [usize; 2], steps: [usize; 2]) {
+        pool::sum_window(acc, x, taps, steps);
+    }
+
+    #[inline(always)]
+    fn sum_thin(self, acc: &mut [i32], x: &[i8], taps: [usize; 2], steps: [usize; 2]) {
+        thin::sum_thin(acc, x, taps, steps);
     }
 
     #[inline(always)]
@@ -65,9 +76,21 @@ impl Isa for Armv7em {
     }
 
     #[inline(always)]
+    fn max_thin(self, y: &mut [i8], view: &View<'_>) {
+        thin::max_thin(y, view);
+    }
+
+    #[inline(always)]
     fn mean_window(self, y: &mut [i8], view: &View<'_>) {
         if !pool::mean_window(y, view) {
-            self.mean_of_many(y, view);
+            portable::mean_window(self, y, view);
+        }
+    }
+
+    #[inline(always)]
+    fn mean_thin(self, y: &mut [i8], view: &View<'_>) {
+        if !thin::mean_thin(y, view) {
+            portable::mean_thin(y, view);
         }
     }
 
@@ -174,6 +197,21 @@ impl Isa for Armv7em {
     #[inline(always)]
     fn finish_tiles(self, finish: &Finish<'_>, products: &[i8], y: &mut [i8]) {
         tiles::finish_tiles(finish, products, y);
+    }
+
+    #[inline(always)]
+    fn copy_runs(self, x: &[i8], y: &mut [i8], runs: &EvenRuns) {
+        runs::copy_runs(x, y, runs);
+    }
+
+    #[inline(always)]
+    fn requantize(self, y: &mut [i8], zero: i8, requant: Requant, store: Store) {
+        requantize::requantize(y, zero, requant, store);
+    }
+
+    #[inline(always)]
+    fn look_up(self, table: &[i8; 256], y: &mut [i8]) {
+        table::look_up(table, y);
     }
 
     #[inline(always)]
