@@ -36,6 +36,11 @@ pub(crate) struct Sixteens<'a> {
 }
 
 impl Sixteens<'_> {
+    /// Pixels of the grid.
+    pub(crate) const fn pixels(&self) -> usize {
+        self.grid[0].saturating_mul(self.grid[1])
+    }
+
     /// Bytes of weights of a block.
     pub(crate) const fn block(&self) -> usize {
         self.runs.len().saturating_mul(self.quads).saturating_mul(64)
@@ -45,7 +50,7 @@ impl Sixteens<'_> {
     #[allow(dead_code)] // asked by the instances of desktop CPUs
     pub(crate) fn fits(&self, x: usize, y: usize) -> bool {
         let blocks = self.units.div_ceil(16);
-        let pixels = self.grid[0].saturating_mul(self.grid[1]);
+        let pixels = self.pixels();
         let last = |step: usize, count: usize| step.saturating_mul(count.saturating_sub(1));
         let run = self.runs.iter().copied().max().unwrap_or(0);
         let reach = last(self.steps[0], self.grid[0])
