@@ -427,6 +427,13 @@ pub(crate) trait Isa: Copy {
         halves::four_windows(windows, x, taps, y);
     }
 
+    /// Rows of `row` elements with [`Isa::OFFSET`] added, `pitch` apart in `to`; between them, and to the end after the last
+    /// one, `border`.
+    #[inline(never)]
+    fn lay(self, x: &[i8], row: usize, to: &mut [i8], pitch: usize, border: i8) {
+        fours::lay(x, row, to, pitch, border, Self::OFFSET);
+    }
+
     /// Units in blocks of sixteen, for all pixels: `x` is the image with its border, elements with
     /// [`Isa::OFFSET`] added, `y` the first pixel's first output on.
     #[inline(never)]

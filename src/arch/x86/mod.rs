@@ -12,7 +12,7 @@ mod vnni;
 mod walk;
 
 use super::fours::{Lanes, Sixteens};
-use super::packed::Linear;
+use super::packed::{Linear, View};
 use super::{Isa, LANES, Scalar, Store, Sum};
 use crate::ir::Requant;
 
@@ -60,6 +60,11 @@ impl Isa for Avx2 {
         }
     }
 
+    fn lay(self, x: &[i8], row: usize, to: &mut [i8], pitch: usize, border: i8) {
+        // SAFETY: the token proves the instructions.
+        unsafe { avx2::lay(x, row, to, pitch, border) }
+    }
+
     fn store(self, acc: &[i32], requant: &[Requant], store: Store, y: &mut [i8]) {
         // SAFETY: the token proves the instructions.
         unsafe { avx2::store(acc, requant, store, y) }
@@ -68,6 +73,10 @@ impl Isa for Avx2 {
     fn sum_row(self, acc: &mut [i32], x: &[i8], step: usize, count: usize) {
         // SAFETY: the token proves the instructions.
         unsafe { avx2::sum_row(acc, x, step, count) }
+    }
+
+    fn mean_window(self, y: &mut [i8], view: &View<'_>) {
+        self.mean_of_many(y, &on_end(view));
     }
 
     fn add(self, y: &mut [i8], x: Option<&[i8]>, sum: &Sum) {
@@ -99,6 +108,11 @@ impl Isa for Vnni {
         }
     }
 
+    fn lay(self, x: &[i8], row: usize, to: &mut [i8], pitch: usize, border: i8) {
+        // SAFETY: the token proves the instructions.
+        unsafe { vnni::lay(x, row, to, pitch, border) }
+    }
+
     fn store(self, acc: &[i32], requant: &[Requant], store: Store, y: &mut [i8]) {
         // SAFETY: the token proves the instructions.
         unsafe { vnni::store(acc, requant, store, y) }
@@ -107,6 +121,10 @@ impl Isa for Vnni {
     fn sum_row(self, acc: &mut [i32], x: &[i8], step: usize, count: usize) {
         // SAFETY: the token proves the instructions.
         unsafe { vnni::sum_row(acc, x, step, count) }
+    }
+
+    fn mean_window(self, y: &mut [i8], view: &View<'_>) {
+        self.mean_of_many(y, &on_end(view));
     }
 
     fn add(self, y: &mut [i8], x: Option<&[i8]>, sum: &Sum) {
@@ -118,6 +136,13 @@ impl Isa for Vnni {
         // SAFETY: the token proves the instructions.
         unsafe { vnni::add_linear(y, x, linear) }
     }
+}
+
+/// The same window as one row of taps, where its rows lie on end: then all of it is one [`Isa::sum_row`].
+fn on_end<'a>(view: &View<'a>) -> View<'a> {
+    let [rows, columns] = view.taps;
+    let taps = if view.steps[0] == columns * view.steps[1] { [1, rows * columns] } else { view.taps };
+    View { taps, ..*view }
 }
 
 /// [`Isa::sum_row`], to be compiled for an instruction set: where there are [`LANES`] sums they stay in registers.

@@ -20,7 +20,7 @@ pub(in super::super) unsafe fn sixteens(s: &Sixteens<'_>, x: &[i8], y: &mut [i8]
     let mut block = 0;
     // SAFETY: the caller's promise; blocks stay below `blocks`.
     unsafe {
-        while s.grid == [1, 1] && block + 4 <= blocks {
+        while s.pixels() == 1 && block + 4 <= blocks {
             some::<4>(s, block, x, y);
             block += 4;
         }
@@ -67,7 +67,7 @@ unsafe fn pixels<const B: usize, const ROUND: u8>(
     x: &[i8],
     y: &mut [i8],
 ) {
-    let count = s.grid[0] * s.grid[1];
+    let count = s.pixels();
     let mut at = Walk::new(s);
     let mut pixel = 0;
     // SAFETY: `fits` holds, so every pixel's windows, biases and live outputs lie within.

@@ -131,7 +131,7 @@ impl Tiles<'_> {
     unsafe fn straight<const P: usize, const B: usize, const ROUND: u8>(&mut self, out: &Out<'_, B>) {
         while self.left >= P {
             let Some(first) = self.walk.straight(P) else { return };
-            let step = self.s.steps[1];
+            let step = self.s.steps[2];
             // SAFETY: the caller's promise; there are `P` pixels.
             unsafe {
                 let sums = tile::<P, B>(self.s, self.x, |p| first + p * step, self.weights, self.bias);
@@ -203,36 +203,59 @@ struct Out<'a, const B: usize> {
 }
 
 impl<const B: usize> Out<'_, B> {
-    /// A multiple of four pixels.
+    /// Four, eight or sixteen sums, of some pixels. With one block or four this is no loop: one that is not unrolled finds
+    /// its sums in memory. With two blocks that takes no longer.
     ///
     /// # Safety
     /// The CPU has the instructions; `y` is where the first pixel's live outputs go, and within the outputs with all
     /// others.
     #[inline(always)]
     unsafe fn many<const ROUND: u8, const P: usize>(&self, sums: &[[__m512i; B]; P], y: *mut i8) {
+        let sums = sums.as_flattened().as_chunks().0;
+        let step = 4 / B * self.step;
         // SAFETY: the caller's promise.
         unsafe {
-            for p in (0..P).step_by(4 / B) {
-                let mut values = [_mm512_setzero_si512(); 4];
-                for (i, value) in values.iter_mut().enumerate() {
-                    let (pixel, b) = (p + i / B, i % B);
-                    *value = self.factors[b].apply::<ROUND>(sums[pixel][b], &self.requant[b]);
+            if B == 2 {
+                for (i, sums) in sums.iter().enumerate() {
+                    self.four::<ROUND>(sums, y.add(i * step));
                 }
-                let bytes = self.narrow.four_in_order(values);
-                let to = y.add(p * self.step);
-                if self.live == 16 * B && (B == 4 || self.step == 16 * B) {
-                    _mm512_storeu_si512(to.cast(), bytes);
-                    continue;
-                }
-                let parts = [
-                    _mm512_castsi512_si128(bytes),
-                    _mm512_extracti32x4_epi32::<1>(bytes),
-                    _mm512_extracti32x4_epi32::<2>(bytes),
-                    _mm512_extracti32x4_epi32::<3>(bytes),
-                ];
-                for (i, part) in parts.into_iter().enumerate() {
-                    self.put(part, i % B, to.add(i / B * self.step));
-                }
+                return;
+            }
+            self.four::<ROUND>(&sums[0], y);
+            if P * B >= 8 {
+                self.four::<ROUND>(&sums[1], y.add(step));
+            }
+            if P * B == 16 {
+                self.four::<ROUND>(&sums[2], y.add(2 * step));
+                self.four::<ROUND>(&sums[3], y.add(3 * step));
+            }
+        }
+    }
+
+    /// Four sums, those of each pixel side by side.
+    ///
+    /// # Safety
+    /// As for [`Out::many`].
+    #[inline(always)]
+    unsafe fn four<const ROUND: u8>(&self, sums: &[__m512i; 4], to: *mut i8) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let mut values = *sums;
+            for (i, value) in values.iter_mut().enumerate() {
+                *value = self.factors[i % B].apply::<ROUND>(*value, &self.requant[i % B]);
+            }
+            let bytes = self.narrow.four_in_order(values);
+            if self.live == 16 * B && (B == 4 || self.step == 16 * B) {
+                return _mm512_storeu_si512(to.cast(), bytes);
+            }
+            let parts = [
+                _mm512_castsi512_si128(bytes),
+                _mm512_extracti32x4_epi32::<1>(bytes),
+                _mm512_extracti32x4_epi32::<2>(bytes),
+                _mm512_extracti32x4_epi32::<3>(bytes),
+            ];
+            for (i, part) in parts.into_iter().enumerate() {
+                self.put(part, i % B, to.add(i / B * self.step));
             }
         }
     }
