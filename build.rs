@@ -9,12 +9,14 @@ const CORES: [&str; 4] = ["cortex-m33", "cortex-m35p", "cortex-m55", "cortex-m85
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rustc-check-cfg=cfg(baseline, dsp, thumb)");
+    println!("cargo::rustc-check-cfg=cfg(baseline, dsp, mve, thumb)");
     let target = env::var("TARGET").unwrap_or_default();
     let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
     let core = |name: &&str| flags.contains(&format!("target-cpu={name}"));
     let chosen = CORES.iter().any(core) || flags.contains("+dsp");
-    if target.starts_with("thumbv7em-") || (target.starts_with("thumbv8m.main-") && chosen) {
+    if env::var_os("CARGO_FEATURE_HELIUM").is_some() && target.starts_with("thumbv8m.main-") {
+        println!("cargo::rustc-cfg=mve");
+    } else if target.starts_with("thumbv7em-") || (target.starts_with("thumbv8m.main-") && chosen) {
         println!("cargo::rustc-cfg=dsp");
     } else if ["thumbv6m-", "thumbv7m-", "thumbv8m."].iter().any(|of| target.starts_with(of)) {
         println!("cargo::rustc-cfg=thumb");

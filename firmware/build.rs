@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, process};
 
 /// Feature and file of each board; a real board's feature wins over that of the default.
-const BOARDS: [(&str, &str); 4] = [
+const BOARDS: [(&str, &str); 5] = [
     ("NRF52840_DK", "nrf52840_dk"),
     ("NUCLEO_F446RE", "nucleo_f446re"),
     ("QEMU_AN385", "qemu_an385"),
+    ("QEMU_AN547", "qemu_an547"),
     ("QEMU_AN386", "qemu_an386"),
 ];
 
@@ -32,9 +33,13 @@ fn main() {
     }
     let chosen: Vec<_> = BOARDS.iter().filter(|(feature, _)| on(feature)).collect();
     let (_, board) = match chosen[..] {
-        [] => fail("no board: choose one of the features qemu-an386, qemu-an385, nrf52840-dk, nucleo-f446re"),
+        [] => fail(
+            "no board: choose one of the features qemu-an386, qemu-an385, qemu-an547, nrf52840-dk, nucleo-f446re",
+        ),
         [one] | [one, (_, "qemu_an386")] => one,
-        _ => fail("two boards at once: choose one of the features qemu-an385, nrf52840-dk, nucleo-f446re"),
+        _ => fail(
+            "two boards at once: choose one of the features qemu-an385, qemu-an547, nrf52840-dk, nucleo-f446re",
+        ),
     };
     copy(
         Path::new(&format!("src/boards/{board}.x")),
@@ -48,7 +53,8 @@ fn main() {
     }
 
     println!("cargo::rustc-check-cfg=cfg(small_memory)");
-    if env::var("TARGET").is_ok_and(|target| target.starts_with("thumbv7")) {
+    let unaligned = ["thumbv7", "thumbv8m.main"];
+    if env::var("TARGET").is_ok_and(|target| unaligned.iter().any(|of| target.starts_with(of))) {
         println!("cargo::rustc-cfg=small_memory");
     }
 

@@ -8,7 +8,7 @@ use crate::ir::{
     Chunk, Fault, Graph, Int, IntData, IntTensor, Node, Op, Operands, Packing, Scratch, Shape, Tensor,
     TensorId, Uses,
 };
-use crate::kernels::{self, Bytes, Flow, Input, Output, Pair, fours, halves, nibbles, packed};
+use crate::kernels::{self, Bytes, Flow, Input, Output, Pair, fours, halves, nibbles, packed, vectors};
 use crate::stream::Rows;
 use core::marker::PhantomData;
 use core::ops::Range;
@@ -159,6 +159,10 @@ impl<'a> Runner<'a> {
         if arena.len() < all * self.arena {
             return Err(WrongLength { expected: all * self.arena, given: arena.len() });
         }
+        if !self.layers_lie_apart() {
+            let mut samples = inputs.chunks(x).zip(outputs.chunks_mut(y));
+            return samples.try_for_each(|(input, output)| self.run(arena, input, output));
+        }
         let whole = Part { all, first: 0, count: all };
         let entry = place(&self.graph, self.graph.input, whole).and_then(|(_, at)| arena.get_mut(at));
         copy(inputs, entry.unwrap_or_default())?;
@@ -173,6 +177,16 @@ impl<'a> Runner<'a> {
         }
         let made = place(&self.graph, self.graph.output, whole).and_then(|(_, at)| arena.get(at));
         copy(made.unwrap_or_default(), outputs)
+    }
+
+    /// Whether the output of each node lies where an input does, or apart from all of them. An output that reaches into its
+    /// input follows what has been read of it, which holds for one sample only.
+    fn layers_lie_apart(&self) -> bool {
+        self.graph.nodes.iter().all(|node| {
+            let Some((_, y)) = place(&self.graph, node.output, Only) else { return false };
+            let mut inputs = node.inputs.iter().filter_map(|&id| place(&self.graph, id, Only));
+            inputs.all(|(_, x)| x == y || x.end <= y.start || y.end <= x.start)
+        })
     }
 
     /// One inference that shows the output of every node, by index, as soon as it is there; returns the output of
@@ -333,7 +347,7 @@ fn takes_many(node: &Node<'_, Int>) -> bool {
         Op::Concat { .. } | Op::ChannelShuffle { .. } | Op::Pad(_) | Op::Slice(_) => false,
         Op::Transpose { .. } | Op::ResizeNearest { .. } => false,
     };
-    elementwise || node.data.packing.is_by_fours()
+    elementwise || matches!(node.data.packing, Packing::Fours | Packing::FoursDepthwise)
 }
 
 /// A node to run on whatever instruction set is chosen.
@@ -354,45 +368,33 @@ impl<L: Linked, S: Samples> Job for Step<'_, '_, L, S> {
         }
         match &self.node.op {
             Op::Conv2d(conv) => {
-                if L::USES.conv2d
-                    && let Some((x, y)) = self.apart(0)
-                {
-                    kernels::conv2d(isa, conv, data, x, y);
+                if L::USES.conv2d {
+                    self.run_apart(|x, y| kernels::conv2d(isa, conv, data, x, y));
                 }
             }
             Op::DepthwiseConv2d(conv) => {
-                if L::USES.depthwise_conv2d
-                    && let Some((x, y)) = self.apart(0)
-                {
-                    kernels::depthwise_conv2d(isa, conv, data, x, y);
+                if L::USES.depthwise_conv2d {
+                    self.run_apart(|x, y| kernels::depthwise_conv2d(isa, conv, data, x, y));
                 }
             }
             Op::Dense(_) => {
-                if L::USES.dense
-                    && let Some((x, y)) = self.apart(0)
-                {
-                    kernels::dense(isa, data, x, y);
+                if L::USES.dense {
+                    self.run_apart(|x, y| kernels::dense(isa, data, x, y));
                 }
             }
             Op::MaxPool2d(pool) => {
-                if L::USES.max_pool2d
-                    && let Some((x, y)) = self.apart(0)
-                {
-                    kernels::max_pool2d(isa, pool, data.clamp, x, y);
+                if L::USES.max_pool2d {
+                    self.run_apart(|x, y| kernels::max_pool2d(isa, pool, data.clamp, x, y));
                 }
             }
             Op::AvgPool2d(pool) => {
-                if L::USES.avg_pool2d
-                    && let Some((x, y)) = self.apart(0)
-                {
-                    kernels::avg_pool2d(isa, pool, data.clamp, x, y);
+                if L::USES.avg_pool2d {
+                    self.run_apart(|x, y| kernels::avg_pool2d(isa, pool, data.clamp, x, y));
                 }
             }
             Op::Mean { axes } => {
-                if L::USES.mean
-                    && let Some((x, y)) = self.apart(0)
-                {
-                    kernels::mean(isa, *axes, data, x, y);
+                if L::USES.mean {
+                    self.run_apart(|x, y| kernels::mean(isa, *axes, data, x, y));
                 }
             }
             Op::Add(Operands::Equal) => {
@@ -430,10 +432,8 @@ impl<L: Linked, S: Samples> Job for Step<'_, '_, L, S> {
                 }
             }
             Op::ChannelShuffle { groups } => {
-                if L::USES.channel_shuffle
-                    && let Some((x, y)) = self.apart(0)
-                {
-                    kernels::channel_shuffle(*groups, x, y);
+                if L::USES.channel_shuffle {
+                    self.run_apart(|x, y| kernels::channel_shuffle(*groups, x, y));
                 }
             }
             Op::Relu | Op::Relu6 | Op::ReluN1To1 | Op::Requantize => {
@@ -452,38 +452,28 @@ impl<L: Linked, S: Samples> Job for Step<'_, '_, L, S> {
                 }
             }
             Op::Softmax => {
-                if L::USES.softmax
-                    && let Some((x, y)) = self.apart(0)
-                {
-                    kernels::softmax(data.requant, x, y);
+                if L::USES.softmax {
+                    self.run_apart(|x, y| kernels::softmax(data.requant, x, y));
                 }
             }
             Op::Pad(pad) => {
-                if L::USES.pad
-                    && let Some((x, y)) = self.apart(0)
-                {
-                    kernels::pad(pad, data.bias, x, y);
+                if L::USES.pad {
+                    self.run_apart(|x, y| kernels::pad(pad, data.bias, x, y));
                 }
             }
             Op::Slice(slice) => {
-                if L::USES.slice
-                    && let Some((x, y)) = self.apart(0)
-                {
-                    kernels::slice(slice, x, y);
+                if L::USES.slice {
+                    self.run_apart(|x, y| kernels::slice(slice, x, y));
                 }
             }
             Op::Transpose { order } => {
-                if L::USES.transpose
-                    && let Some((x, y)) = self.apart(0)
-                {
-                    kernels::transpose(*order, x, y);
+                if L::USES.transpose {
+                    self.run_apart(|x, y| kernels::transpose(*order, x, y));
                 }
             }
             Op::ResizeNearest { .. } => {
-                if L::USES.resize_nearest
-                    && let Some((x, y)) = self.apart(0)
-                {
-                    kernels::resize_nearest(data.bias, x, y);
+                if L::USES.resize_nearest {
+                    self.run_apart(|x, y| kernels::resize_nearest(data.bias, x, y));
                 }
             }
             Op::Reshape { .. } => {
@@ -507,115 +497,113 @@ impl<L: Linked, S: Samples> Step<'_, '_, L, S> {
             Packing::DspPatch => {
                 if linked[Packing::DspPatch.at()]
                     && let Op::Conv2d(conv) = op
-                    && let Some((flow, scratch)) = self.flow()
                 {
-                    packed::conv2d(isa, conv, data, flow, scratch);
+                    self.run_in_flow(|flow| packed::conv2d(isa, conv, data, flow));
                 }
             }
             Packing::DspPoint => {
-                if linked[Packing::DspPoint.at()]
-                    && let Some((mut flow, scratch)) = self.flow()
-                    && let Some((conv, x)) = Chunk::point(op, flow.x.0)
-                {
-                    flow.x.0 = x;
-                    packed::point_conv2d(isa, &conv, data, flow, scratch);
+                if linked[Packing::DspPoint.at()] {
+                    self.run_in_flow(|flow| {
+                        if let Some((conv, x)) = Chunk::point(op, flow.x.0) {
+                            flow.x.0 = x;
+                            packed::point_conv2d(isa, &conv, data, flow);
+                        }
+                    });
                 }
             }
             Packing::DspRows => {
                 if linked[Packing::DspRows.at()]
                     && let Op::Conv2d(conv) = op
-                    && let Some((flow, scratch)) = self.flow()
                 {
-                    packed::rows_conv2d(isa, conv, data, flow, scratch);
+                    self.run_in_flow(|flow| packed::rows_conv2d(isa, conv, data, flow));
                 }
             }
             Packing::DspWinograd => {
                 if linked[Packing::DspWinograd.at()]
                     && let Op::Conv2d(conv) = op
-                    && let Some((flow, scratch)) = self.flow()
                 {
-                    packed::winograd_conv2d(isa, conv, data, flow, scratch);
+                    self.run_in_flow(|flow| packed::winograd_conv2d(isa, conv, data, flow));
                 }
             }
             Packing::DspDense => {
-                if linked[Packing::DspDense.at()]
-                    && let Some((x, y, scratch)) = self.apart_with_scratch(0)
-                {
-                    packed::dense(isa, data, x, y, scratch);
+                if linked[Packing::DspDense.at()] {
+                    self.run_with_scratch(|x, y, scratch| packed::dense(isa, data, x, y, scratch));
                 }
             }
             Packing::DspDepthwise => {
                 if linked[Packing::DspDepthwise.at()]
                     && let Op::DepthwiseConv2d(conv) = op
-                    && let Some((flow, scratch)) = self.flow()
                 {
-                    packed::depthwise_conv2d(isa, conv, data, flow, scratch);
+                    self.run_in_flow(|flow| packed::depthwise_conv2d(isa, conv, data, flow));
                 }
             }
             Packing::DspDepthwise3 => {
                 if linked[Packing::DspDepthwise3.at()]
                     && let Op::DepthwiseConv2d(conv) = op
-                    && let Some((flow, scratch)) = self.flow()
                 {
-                    packed::depthwise_conv2d_3x3(isa, conv, data, flow, scratch);
+                    self.run_in_flow(|flow| packed::depthwise_conv2d_3x3(isa, conv, data, flow));
                 }
             }
             Packing::Fours => {
-                if linked[Packing::Fours.at()]
-                    && let Some((x, y, scratch)) = self.apart_with_scratch(0)
-                {
-                    if let Op::Conv2d(conv) = op {
-                        fours::conv2d(isa, conv, data, x, y, scratch);
-                    } else if let Op::Dense(dense) = op {
-                        fours::dense(isa, dense, data, x, y, scratch);
-                    }
+                if linked[Packing::Fours.at()] {
+                    self.run_with_scratch(|x, y, scratch| {
+                        if let Op::Conv2d(conv) = op {
+                            fours::conv2d(isa, conv, data, x, y, scratch);
+                        } else if let Op::Dense(dense) = op {
+                            fours::dense(isa, dense, data, x, y, scratch);
+                        }
+                    });
                 }
             }
             Packing::FoursDepthwise => {
                 if linked[Packing::FoursDepthwise.at()]
                     && let Op::DepthwiseConv2d(conv) = op
-                    && let Some((x, y, scratch)) = self.apart_with_scratch(0)
                 {
-                    fours::depthwise_conv2d(isa, conv, data, x, y, scratch);
+                    self.run_with_scratch(|x, y, scratch| {
+                        fours::depthwise_conv2d(isa, conv, data, x, y, scratch);
+                    });
                 }
             }
             Packing::Nibbles | Packing::NibblesShort => {
                 if (linked[Packing::Nibbles.at()] || linked[Packing::NibblesShort.at()])
                     && let Op::Conv2d(conv) = op
-                    && let Some((x, y, scratch)) = self.apart_with_scratch(0)
                 {
-                    nibbles::conv2d(isa, conv, data, x, y, scratch);
+                    self.run_with_scratch(|x, y, scratch| nibbles::conv2d(isa, conv, data, x, y, scratch));
                 }
             }
             Packing::NibblesDense => {
-                if linked[Packing::NibblesDense.at()]
-                    && let Some((x, y)) = self.apart(0)
-                {
-                    nibbles::dense(isa, data, x, y);
+                if linked[Packing::NibblesDense.at()] {
+                    self.run_apart(|x, y| nibbles::dense(isa, data, x, y));
                 }
             }
             Packing::NibblesDepthwise => {
                 if linked[Packing::NibblesDepthwise.at()]
                     && let Op::DepthwiseConv2d(conv) = op
-                    && let Some((x, y, scratch)) = self.apart_with_scratch(0)
                 {
-                    nibbles::depthwise_conv2d(isa, conv, data, x, y, scratch);
+                    self.run_with_scratch(|x, y, scratch| {
+                        nibbles::depthwise_conv2d(isa, conv, data, x, y, scratch);
+                    });
                 }
             }
             Packing::Halves => {
                 if linked[Packing::Halves.at()]
                     && let Op::Conv2d(conv) = op
-                    && let Some((flow, scratch)) = self.flow()
                 {
-                    halves::conv2d(isa, conv, data, flow, scratch);
+                    self.run_in_flow(|flow| halves::conv2d(isa, conv, data, flow));
                 }
             }
             Packing::RingDepthwise => {
                 if linked[Packing::RingDepthwise.at()]
                     && let Op::DepthwiseConv2d(conv) = op
-                    && let Some((flow, scratch)) = self.flow()
                 {
-                    halves::depthwise_conv2d(isa, conv, data, flow, scratch);
+                    self.run_in_flow(|flow| halves::depthwise_conv2d(isa, conv, data, flow));
+                }
+            }
+            Packing::Vectors => {
+                if linked[Packing::Vectors.at()]
+                    && let Op::Conv2d(conv) = op
+                {
+                    self.run_in_flow(|flow| vectors::conv2d(isa, conv, data, flow));
                 }
             }
             Packing::DspAdd => {
@@ -630,6 +618,31 @@ impl<L: Linked, S: Samples> Step<'_, '_, L, S> {
     fn input(&self, i: usize) -> Option<(&IntTensor, Shape, Range<usize>)> {
         let (tensor, place) = place(self.graph, *self.node.inputs.get(i)?, self.samples)?;
         Some((&tensor.meta, tensor.shape, place))
+    }
+
+    /// Runs a kernel over input 0 and the output, which lie apart. What the kernels that [`Step`] may run need of the stack
+    /// is not kept for each of them at a time: here, and below.
+    #[inline(never)]
+    fn run_apart(&mut self, kernel: impl FnOnce(Input<'_>, Output<'_>)) {
+        if let Some((x, y)) = self.apart(0) {
+            kernel(x, y);
+        }
+    }
+
+    /// The same with the scratch of the node.
+    #[inline(never)]
+    fn run_with_scratch(&mut self, kernel: impl FnOnce(Input<'_>, Output<'_>, &mut [i8])) {
+        if let Some((x, y, scratch)) = self.apart_with_scratch(0) {
+            kernel(x, y, scratch);
+        }
+    }
+
+    /// Runs a kernel that may work in place.
+    #[inline(never)]
+    fn run_in_flow(&mut self, kernel: impl FnOnce(&mut Flow<'_>)) {
+        if let Some(flow) = &mut self.flow() {
+            kernel(flow);
+        }
     }
 
     /// Input `i` and the output, which lie apart.
@@ -653,21 +666,23 @@ impl<L: Linked, S: Samples> Step<'_, '_, L, S> {
         ))
     }
 
-    /// Input 0 and the output, which may lie in the same bytes, and the scratch of the node.
-    fn flow(&mut self) -> Option<(Flow<'_>, &mut [i8])> {
+    /// Input 0 and the output, which may share bytes, with the scratch of the node.
+    fn flow(&mut self) -> Option<Flow<'_>> {
         let (x, x_place) = place(self.graph, *self.node.inputs.first()?, self.samples)?;
         let (y, y_place) = place(self.graph, self.node.output, self.samples)?;
         let tensors = ((x.shape, x.meta.zero), (y.shape, y.meta.zero));
-        if x_place != y_place {
+        if x_place.end <= y_place.start || y_place.end <= x_place.start {
             let (x, y, scratch) = self.apart_with_scratch(0)?;
             let bytes = Bytes::Apart(x.data, y.data);
-            return Some((Flow { x: tensors.0, y: tensors.1, bytes }, scratch));
+            return Some(Flow { x: tensors.0, y: tensors.1, bytes, scratch });
         }
         let Scratch { offset, len } = self.node.data.scratch;
         let from = if len == 0 { 0 } else { offset as usize };
-        let places = [x_place, self.samples.scratch(from, len as usize)];
+        let begin = x_place.start.min(y_place.start);
+        let places = [begin..x_place.end.max(y_place.end), self.samples.scratch(from, len as usize)];
         let [both, scratch] = self.arena.get_disjoint_mut(places).ok()?;
-        Some((Flow { x: tensors.0, y: tensors.1, bytes: Bytes::Same(both) }, scratch))
+        let bytes = Bytes::Over(both, [x_place.start - begin, y_place.start - begin]);
+        Some(Flow { x: tensors.0, y: tensors.1, bytes, scratch })
     }
 
     /// The output, filled with input `i`, and that input's zero point. Nothing moves where they are one place.
@@ -689,7 +704,7 @@ impl<L: Linked, S: Samples> Step<'_, '_, L, S> {
     }
 
     /// Brings one operand to the output: which, its zero point, the other one unless it is the same, and the output.
-    #[inline(always)]
+    #[inline(never)]
     fn operands(&mut self, kernel: impl FnOnce(usize, i8, Option<Input<'_>>, Output<'_>)) {
         let (Some((_, _, first)), Some((_, _, second))) = (self.input(0), self.input(1)) else { return };
         let Some((_, to)) = place(self.graph, self.node.output, self.samples) else { return };

@@ -61,6 +61,7 @@
 //! | feature | gives |
 //! |---|---|
 //! | `std` (default) | the standard library, for hosts; without it the crate is `no_std` |
+//! | `helium` | kernels for the vectors of a Cortex-M55 or M85, which must have them and must have switched them on |
 //! | `float` | quantise, dequantise and probabilities in f32 |
 //! | `defmt` | `defmt::Format` on public types |
 //! | `serde` | operators and shapes as data, for host tools |

@@ -15,7 +15,11 @@
 pub mod app;
 #[cfg_attr(feature = "nrf52840-dk", path = "boards/nrf52840_dk.rs")]
 #[cfg_attr(feature = "nucleo-f446re", path = "boards/nucleo_f446re.rs")]
-#[cfg_attr(not(any(feature = "nrf52840-dk", feature = "nucleo-f446re")), path = "boards/qemu_an386.rs")]
+#[cfg_attr(feature = "qemu-an547", path = "boards/qemu_an547.rs")]
+#[cfg_attr(
+    not(any(feature = "nrf52840-dk", feature = "nucleo-f446re", feature = "qemu-an547")),
+    path = "boards/qemu_an386.rs"
+)]
 pub mod board;
 pub mod cost;
 pub mod laps;

@@ -5,8 +5,9 @@
 
 use super::fours::{Lanes, Sixteens};
 use super::packed::Linear;
+use super::vectors::Dots;
 use super::{Isa, LANES, Store};
-use crate::ir::{Clamp, Requant};
+use crate::ir::{Clamp, Requant, Vectors};
 use crate::kernels::oracle::{Numbers, finish, hold, on_every_isa};
 use proptest::prelude::*;
 use std::prelude::v1::*;
@@ -178,6 +179,68 @@ fn lay<I: Isa>(isa: I) {
     );
 }
 
+fn dots<I: Isa>(isa: I) {
+    let shapes = (1..=4usize, 1..=11usize, 1..=5usize, any::<bool>(), any::<u64>());
+    hold(512, shapes, |(pixels, units, vectors, of_pixel, seed)| {
+        let mut numbers = Numbers(seed);
+        let (quads, k) = (units.div_ceil(4), 16 * vectors);
+        let bias_step = if of_pixel { units } else { 0 };
+        let mut factor = || Requant { shift: -1 - numbers.below(20) as i32, ..numbers.requant() };
+        let requant: Vec<Requant> = (0..units).map(|_| factor()).collect();
+        let y_step = units + numbers.below(2) * numbers.below(20);
+        let d = Dots {
+            requant: &requant,
+            weights: &numbers.weights(4 * quads * k),
+            bias: &numbers.biases(bias_step * (pixels - 1) + units),
+            bias_step,
+            units,
+            vectors,
+            pixels,
+            y_step,
+            store: store(&mut numbers),
+        };
+        let x = numbers.int8s(pixels * k);
+        let mut y = vec![55; y_step * (pixels - 1) + units];
+        isa.dots(&d, &x, &mut y);
+        for (i, &got) in y.iter().enumerate() {
+            let (pixel, unit) = (i / y_step, i % y_step);
+            if unit >= units {
+                prop_assert_eq!(got, 55, "between the units of two pixels");
+                continue;
+            }
+            let mut acc = i64::from(d.bias[pixel * bias_step + unit]);
+            for j in 0..k {
+                // [quad][vector][4 units][16]
+                let at = ((unit / 4 * vectors + j / 16) * 4 + unit % 4) * 16 + j % 16;
+                acc += i64::from(x[pixel * k + j]) * i64::from(d.weights[at]);
+            }
+            prop_assert_eq!(got, finish(acc, d.requant[unit], d.store), "pixel {}, unit {}", pixel, unit);
+        }
+        Ok(())
+    });
+}
+
+fn runs<I: Isa>(isa: I) {
+    hold(256, (0..=9usize, 0..70usize, 0..20usize, any::<u64>()), |(count, len, between, seed)| {
+        let mut numbers = Numbers(seed);
+        let places: Vec<[usize; Vectors::PIXELS]> =
+            (0..count).map(|_| core::array::from_fn(|_| numbers.below(80))).collect();
+        let furthest = places.as_flattened().iter().max().copied().unwrap_or(0);
+        let (x, pitch) = (numbers.int8s(furthest + len), count * len + between);
+        let mut to = vec![55; 3 * pitch + count * len];
+        isa.lay_runs(&x, &places, len, &mut to, pitch);
+        for (i, &got) in to.iter().enumerate() {
+            let (pixel, at) = (i / pitch, i % pitch);
+            let want = if at < count * len { x[places[at / len][pixel] + at % len] } else { 55 };
+            prop_assert_eq!(got, want, "element {} of window {}", at, pixel);
+        }
+        let mut copied = vec![55; x.len() + 1];
+        isa.copy(&x, &mut copied);
+        prop_assert_eq!(copied.split_last(), Some((&55, &x[..])));
+        Ok(())
+    });
+}
+
 fn stores<I: Isa>(isa: I) {
     hold(512, (1..=70usize, any::<u64>()), |(count, seed)| {
         let mut numbers = Numbers(seed);
@@ -247,6 +310,16 @@ fn on_every_isa_lanes_equal_the_oracle() {
 #[test]
 fn on_every_isa_laid_rows_equal_the_oracle() {
     on_every_isa!(lay);
+}
+
+#[test]
+fn on_every_isa_dots_equal_the_oracle() {
+    on_every_isa!(dots);
+}
+
+#[test]
+fn on_every_isa_runs_are_copied() {
+    on_every_isa!(runs);
 }
 
 #[test]

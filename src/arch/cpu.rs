@@ -5,9 +5,11 @@ use super::Isa;
 use super::armv6m::Armv6m;
 #[cfg(dsp)]
 use super::armv7em::Armv7em;
+#[cfg(mve)]
+use super::mve::Mve;
 #[cfg(all(feature = "std", target_arch = "aarch64"))]
 use super::neon::Dot;
-#[cfg(not(any(dsp, thumb)))]
+#[cfg(not(any(dsp, mve, thumb)))]
 use super::scalar::Scalar;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 use super::x86::{Avx2, Vnni};
@@ -22,9 +24,11 @@ pub struct Cpu(Kind);
 enum Kind {
     #[cfg(thumb)]
     Armv6m(Armv6m),
+    #[cfg(mve)]
+    Mve(Mve),
     #[cfg(dsp)]
     Armv7em(Armv7em),
-    #[cfg(not(any(dsp, thumb)))]
+    #[cfg(not(any(dsp, mve, thumb)))]
     Scalar(Scalar),
     #[cfg(all(feature = "std", target_arch = "aarch64"))]
     Dot(Dot),
@@ -67,14 +71,16 @@ impl Cpu {
     }
 
     /// What every CPU of the target has.
+    #[cfg(mve)]
+    const PORTABLE: Self = Self(Kind::Mve(Mve));
     #[cfg(thumb)]
     const PORTABLE: Self = Self(Kind::Armv6m(Armv6m));
     #[cfg(dsp)]
     const PORTABLE: Self = Self(Kind::Armv7em(Armv7em));
-    #[cfg(not(any(dsp, thumb)))]
+    #[cfg(not(any(dsp, mve, thumb)))]
     const PORTABLE: Self = Self(Kind::Scalar(Scalar));
 
-    /// Its name: `scalar`, `armv6-m`, `armv7e-m`, `avx2`, `avx-512 vnni`, `neon dot`.
+    /// Its name: `scalar`, `armv6-m`, `armv7e-m`, `armv8.1-m mve`, `avx2`, `avx-512 vnni`, `neon dot`.
     pub fn name(self) -> &'static str {
         struct Name(&'static str);
         impl Job for &mut Name {
@@ -91,11 +97,13 @@ impl Cpu {
     #[inline(always)]
     pub(crate) fn run(self, job: impl Job) {
         match self.0 {
+            #[cfg(mve)]
+            Kind::Mve(isa) => job.on(isa),
             #[cfg(thumb)]
             Kind::Armv6m(isa) => job.on(isa),
             #[cfg(dsp)]
             Kind::Armv7em(isa) => job.on(isa),
-            #[cfg(not(any(dsp, thumb)))]
+            #[cfg(not(any(dsp, mve, thumb)))]
             Kind::Scalar(isa) => job.on(isa),
             #[cfg(all(feature = "std", target_arch = "aarch64"))]
             Kind::Dot(isa) => job.on(isa),

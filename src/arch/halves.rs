@@ -63,7 +63,7 @@ pub(crate) fn four_windows(windows: &Windows<'_>, x: &[i8], taps: &[[usize; 4]],
     let channels = windows.channels;
     for (channel, (&bias, &factor)) in windows.bias.iter().zip(windows.requant).take(channels).enumerate() {
         let mut sums = [bias; 4];
-        let weights = windows.weights.get(channel..).unwrap_or_default().chunks(channels);
+        let weights = windows.weights.get(channel..).unwrap_or_default().chunks(channels.max(1));
         for (places, w) in taps.iter().zip(weights) {
             for (sum, &place) in sums.iter_mut().zip(places) {
                 let x = x.get(place + channel).copied().unwrap_or_default();

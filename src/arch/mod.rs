@@ -20,12 +20,15 @@ mod blocks;
 mod cpu;
 pub(crate) mod fours;
 pub(crate) mod halves;
+#[cfg(mve)]
+mod mve;
 #[cfg(all(feature = "std", target_arch = "aarch64"))]
 mod neon;
 mod nibbles;
 pub(crate) mod packed;
-#[cfg(any(not(any(dsp, thumb)), test))]
+#[cfg(any(not(any(dsp, mve, thumb)), test))]
 mod scalar;
+pub(crate) mod vectors;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod x86;
 
@@ -40,7 +43,8 @@ use crate::ir::{Clamp, IntData, Requant};
 use core::ops::Range;
 use fours::{Lanes, Sixteens};
 use halves::{Block, Windows};
-use packed::{Eights, Finish, Linear, Quads, Sight, Taps, Tiles, View};
+use packed::{Eights, Finish, Linear, Quads, Runs, Sight, Taps, Tiles, View};
+use vectors::Dots;
 
 /// Output channels that [`Isa::dot`] computes at once.
 pub(crate) const QUAD: usize = 4;
@@ -312,7 +316,7 @@ pub(crate) trait Isa: Copy {
     /// Copies the runs of each of `count` pairs of pixels together: `pairs` pairs of elements of each run, which lie
     /// `step` bytes further on from one pair of pixels to the next.
     #[inline(never)]
-    fn collect(self, runs: &[&[i8]], pairs: usize, step: usize, count: usize, to: &mut [i8]) {
+    fn collect(self, runs: Runs<'_>, pairs: usize, step: usize, count: usize, to: &mut [i8]) {
         packed::collect(runs, pairs, step, count, to);
     }
 
@@ -325,7 +329,7 @@ pub(crate) trait Isa: Copy {
     /// Four units a time for pixels two by two, which lie in `runs`: `[pair of elements][2 pixels]` words of a pair of
     /// pixels, others further on. A last pixel may be alone. `y` is the first pixel's first output on.
     #[inline(never)]
-    fn quads(self, quads: &Quads<'_>, runs: &[&[i8]], y: &mut [i8]) {
+    fn quads(self, quads: &Quads<'_>, runs: Runs<'_>, y: &mut [i8]) {
         packed::quads(quads, runs, y);
     }
 
@@ -432,6 +436,26 @@ pub(crate) trait Isa: Copy {
     #[inline(never)]
     fn lay(self, x: &[i8], row: usize, to: &mut [i8], pitch: usize, border: i8) {
         fours::lay(x, row, to, pitch, border, Self::OFFSET);
+    }
+
+    /// Copies as many elements as both have.
+    #[inline(always)]
+    fn copy(self, x: &[i8], to: &mut [i8]) {
+        to.iter_mut().zip(x).for_each(|(to, &x)| *to = x);
+    }
+
+    /// Copies runs of four pixels, `len` elements each from `places` of `x` on, to windows `pitch` bytes apart, where those of
+    /// a pixel lie on end.
+    #[inline(never)]
+    fn lay_runs(self, x: &[i8], runs: &[[usize; 4]], len: usize, to: &mut [i8], pitch: usize) {
+        vectors::lay_runs(x, runs, len, to, pitch);
+    }
+
+    /// The units of a group for some pixels whose windows lie in `x`, as [`Vectors`](crate::ir::Vectors) tells; `y` is the
+    /// first pixel's first output on.
+    #[inline(never)]
+    fn dots(self, dots: &Dots<'_>, x: &[i8], y: &mut [i8]) {
+        vectors::dots(dots, x, y);
     }
 
     /// Units in blocks of sixteen, for all pixels: `x` is the image with its border, elements with

@@ -384,7 +384,7 @@ impl Graph<'_, Int> {
         if data.weights.len() != weights {
             return Err(Fault::Weights);
         }
-        if data.packing.is_by_fours() && has_least(data.weights) {
+        if data.packing.lacks_least() && has_least(data.weights) {
             return Err(Fault::Packing);
         }
         if data.bias.len() != bias {

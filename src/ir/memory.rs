@@ -115,18 +115,29 @@ impl Graph<'_, Int> {
         node.op.in_place(j) || (j == 0 && node.data.packing.in_place(&node.op, x))
     }
 
-    /// Whether tensor `y` may lie in the very bytes of `x`: the node that writes `y` works in place and is the last
-    /// to need `x`.
+    /// How far behind its output input 0 of a node has to begin where they share bytes: [`Packing::lead`](super::Packing::lead).
+    pub const fn lead(&self, node: &Node<'_, Int>) -> Option<isize> {
+        node.data.packing.lead(&node.op, self.tensor(node.inputs[0]).shape)
+    }
+
+    /// Whether tensor `y` may lie in bytes of `x`: the node that writes `y` works in place, or `x` begins as far behind as it
+    /// has to, and the node is the last to need `x`.
     const fn shared(&self, x: usize, x_life: Life, y: usize, y_life: Life) -> bool {
         let (x_bytes, y_bytes) = (self.bytes(TensorId(x as u16)), self.bytes(TensorId(y as u16)));
         let same = x_bytes.0 == y_bytes.0 && x_bytes.1 == y_bytes.1;
-        if y_life.first == 0 || x_life.last != y_life.first || !same {
+        if y_life.first == 0 || x_life.last != y_life.first {
             return false;
         }
         let node = &self.nodes[y_life.first - 1];
+        if node.inputs[0].at() == x
+            && let Some(lead) = self.lead(node)
+            && x_bytes.0 as isize - y_bytes.0 as isize >= lead
+        {
+            return true;
+        }
         let mut j = 0;
         while j < node.inputs.len() {
-            if node.inputs[j].at() == x && self.in_place(node, j) {
+            if same && node.inputs[j].at() == x && self.in_place(node, j) {
                 return true;
             }
             j += 1;

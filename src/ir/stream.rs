@@ -138,7 +138,7 @@ impl Graph<'_, Int> {
                     return Err(Fault::Stream);
                 }
             }
-            Packing::RingDepthwise => {}
+            Packing::RingDepthwise | Packing::Vectors => {}
             // The image lies with its border.
             Packing::Fours | Packing::FoursDepthwise => return Err(Fault::Stream),
         }

@@ -21,9 +21,11 @@ mod pad;
 mod pairs;
 mod pool;
 mod resize;
+mod ring;
 mod shuffle;
 mod softmax;
 mod strided;
+pub(crate) mod vectors;
 mod window;
 
 pub(crate) use activation::{look_up, requantize};
@@ -42,7 +44,7 @@ pub(crate) use softmax::softmax;
 use strided::repeated;
 pub(crate) use strided::{repeat, slice, transpose};
 
-use crate::arch::Store;
+use crate::arch::{Store, run};
 use crate::ir::{Clamp, Shape, Window};
 
 /// A tensor to read.
@@ -95,23 +97,25 @@ pub(crate) struct Flow<'a> {
     pub(crate) y: (Shape, i8),
     /// Their elements.
     pub(crate) bytes: Bytes<'a>,
+    /// Memory for the kernel alone, which takes it from here.
+    pub(crate) scratch: &'a mut [i8],
 }
 
 /// Where the elements of an input and an output lie.
 pub(crate) enum Bytes<'a> {
     /// Apart.
     Apart(&'a [i8], &'a mut [i8]),
-    /// Both in the same bytes.
-    Same(&'a mut [i8]),
+    /// Both in these bytes, and where the input and the output begin.
+    Over(&'a mut [i8], [usize; 2]),
 }
 
 impl Flow<'_> {
     /// The input, as far as no output has been written over it.
-    #[inline(always)]
+    #[inline(never)]
     fn input(&self) -> Input<'_> {
         let data = match &self.bytes {
             Bytes::Apart(x, _) => x,
-            Bytes::Same(both) => &**both,
+            Bytes::Over(both, [x, _]) => run(both, *x, self.x.0.len()),
         };
         Input { shape: self.x.0, zero: self.x.1, data }
     }
@@ -122,11 +126,14 @@ impl Flow<'_> {
     }
 
     /// The output.
-    #[inline(always)]
+    #[inline(never)]
     fn output(&mut self) -> &mut [i8] {
         match &mut self.bytes {
             Bytes::Apart(_, y) => y,
-            Bytes::Same(both) => both,
+            Bytes::Over(both, [_, y]) => {
+                let len = self.y.0.len();
+                both.get_mut(*y..).and_then(|both| both.get_mut(..len)).unwrap_or_default()
+            }
         }
     }
 }

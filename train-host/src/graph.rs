@@ -300,7 +300,30 @@ impl Net<Int> {
 
     /// Bytes of weights and biases in the table.
     pub fn weight_bytes(&self) -> usize {
-        self.nodes.iter().map(NetNode::weight_bytes).sum()
+        let own = (0..self.nodes.len()).filter(|&i| self.numbers_of(i) == i);
+        own.map(|i| self.nodes[i].weight_bytes()).sum()
+    }
+
+    /// The node whose numbers those of node `i` are in the table, which holds them once: the first one of the same operator
+    /// over the same shape with weights, biases and factors like these; mostly `i` itself. A node that makes a tensor again
+    /// has those of the one that made it first.
+    pub fn numbers_of(&self, i: usize) -> usize {
+        let node = &self.nodes[i];
+        let alike = |other: &NetNode<Int>| {
+            let (a, b) = (&other.store, &node.store);
+            let shapes = [other, node].map(|node| self.shape(node.inputs[0]));
+            other.op == node.op
+                && shapes[0].same(shapes[1])
+                && a.packing == b.packing
+                && a.bits == b.bits
+                && a.requant == b.requant
+                && a.bias == b.bias
+                && a.weights == b.weights
+        };
+        if node.store.weights.is_empty() {
+            return i;
+        }
+        self.nodes[..i].iter().position(alike).unwrap_or(i)
     }
 }
 

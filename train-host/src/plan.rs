@@ -5,6 +5,9 @@
 //! storage allocation with known lifetimes: hard in general, and exactly solvable at the size of these nets. Blocks
 //! are placed one after another, each at the lowest place that is free for its lifetime, in several orders; then a
 //! bounded search over the orders, which finds the optimum where it ends before its bound.
+//!
+//! The output of a kernel that reads ahead of what it writes may lie over its input, as far as its lead allows
+//! ([`Packing::lead`](zipnet::ir::Packing::lead)): two blocks that meet in that one step keep a distance, not apart.
 
 use zipnet::ir::{Graph, Int, TensorId};
 
@@ -20,7 +23,7 @@ const SEARCH: u32 = 20_000;
 /// Places every tensor and scratch of a net, and gives the bytes of arena it needs.
 ///
 /// Offsets are multiples of 4, and of 16 where that costs nothing. An operator that may work in place does so where
-/// its input is not needed after it.
+/// its input is not needed after it; so does one whose output may lie over a part of its input.
 ///
 /// # Errors
 /// Where the net is not legal, apart from its offsets.
@@ -53,8 +56,8 @@ pub fn plan(net: &mut Net<Int>) -> Result<usize> {
     Ok(arena)
 }
 
-/// The most bytes alive at one step, counting an operator's input and output once where it may work in place: no
-/// arena can be smaller.
+/// The most bytes alive at one step, counting bytes that an operator's input and output may share once: no arena can be
+/// smaller.
 pub fn least(net: &Net<Int>) -> usize {
     most_alive(&net.with(|graph| blocks(graph, Sharing::FirstInput)), 1)
 }
@@ -69,7 +72,7 @@ pub fn check_limit(net: &Net<Int>, arena: usize, limit: usize) -> Result<()> {
     }
     let blocks = net.with(|graph| blocks(graph, Sharing::FirstInput));
     let alive = |step: usize| blocks.iter().filter(move |b| (b.first..=b.last).contains(&step));
-    let bytes = |step: usize| alive(step).map(|b| b.bytes).sum::<usize>();
+    let bytes = |step: usize| alive(step).map(|b| b.bytes).sum::<usize>() - shared(&blocks, step);
     let peak =
         (0..=net.nodes.len() + 1).max_by_key(|&step| (bytes(step), std::cmp::Reverse(step))).unwrap_or(0);
     let first = |id: TensorId| net.with(|graph| graph.first(id).unwrap_or(0));
@@ -110,12 +113,27 @@ struct Block {
     /// First and last step, both of it; steps as in [`Graph::first`].
     first: usize,
     last: usize,
+    /// The block that it may lie over, which is needed no more after `first`, and how far behind it that has to begin.
+    over: Option<(usize, isize)>,
 }
 
 impl Block {
     fn meets(&self, other: &Self) -> bool {
         self.first <= other.last && other.first <= self.last
     }
+
+    /// Bytes that this one, which lies over `under`, need not have of its own.
+    fn spares(&self, under: &Self) -> usize {
+        let Some((_, lead)) = self.over else { return 0 };
+        let both = self.bytes.max(under.bytes + usize::try_from(lead).unwrap_or(0));
+        (self.bytes + under.bytes).saturating_sub(both)
+    }
+}
+
+/// Bytes that blocks share at a step.
+fn shared(blocks: &[Block], step: usize) -> usize {
+    let begin = blocks.iter().filter(|block| block.first == step);
+    begin.map(|block| block.over.map_or(0, |(under, _)| block.spares(&blocks[under]))).sum()
 }
 
 /// The blocks of a net.
@@ -127,6 +145,7 @@ fn blocks(graph: &Graph<'_, Int>, sharing: Sharing) -> Vec<Block> {
         bytes: graph.tensor(id).shape.len(),
         first: graph.first(id).unwrap_or(0),
         last: graph.last(id),
+        over: None,
     };
     blocks.push(alone(graph.input));
     for (i, node) in graph.nodes.iter().enumerate() {
@@ -146,25 +165,39 @@ fn blocks(graph: &Graph<'_, Int>, sharing: Sharing) -> Vec<Block> {
                 block.tensors.push(node.output);
                 block.last = graph.last(node.output);
             }
-            None => blocks.push(alone(node.output)),
+            None => {
+                let under =
+                    blocks.iter().position(|b| b.tensors.contains(&node.inputs[0]) && b.last == i + 1);
+                blocks.push(Block { over: under.zip(graph.lead(node)), ..alone(node.output) });
+            }
         }
         let bytes = node.data.scratch.len as usize;
         if bytes > 0 {
-            blocks.push(Block { tensors: vec![], scratch: Some(i), bytes, first: i + 1, last: i + 1 });
+            blocks.push(Block {
+                tensors: vec![],
+                scratch: Some(i),
+                bytes,
+                first: i + 1,
+                last: i + 1,
+                over: None,
+            });
         }
     }
     blocks
 }
 
-/// The most bytes alive at one step, each block but the one that gains most by it rounded up to the alignment.
+/// The most bytes alive at one step, those shared once, each block but the one that gains most by it rounded up to the
+/// alignment; blocks that share are not rounded.
 fn most_alive(blocks: &[Block], align: usize) -> usize {
     let alive = |step: usize| {
+        let shared = shared(blocks, step);
+        let align = if shared > 0 { 1 } else { align };
         let mut sizes = (0, 0);
         for block in blocks.iter().filter(|b| (b.first..=b.last).contains(&step)) {
             let rounded = block.bytes.next_multiple_of(align);
             sizes = (sizes.0 + rounded, sizes.1.max(rounded - block.bytes));
         }
-        sizes.0 - sizes.1
+        sizes.0 - sizes.1 - shared
     };
     blocks.iter().map(|b| alive(b.first)).max().unwrap_or(0)
 }
@@ -200,20 +233,32 @@ fn place(blocks: &[Block], align: usize) -> (usize, Vec<usize>) {
     search.best
 }
 
-/// The lowest offset at which block `i` overlaps none that is placed and alive with it.
+/// The lowest offset at which block `i` overlaps none that is placed and alive with it, but for what it may lie over, or
+/// may lie over it.
 fn lowest(blocks: &[Block], offsets: &[Option<usize>], i: usize, align: usize) -> usize {
-    let placed = blocks.iter().zip(offsets).filter(|(b, _)| b.meets(&blocks[i]));
-    let mut taken: Vec<(usize, usize)> =
-        placed.filter_map(|(b, at)| at.map(|at| (at, at + b.bytes))).collect();
+    let block = &blocks[i];
+    // Between each pair of these, neither of them included, it may not begin.
+    let mut taken: Vec<(isize, isize)> = Vec::new();
+    for (j, (other, at)) in blocks.iter().zip(offsets).enumerate() {
+        let Some(at) = at.filter(|_| other.meets(block)) else { continue };
+        let [at, size, other_size] = [at, block.bytes, other.bytes].map(|bytes| bytes as isize);
+        taken.push(match (block.over, other.over) {
+            (Some((under, lead)), _) if under == j => (at - lead.min(size), at + other_size),
+            (_, Some((under, lead))) if under == i => (at - size, at + lead.min(other_size)),
+            _ => (at - size, at + other_size),
+        });
+    }
     taken.sort_unstable();
     let mut at = 0;
     for (from, to) in taken {
-        if from >= at + blocks[i].bytes {
+        if at <= from {
             break;
         }
-        at = at.max(to.next_multiple_of(align));
+        if at < to {
+            at = (to as usize).next_multiple_of(align) as isize;
+        }
     }
-    at
+    at as usize
 }
 
 /// A search through the orders in which blocks can be placed, each at the lowest free offset. Any best placement,
@@ -263,6 +308,7 @@ mod tests {
     };
 
     use super::*;
+    use crate::export::{Target, pack};
     use crate::graph::IntStore;
 
     const META: IntTensor = IntTensor { scale: 1.0, zero: 0, offset: 0 };
@@ -318,6 +364,32 @@ mod tests {
         assert_eq!(plan(&mut net).expect("plans"), 2 * 256 + 100);
         let last = net.output;
         assert_eq!(net.tensors[sum.at()].meta.offset, net.tensors[last.at()].meta.offset);
+    }
+
+    #[test]
+    fn an_output_lies_over_what_has_been_read_of_its_input() {
+        // Pixels of 8, 16 and 32 channels: the arena is that of the largest tensor and the scratch beside it.
+        let mut net = Net::<Int>::new("grows", Shape::new(6, 5, 8), META);
+        let mut x = net.input;
+        for span in [8, 16] {
+            let conv =
+                Conv2d { units: 2 * span, window: Window::new(1, 1), groups: 1, span, bias: Bias::Channel };
+            x = push(&mut net, Op::Conv2d(conv), &[x], 0);
+        }
+        for node in &mut net.nodes {
+            node.store.requant.fill(Requant::new(1 << 30, -3));
+        }
+        let mut packed = net.clone();
+        let arena = pack(&mut packed, Target::CortexM4, Some(1280)).expect("packs");
+        let [at, over] = [1, 2].map(|id| packed.tensors[id].meta.offset as usize);
+        let scratch = packed.nodes[1].store.scratch.len as usize;
+        assert!(arena <= 960 + scratch + 16, "{arena}, {scratch} of it scratch");
+        assert!(at < over + 960 && over < at + 480, "{at} and {over} lie apart");
+        packed.check(arena).expect("legal");
+        // A byte nearer, and it would be written before it is read.
+        let lead = 29 * 16;
+        packed.tensors[1].meta.offset = (over + lead - 1) as u32;
+        assert!(packed.check(arena).is_err());
     }
 
     #[test]
@@ -417,7 +489,8 @@ mod tests {
     #[test]
     fn the_search_finds_what_no_order_by_size_or_time_does() {
         // Three long blocks and the gaps between them, where every greedy order leaves a hole.
-        let block = |bytes, first, last| Block { tensors: vec![], scratch: None, bytes, first, last };
+        let block =
+            |bytes, first, last| Block { tensors: vec![], scratch: None, bytes, first, last, over: None };
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(5);
         let mut improved = 0;
         for _ in 0..200 {

@@ -1,37 +1,35 @@
 //! Short runs copied together.
 
+use crate::arch::packed::Runs;
 use core::arch::naked_asm;
 
 /// See [`Isa::collect`](crate::arch::Isa::collect).
 #[inline(always)]
-pub(super) fn collect(runs: &[&[i8]], pairs: usize, step: usize, count: usize, to: &mut [i8]) {
+pub(super) fn collect(runs: Runs<'_>, pairs: usize, step: usize, count: usize, to: &mut [i8]) {
     let Some(last) = count.checked_sub(1) else { return };
-    let there = runs.iter().all(|run| run.len() >= last * step + 8 * pairs)
-        && to.len() >= 8 * pairs * runs.len() * count;
-    if !there || pairs == 0 || runs.is_empty() {
+    let there = runs.reach(last * step + 8 * pairs) && to.len() >= 8 * pairs * runs.begins.len() * count;
+    if !there || pairs == 0 || runs.begins.is_empty() {
         return;
     }
-    // SAFETY: the runs are as long as the function reads, `to` as long as it writes; slices are an address and a length,
-    // eight bytes.
-    unsafe { asm(runs.as_ptr(), runs.len(), to.as_mut_ptr(), &[8 * pairs, step, count]) }
+    let words = [8 * pairs, step, count, runs.bytes.as_ptr() as usize];
+    // SAFETY: the runs are as long as the function reads, `to` as long as it writes.
+    unsafe { asm(runs.begins.as_ptr(), runs.begins.len(), to.as_mut_ptr(), &words) }
 }
 
 /// # Safety
-/// `words`: bytes of a run, bytes to the next pair of pixels, pairs of pixels, one each at least. The `runs` slices and
-/// `to` are as long as follows.
+/// `words`: bytes of a run, bytes to the next pair of pixels, pairs of pixels, one each at least, and the address of a run
+/// that begins at 0. The runs and `to` are as long as follows.
 #[unsafe(naked)]
-unsafe extern "C" fn asm(runs: *const &[i8], count: usize, to: *mut i8, words: &[usize; 3]) {
+unsafe extern "C" fn asm(begins: *const u16, count: usize, to: *mut i8, words: &[usize; 4]) {
     naked_asm!(
         "push {{r4-r11, lr}}",
-        "ldm r3, {{r5, r6, r7}}",
-        "mov r8, #0", // place of the pair of pixels
+        "ldm r3, {{r5, r6, r7, r8}}",
         "1:",
         "mov r9, r0",
         "mov r10, r1",
         "2:",
-        "ldr r3, [r9]",
-        "add r9, #8",
-        "add r3, r3, r8",
+        "ldrh r3, [r9], #2",
+        "add r3, r8, r3, lsl #3",
         "add r11, r3, r5",
         "3:",
         "ldr r4, [r3]",

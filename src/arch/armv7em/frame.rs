@@ -1,8 +1,8 @@
 //! What the larger functions in assembler share, as text.
 //!
-//! Such a function takes the address of sixteen words, or of 32 (`_wide`). What is not in a core register lies in slots:
-//! registers of the floating-point unit, where there is one, for a move takes one cycle; else the stack. An assembler
-//! that optimises at link time has to be told of the unit.
+//! Such a function takes the address of sixteen words, or of 32 (`_wide`), or of sixteen and more, the address of which it
+//! keeps (`_beside`). What is not in a core register lies in slots: registers of the floating-point unit, where there is
+//! one, for a move takes one cycle; else the stack. An assembler that optimises at link time has to be told of the unit.
 
 /// Saves registers and fills the slots from the words at `r0`.
 #[cfg(target_abi = "eabihf")]
@@ -24,6 +24,58 @@ macro_rules! enter {
         ldm r0, {{r4-r11}}
         add r12, sp, #32
         stm r12, {{r4-r11}}"
+    };
+}
+/// Saves registers and `r0`, and fills the slots from the words there.
+#[cfg(target_abi = "eabihf")]
+macro_rules! enter_beside {
+    () => {
+        ".fpu fpv4-sp-d16
+        push {{r0, r4-r11, lr}}
+        vldm r0, {{s0-s15}}"
+    };
+}
+/// Saves registers and `r0`, and fills the slots from the words there.
+#[cfg(not(target_abi = "eabihf"))]
+macro_rules! enter_beside {
+    () => {
+        "push {{r0, r4-r11, lr}}
+        sub sp, #64
+        ldm r0!, {{r4-r11}}
+        stm sp, {{r4-r11}}
+        ldm r0, {{r4-r11}}
+        add r12, sp, #32
+        stm r12, {{r4-r11}}"
+    };
+}
+/// The address of the words, after [`enter_beside`].
+#[cfg(target_abi = "eabihf")]
+macro_rules! beside {
+    ($register:literal) => {
+        concat!("ldr ", $register, ", [sp]\n")
+    };
+}
+/// The address of the words, after [`enter_beside`].
+#[cfg(not(target_abi = "eabihf"))]
+macro_rules! beside {
+    ($register:literal) => {
+        concat!("ldr ", $register, ", [sp, #64]\n")
+    };
+}
+/// Restores registers and returns, after [`enter_beside`].
+#[cfg(target_abi = "eabihf")]
+macro_rules! leave_beside {
+    () => {
+        "add sp, #4
+        pop {{r4-r11, pc}}"
+    };
+}
+/// Restores registers and returns, after [`enter_beside`].
+#[cfg(not(target_abi = "eabihf"))]
+macro_rules! leave_beside {
+    () => {
+        "add sp, #68
+        pop {{r4-r11, pc}}"
     };
 }
 /// Saves registers and fills 32 slots from the words at `r0`.
@@ -179,4 +231,6 @@ macro_rules! high {
     };
 }
 
-pub(super) use {enter, enter_wide, high, keep, leave, leave_wide, narrow, take, turn};
+pub(super) use {
+    beside, enter, enter_beside, enter_wide, high, keep, leave, leave_beside, leave_wide, narrow, take, turn,
+};

@@ -28,7 +28,7 @@ mod two_rows;
 mod widen;
 mod winograd;
 
-use super::packed::{Eights, Finish, Linear, Quads, Sight, Taps, Tiles, View};
+use super::packed::{Eights, Finish, Linear, Quads, Runs, Sight, Taps, Tiles, View};
 use super::{Isa, QUAD};
 use crate::ir::Clamp;
 
@@ -82,7 +82,7 @@ impl Isa for Armv7em {
     }
 
     #[inline(always)]
-    fn collect(self, runs: &[&[i8]], pairs: usize, step: usize, count: usize, to: &mut [i8]) {
+    fn collect(self, runs: Runs<'_>, pairs: usize, step: usize, count: usize, to: &mut [i8]) {
         collect::collect(runs, pairs, step, count, to);
     }
 
@@ -92,7 +92,7 @@ impl Isa for Armv7em {
     }
 
     #[inline(always)]
-    fn quads(self, quads: &Quads<'_>, runs: &[&[i8]], y: &mut [i8]) {
+    fn quads(self, quads: &Quads<'_>, runs: Runs<'_>, y: &mut [i8]) {
         quads::quads(quads, runs, y);
     }
 

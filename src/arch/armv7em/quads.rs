@@ -4,26 +4,27 @@
 //! 15 cycles for 16 products, in all fourteen registers. Sixteen steps are one turn; a run whose steps are no multiple
 //! of that enters the first turn further down, its pointers set back by as much.
 
-use super::frame::{TURN, enter_wide, high, keep, leave_wide, narrow, take, turn};
-use crate::arch::packed::Quads;
+use super::frame::{TURN, beside, enter_beside, high, keep, leave_beside, narrow, take, turn};
+use crate::arch::packed::{Quads, Runs};
 use core::arch::naked_asm;
 
 /// See [`Isa::quads`](crate::arch::Isa::quads).
 #[inline(never)]
-pub(super) fn quads(quads: &Quads<'_>, runs: &[&[i8]], y: &mut [i8]) {
+pub(super) fn quads(quads: &Quads<'_>, runs: Runs<'_>, y: &mut [i8]) {
     let &Quads { bias_step, count, pixels, pairs, x_from, x_step, y_step, .. } = quads;
     let Some(last) = pixels.checked_sub(1) else { return };
-    let there = runs.iter().all(|run| run.len() >= x_from + last / 2 * x_step + 8 * pairs)
-        && quads.weights.len() >= 8 * pairs * runs.len() * count
+    let there = runs.reach(x_from + last / 2 * x_step + 8 * pairs)
+        && quads.weights.len() >= 8 * pairs * runs.begins.len() * count
         && quads.requant.len() + quads.requant_step >= quads.requant_step * count + 4
         && quads.bias.len() >= last * bias_step + 4 * count
         && y.len() >= last * y_step + 4 * count;
-    if !there || count == 0 || pairs == 0 || runs.is_empty() {
+    if !there || count == 0 || pairs == 0 || runs.begins.is_empty() {
         return;
     }
     let turns = pairs.div_ceil(TURN);
     let skip = 8 * (turns * TURN - pairs);
-    let ends = runs.as_ptr_range();
+    let begins = runs.begins.as_ptr_range();
+    let x = runs.bytes.as_ptr() as usize + x_from;
     let mut pixel = 0;
     // Pairs of pixels, then an odd last one, which is both pixels of a pair.
     while pixel < pixels {
@@ -31,25 +32,17 @@ pub(super) fn quads(quads: &Quads<'_>, runs: &[&[i8]], y: &mut [i8]) {
         let apart = usize::from(pixel < last);
         let y = y.as_mut_ptr() as usize + pixel * y_step;
         let bias = (quads.bias.as_ptr() as usize) + 4 * pixel * bias_step;
-        let words = [
-            0,
-            0,
+        let mut words = [
             y,
             apart * y_step,
             y + 4 * count,
             i32::from(quads.zero) as usize,
-            0,
-            0,
-            ends.start as usize,
-            ends.end as usize,
+            8 * quads.requant_step,
+            begins.start as usize,
+            begins.end as usize,
             skip,
             8 * turns * TURN,
-            0,
-            0,
-            0,
-            times,
-            (x_from + pixel / 2 * x_step).wrapping_sub(skip),
-            x_step,
+            (x + pixel / 2 * x_step).wrapping_sub(skip),
             quads.weights.as_ptr() as usize,
             quads.requant.as_ptr() as usize,
             bias,
@@ -57,17 +50,12 @@ pub(super) fn quads(quads: &Quads<'_>, runs: &[&[i8]], y: &mut [i8]) {
             8 * bias_step,
             (2 * y_step).wrapping_sub(4 * count),
             2 * y_step,
-            8 * quads.requant_step,
-            0,
-            0,
-            0,
-            0,
-            0,
-            0,
+            times,
+            x_step,
         ];
         // SAFETY: every run, the weights, factors and biases are as long as the function reads, the outputs as long as
-        // it writes; slices are an address and a length, eight bytes.
-        unsafe { asm(&words) }
+        // it writes.
+        unsafe { asm(&mut words) }
         pixel += 2 * times;
     }
 }
@@ -101,68 +89,68 @@ macro_rules! step {
     };
 }
 
-/// Slots: 0 factors, 2 outputs of the first pixel, 3 bytes from there to the second's, 4 their end, 5 zero point, 6 and 7
-/// biases, 8 and 9 first and end of runs, 10 bytes that the first turn leaves out, 11 bytes of a run's turns, 12 where it
-/// is entered, 13 next run, 14 end of the run, 15 pairs of pixels left, 16 their place in a run less what the first turn
-/// leaves out, 17 bytes to the next; 18 weights, 19 factors, 20 and 21 biases of either pixel, at the first quad; 22 bytes to
-/// the next pair's biases, 23 bytes from the end of a pair's outputs to the next pair's, 24 and to their end, 25 bytes to
-/// the next quad's factors.
+/// Slots: 0 outputs of the first pixel, 1 bytes from there to the second's, 2 their end, 3 zero point, 4 bytes to the next
+/// quad's factors, 5 and 6 first and end of where runs begin, 7 bytes that the first turn leaves out, 8 bytes of a run's
+/// turns, 9 the address of a run that begins at 0, less what the first turn leaves out. Made here: 10 where the first turn
+/// is entered, 11 factors, 12 and 13 biases, 14 where the next run begins, 15 end of the run.
+///
+/// Beside them, from byte 40 on: weights, factors and the biases of either pixel at the first quad, bytes to the next pair's
+/// biases, bytes from the end of a pair's outputs to the next pair's, and to their end, pairs of pixels left, bytes from a
+/// pair to the next in a run.
 ///
 /// # Safety
-/// The words hold what the slots say, of the lengths that follow from them; biases and factors at multiples of 4.
+/// The words hold what this says, of the lengths that follow from them; biases and factors at multiples of 4.
 #[unsafe(naked)]
-unsafe extern "C" fn asm(words: &[usize; 32]) {
+unsafe extern "C" fn asm(words: &mut [usize; 19]) {
     naked_asm!(
-        enter_wide!(),
+        enter_beside!(),
         // 56 bytes of code a step of 8 bytes; an address of Thumb code is odd
-        take!("r9", 10),
+        take!("r9", 7),
         "adr r8, 5f",
         "rsb r9, r9, r9, lsl #3",
         "add r8, r8, r9",
         "add r8, r8, #1",
-        keep!(12, "r8"),
+        keep!(10, "r8"),
         "8:",
-        take!("r1", 18),
-        take!("r8", 19),
-        keep!(0, "r8"),
-        take!("r0", 20),
-        take!("r8", 21),
-        take!("r10", 22),
-        "add r9, r0, r10",
+        beside!("r9"),
+        "ldrd r1, r8, [r9, #40]",
+        keep!(11, "r8"),
+        "ldrd r0, r8, [r9, #48]",
+        "ldr r10, [r9, #56]",
+        "add r11, r0, r10",
         "add r10, r8, r10",
-        keep!(20, "r9"),
-        keep!(21, "r10"),
+        "strd r11, r10, [r9, #48]",
         "1:",
         "ldm r0!, {{r2, r4, r6, r12}}",
         "ldm r8!, {{r3, r5, r7, lr}}",
-        take!("r9", 8),
-        keep!(6, "r0"),
-        keep!(7, "r8"),
+        take!("r9", 5),
+        keep!(12, "r0"),
+        keep!(13, "r8"),
         "2:",
-        "ldr r0, [r9], #8",
-        keep!(13, "r9"),
-        take!("r8", 16),
-        take!("r9", 10),
-        take!("r10", 11),
-        take!("r11", 12),
-        "add r0, r0, r8",
+        "ldrh r0, [r9], #2",
+        keep!(14, "r9"),
+        take!("r8", 9),
+        take!("r9", 7),
+        take!("r10", 8),
+        take!("r11", 10),
+        "add r0, r8, r0, lsl #3",
         "sub r1, r1, r9",
         "add r10, r10, r0",
-        keep!(14, "r10"),
+        keep!(15, "r10"),
         "bx r11",
         "5:",
         turn!(step),
         "add r1, #128",
         "add r0, #128",
-        take!("r8", 14),
+        take!("r8", 15),
         "cmp r0, r8",
         "bne 5b",
-        take!("r9", 13),
-        take!("r8", 9),
+        take!("r9", 14),
+        take!("r8", 6),
         "cmp r9, r8",
         "bne 2b",
-        take!("r0", 0),
-        take!("r10", 5),
+        take!("r0", 11),
+        take!("r10", 3),
         high!("r2", "r6"),
         high!("r3", "r7"),
         high!("r4", "r12"),
@@ -177,17 +165,17 @@ unsafe extern "C" fn asm(words: &[usize; 32]) {
         narrow!("r4"),
         narrow!("r5"),
         "ldrd r8, r9, [r0, #24]",
-        take!("r11", 25),
+        take!("r11", 4),
         narrow!("r12"),
         narrow!("lr"),
         "add r11, r11, r0",
-        keep!(0, "r11"),
-        take!("r9", 2),
-        take!("r10", 3),
+        keep!(11, "r11"),
+        take!("r9", 0),
+        take!("r10", 1),
         "add r10, r10, r9",
-        take!("r11", 4),
-        take!("r0", 6),
-        take!("r8", 7),
+        take!("r11", 2),
+        take!("r0", 12),
+        take!("r8", 13),
         // the second pixel first: where there is none its outputs lie under those of the first
         "strb r3, [r10]",
         "strb r7, [r10, #1]",
@@ -198,23 +186,22 @@ unsafe extern "C" fn asm(words: &[usize; 32]) {
         "strb r4, [r9, #2]",
         "strb r12, [r9, #3]",
         "add r9, #4",
-        keep!(2, "r9"),
+        keep!(0, "r9"),
         "cmp r9, r11",
         "bne 1b",
-        take!("r8", 23),
-        take!("r10", 24),
-        take!("r0", 16),
-        take!("r1", 17),
-        "add r9, r9, r8",
-        "add r11, r11, r10",
-        "add r0, r0, r1",
-        keep!(2, "r9"),
-        keep!(4, "r11"),
-        keep!(16, "r0"),
-        take!("r0", 15),
+        beside!("r8"),
+        "ldrd r0, r1, [r8, #60]",
+        "add r9, r9, r0",
+        "add r11, r11, r1",
+        keep!(0, "r9"),
+        keep!(2, "r11"),
+        "ldrd r0, r1, [r8, #68]",
+        take!("r9", 9),
+        "add r9, r9, r1",
+        keep!(9, "r9"),
         "subs r0, #1",
-        keep!(15, "r0"),
+        "str r0, [r8, #68]",
         "bne 8b",
-        leave_wide!(),
+        leave_beside!(),
     )
 }

@@ -46,6 +46,33 @@ pub(crate) struct Quads<'a> {
     pub(crate) zero: i8,
 }
 
+/// Runs of bytes within others.
+#[derive(Clone, Copy)]
+pub(crate) struct Runs<'a> {
+    /// What holds them.
+    pub(crate) bytes: &'a [i8],
+    /// Where each begins, in eights of bytes.
+    pub(crate) begins: &'a [u16],
+}
+
+impl<'a> Runs<'a> {
+    /// A single one.
+    pub(crate) const fn one(bytes: &'a [i8]) -> Self {
+        Self { bytes, begins: &[0] }
+    }
+
+    /// Each of them, to the end of what holds them.
+    pub(crate) fn iter(self) -> impl Iterator<Item = &'a [i8]> {
+        self.begins.iter().map(move |&begin| self.bytes.get(8 * usize::from(begin)..).unwrap_or_default())
+    }
+
+    /// Whether all have so many bytes.
+    #[allow(dead_code)] // asked by instances in assembler
+    pub(crate) fn reach(self, len: usize) -> bool {
+        self.begins.iter().all(|&begin| 8 * usize::from(begin) + len <= self.bytes.len())
+    }
+}
+
 /// Groups of eight units, from the first one that is asked for on.
 #[derive(Clone, Copy)]
 pub(crate) struct Eights<'a> {
@@ -158,10 +185,10 @@ pub(crate) fn gather(sight: &Sight<'_>, to: &mut [i8], pitch: usize, at: usize, 
 }
 
 /// See [`Isa::collect`](super::Isa::collect).
-pub(crate) fn collect(runs: &[&[i8]], pairs: usize, step: usize, count: usize, to: &mut [i8]) {
+pub(crate) fn collect(runs: Runs<'_>, pairs: usize, step: usize, count: usize, to: &mut [i8]) {
     let mut to = to.as_chunks_mut::<8>().0.iter_mut();
     for i in 0..count {
-        for x in runs {
+        for x in runs.iter() {
             let from = run(x, step * i, 8 * pairs).as_chunks::<8>().0;
             for (from, to) in from.iter().zip(to.by_ref()) {
                 *to = *from;
@@ -178,7 +205,7 @@ pub(crate) fn widen(x: &[i8], to: &mut [i8]) {
 }
 
 /// See [`Isa::quads`](super::Isa::quads).
-pub(crate) fn quads(quads: &Quads<'_>, runs: &[&[i8]], y: &mut [i8]) {
+pub(crate) fn quads(quads: &Quads<'_>, runs: Runs<'_>, y: &mut [i8]) {
     for pixel in 0..quads.pixels {
         let at = quads.x_from + pixel / 2 * quads.x_step + pixel % 2 * 4;
         let mut weights = quads.weights.as_chunks::<8>().0.iter();
@@ -187,7 +214,7 @@ pub(crate) fn quads(quads: &Quads<'_>, runs: &[&[i8]], y: &mut [i8]) {
         for (i, (y, bias)) in y.iter_mut().zip(bias).enumerate() {
             let requant = run(quads.requant, i * quads.requant_step, 4);
             let [mut s01, mut s23, mut s1, mut s3] = *bias;
-            for x in runs {
+            for x in runs.iter() {
                 for (i, w) in (0..quads.pairs).zip(weights.by_ref()) {
                     let (x, w01, w23) = (word(x, at + 8 * i), word(w, 0), word(w, 4));
                     s01 = smlad(w01, x, s01);

@@ -36,7 +36,10 @@ impl Halves {
         let groups = conv.groups as usize;
         Self {
             groups,
-            units: conv.units as usize / groups,
+            units: match (conv.units as usize).checked_div(groups) {
+                Some(units) => units,
+                None => 0,
+            },
             pairs: (conv.window.taps() * conv.span as usize).div_ceil(2),
         }
     }
@@ -129,13 +132,6 @@ impl Ring {
     /// Whether there is none.
     pub const fn is_empty(&self) -> bool {
         self.direct
-    }
-
-    /// Whether a window at stride 1 may write its output, of as many rows and bytes, over its input: each row is copied
-    /// before the output is written that lies there.
-    pub(super) const fn in_place(&self, window: &Window) -> bool {
-        let below = (window.kernel[0] as usize - 1) * window.dilation[0] as usize;
-        !self.direct && window.stride[0] == 1 && self.top <= below
     }
 
     /// Whether [`Packing::RingDepthwise`](super::Packing::RingDepthwise) is for it.

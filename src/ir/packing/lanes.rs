@@ -113,9 +113,11 @@ pub struct Lanes {
 impl Lanes {
     /// The most rows of a kernel.
     pub const MOST: usize = 16;
+    /// The most elements of a lane, all rows of it: where rows begin is told in eights of bytes, as 16 bits.
+    pub const LARGEST: usize = 2 * 0x1_0000;
 
     /// `None` where a row of a window is not one run of a row: groups, dilation; or where there is nothing to gain: a
-    /// kernel of one element, one output a row.
+    /// kernel of one element, one output a row; or where the ring is larger than can be told.
     pub const fn new(conv: &Conv2d, x: Shape) -> Option<Self> {
         let window = &conv.window;
         let Some([_, width]) = window.output(x.h, x.w) else { return None };
@@ -128,10 +130,14 @@ impl Lanes {
         let (c, width) = (x.c as usize, width as usize);
         let pairs = (columns * c).div_ceil(2);
         let ahead = window.stride[1] as usize * c;
+        let elements = (width - 1) / 2 * 2 * ahead + 2 * pairs;
+        if elements * rows > Self::LARGEST {
+            return None;
+        }
         Some(Self {
             rows,
             pairs,
-            elements: (width - 1) / 2 * 2 * ahead + 2 * pairs,
+            elements,
             left: window.padding.left as usize * c,
             ahead,
             collected: pairs <= 8 && rows > 1 && conv.units >= 16 && !matches!(conv.bias, Bias::Unit),
@@ -139,9 +145,14 @@ impl Lanes {
         })
     }
 
+    /// Bytes of a row: a multiple of eight.
+    pub const fn pitch(&self) -> usize {
+        4 * self.elements
+    }
+
     /// Bytes of the ring.
     pub const fn ring(&self) -> usize {
-        4 * self.elements * self.rows
+        self.pitch() * self.rows
     }
 
     /// Bytes of two windows copied together.

@@ -26,6 +26,8 @@ mod halves;
 mod joined;
 mod lanes;
 mod nibbles;
+mod overlap;
+mod vectors;
 mod winograd;
 
 pub use fours::{Bordered, FourTaps, Fours};
@@ -33,6 +35,7 @@ pub use halves::{Halves, Ring};
 pub use joined::Joined;
 pub use lanes::{Chunk, Lanes};
 pub use nibbles::Nibbles;
+pub use vectors::Vectors;
 pub use winograd::Winograd;
 
 use super::{Bias, Conv2d, Op, Operands, Requant, Shape};
@@ -99,9 +102,13 @@ pub enum Packing {
     /// bits. See [`Halves`].
     Halves,
     /// Depthwise convolution of one output and one bias a channel, whose windows are read where rows lie with their border.
-    /// Weights, biases and factors are plain ones; shifts of factors from -20 to -1. For sums, bias included, within 24
-    /// bits, and at most 32 taps. See [`Ring`].
+    /// Weights, biases and factors are plain ones; weights from -127, shifts of factors from -20 to -1. For sums, bias
+    /// included, within 24 bits, and at most 32 taps. See [`Ring`].
     RingDepthwise,
+    /// Conv2d by vectors of sixteen elements: `[group][quad of units][vector][4 units][16]`, windows filled up with zeros to
+    /// whole vectors, groups to whole quads. Biases and factors are plain ones; shifts of factors from -20 to -1. See
+    /// [`Vectors`].
+    Vectors,
 }
 
 /// Numbers of elements that a packed node has.
@@ -119,7 +126,7 @@ pub struct Packed {
 
 impl Packing {
     /// Number of variants.
-    pub const COUNT: usize = 17;
+    pub const COUNT: usize = 18;
 
     /// The variant's number.
     pub const fn at(self) -> usize {
@@ -132,7 +139,7 @@ impl Packing {
             Packing::Plain | Packing::Fours | Packing::FoursDepthwise => false,
             Packing::Nibbles | Packing::NibblesShort => false,
             Packing::NibblesDense | Packing::NibblesDepthwise => false,
-            Packing::Halves | Packing::RingDepthwise => false,
+            Packing::Halves | Packing::RingDepthwise | Packing::Vectors => false,
             Packing::DspPatch | Packing::DspPoint | Packing::DspRows => true,
             Packing::DspWinograd
             | Packing::DspDense
@@ -144,17 +151,18 @@ impl Packing {
 
     /// Whether factors are plain ones of fewer shifts: [`Halves::takes`].
     pub const fn narrows_factors(self) -> bool {
-        matches!(self, Packing::Halves | Packing::RingDepthwise)
+        matches!(self, Packing::Halves | Packing::RingDepthwise | Packing::Vectors)
     }
 
-    /// Whether weights lie by fours.
-    pub const fn is_by_fours(self) -> bool {
-        matches!(self, Packing::Fours | Packing::FoursDepthwise)
+    /// Whether no weight may be -128.
+    pub const fn lacks_least(self) -> bool {
+        matches!(self, Packing::Fours | Packing::FoursDepthwise | Packing::Halves | Packing::RingDepthwise)
     }
 
     /// Whether one factor may stand for those of all units of `op`.
     pub const fn shares_factors(self, op: &Op) -> bool {
-        matches!(op, Op::Conv2d(_) | Op::Dense(_)) && !matches!(self, Packing::Fours | Packing::Halves)
+        let each = matches!(self, Packing::Fours | Packing::Halves | Packing::Vectors);
+        matches!(op, Op::Conv2d(_) | Op::Dense(_)) && !each
     }
 
     /// What a packed `op` over `x` into `y` has; `None` where this is no packing for it, and for [`Packing::Plain`].
@@ -236,6 +244,10 @@ impl Packing {
                 let (c, scratch) = (x.c as usize, Ring::new(&conv.window, x).len());
                 Some(Packed { weights: op.weights(x), bias: c, requant: c, scratch })
             }
+            Packing::Vectors => {
+                let Op::Conv2d(conv) = op else { return None };
+                Some(Vectors::new(conv).lengths(conv, x, y))
+            }
             Packing::DspAdd => {
                 let Op::Add(Operands::Equal) = op else { return None };
                 Some(Packed { weights: 0, bias: 3, requant: 0, scratch: 0 })
@@ -249,43 +261,6 @@ const fn quads(conv: &Conv2d, groups: usize, y: Shape, pairs: usize, scratch: us
     let quads = groups * (conv.units as usize / groups).div_ceil(4);
     let pixels = if matches!(conv.bias, Bias::Unit) { y.h as usize * y.w as usize } else { 1 };
     Packed { weights: 8 * quads * pairs, bias: 4 * quads * pixels, requant: 4 * quads, scratch }
-}
-
-impl Packing {
-    /// Whether a packed `op` may write its output to the very bytes of its input, an image of shape `x` and one of as
-    /// many bytes: it reads each row, or pixel, before it writes the one that lies there.
-    pub const fn in_place(self, op: &Op, x: Shape) -> bool {
-        let Ok(y) = op.output(&[x]) else { return false };
-        match self {
-            Packing::Plain | Packing::DspDense | Packing::DspAdd => false,
-            Packing::Fours | Packing::FoursDepthwise => false,
-            Packing::Nibbles | Packing::NibblesShort => false,
-            Packing::NibblesDense | Packing::NibblesDepthwise => false,
-            Packing::Halves => {
-                let Op::Conv2d(conv) = op else { return false };
-                let point = x.same(y) && conv.groups == 1 && conv.span == x.c && conv.window.is_point();
-                let alike = x.h == y.h && x.len() == y.len();
-                point || (alike && Ring::new(&conv.window, x).in_place(&conv.window))
-            }
-            Packing::RingDepthwise => {
-                let Op::DepthwiseConv2d(conv) = op else { return false };
-                x.same(y) && Ring::new(&conv.window, x).in_place(&conv.window)
-            }
-            Packing::DspPatch => false,
-            Packing::DspPoint => {
-                let (Op::Conv2d(conv), Some(_)) = (op, Chunk::point(op, x)) else { return false };
-                x.same(y) && conv.window.is_point()
-            }
-            Packing::DspRows | Packing::DspWinograd => {
-                let Op::Conv2d(conv) = op else { return false };
-                x.h == y.h && x.len() == y.len() && conv.window.stride[0] == 1
-            }
-            Packing::DspDepthwise | Packing::DspDepthwise3 => {
-                let Op::DepthwiseConv2d(conv) = op else { return false };
-                x.same(y) && conv.window.stride[0] == 1 && conv.window.stride[1] == 1
-            }
-        }
-    }
 }
 
 impl Requant {

@@ -2,21 +2,16 @@
 //! two in a word, and each unit is a sum of products over them. This asks for nothing of the window, so it takes every
 //! convolution there is.
 
-use super::ring::{Pixels, Rows};
 use crate::arch::halves::Block;
 use crate::arch::{Isa, run};
 use crate::ir::{Bias, Conv2d, Halves, IntData, Ring};
 use crate::kernels::Flow;
+use crate::kernels::ring::{Pixels, Rows};
 
 /// Convolution of `x` into `y`, weights packed as [`Halves`](crate::ir::Packing::Halves).
 #[inline(never)]
-pub(crate) fn conv2d<I: Isa>(
-    isa: I,
-    conv: &Conv2d,
-    data: &IntData<'_>,
-    mut flow: Flow<'_>,
-    scratch: &mut [i8],
-) {
+pub(crate) fn conv2d<I: Isa>(isa: I, conv: &Conv2d, data: &IntData<'_>, flow: &mut Flow<'_>) {
+    let scratch = core::mem::take(&mut flow.scratch);
     let ((x, zero), (y, _)) = (flow.x, flow.y);
     let halves = Halves::new(conv);
     let [units, channels, span] = [conv.units, x.c, conv.span].map(usize::from);
@@ -33,7 +28,7 @@ pub(crate) fn conv2d<I: Isa>(
     let mut pixels = Pixels::new([y.h, y.w].map(usize::from));
     let mut pixel = 0;
     while let Some((four, count)) = pixels.four() {
-        image.fill(flow.input(), four[3].0 * row_step + (rows - 1) * row_dilation + 1);
+        image.fill(isa, flow.input(), four[3].0 * row_step + (rows - 1) * row_dilation + 1);
         for group in 0..halves.groups {
             let source = image.data(flow.input());
             let channel = group * group_step;

@@ -1,10 +1,10 @@
 //! Convolution of each channel by itself, four windows at a time, which share their weights.
 
-use super::ring::{Pixels, Rows};
 use crate::arch::halves::Windows;
 use crate::arch::{Isa, run};
 use crate::ir::{DepthwiseConv2d, Halves, IntData, Ring};
 use crate::kernels::Flow;
+use crate::kernels::ring::{Pixels, Rows};
 
 /// Depthwise convolution of `x` into `y`, packed as [`RingDepthwise`](crate::ir::Packing::RingDepthwise).
 #[inline(never)]
@@ -12,9 +12,9 @@ pub(crate) fn depthwise_conv2d<I: Isa>(
     isa: I,
     conv: &DepthwiseConv2d,
     data: &IntData<'_>,
-    mut flow: Flow<'_>,
-    scratch: &mut [i8],
+    flow: &mut Flow<'_>,
 ) {
+    let scratch = core::mem::take(&mut flow.scratch);
     let ((x, zero), (y, _)) = (flow.x, flow.y);
     let channels = usize::from(x.c);
     let [kernel, stride, dilation] = [conv.window.kernel, conv.window.stride, conv.window.dilation];
@@ -30,18 +30,22 @@ pub(crate) fn depthwise_conv2d<I: Isa>(
         pixels: 0,
         store: flow.store(data.clamp),
     };
+    let step = column_dilation * channels;
+    let mut taps = [[0; Halves::PIXELS]; Ring::TAPS];
     let mut pixels = Pixels::new([y.h, y.w].map(usize::from));
     let mut pixel = 0;
     while let Some((four, count)) = pixels.four() {
-        image.fill(flow.input(), four[3].0 * row_step + (rows - 1) * row_dilation + 1);
-        let mut taps = [[0; Halves::PIXELS]; Ring::TAPS];
+        let (tops, in_row) =
+            (four.map(|(oy, _)| oy * row_step), four.map(|(_, ox)| ox * column_step * channels));
+        image.fill(isa, flow.input(), tops[3] + (rows - 1) * row_dilation + 1);
         let mut next = taps.iter_mut();
         for ky in 0..rows {
-            let mut places = four
-                .map(|(oy, ox)| image.at(oy * row_step + ky * row_dilation) + ox * column_step * channels);
-            for tap in next.by_ref().take(columns) {
-                *tap = places;
-                places.iter_mut().for_each(|place| *place += column_dilation * channels);
+            let [mut p0, mut p1, mut p2, mut p3] = image.places(&tops, ky * row_dilation, &in_row);
+            for _ in 0..columns {
+                if let Some(tap) = next.next() {
+                    *tap = [p0, p1, p2, p3];
+                }
+                (p0, p1, p2, p3) = (p0 + step, p1 + step, p2 + step, p3 + step);
             }
         }
         let taps = run(&taps, 0, rows * columns);

@@ -6,7 +6,6 @@
 
 mod conv2d;
 mod depthwise_conv2d;
-mod ring;
 
 pub(crate) use conv2d::conv2d;
 pub(crate) use depthwise_conv2d::depthwise_conv2d;

@@ -5,20 +5,15 @@
 //! window, so it takes every convolution there is.
 
 use super::{activate, factors, quads, shared};
-use crate::arch::packed::{Quads, Sight};
+use crate::arch::packed::{Quads, Runs, Sight};
 use crate::arch::{Isa, run};
 use crate::ir::{Bias, Chunk, Conv2d, IntData};
 use crate::kernels::{Axis, Flow, Input};
 
 /// Convolution of `x` into `y`, weights packed as [`DspPatch`](crate::ir::Packing::DspPatch).
 #[inline(never)]
-pub(crate) fn conv2d<I: Isa>(
-    isa: I,
-    conv: &Conv2d,
-    data: &IntData<'_>,
-    mut flow: Flow<'_>,
-    scratch: &mut [i8],
-) {
+pub(crate) fn conv2d<I: Isa>(isa: I, conv: &Conv2d, data: &IntData<'_>, flow: &mut Flow<'_>) {
+    let scratch = core::mem::take(&mut flow.scratch);
     let ((x, _), (y, zero)) = (flow.x, flow.y);
     let [units, channels] = [conv.units, x.c].map(usize::from);
     let (rows, columns) = (Axis::rows(&conv.window, x), Axis::columns(&conv.window, x));
@@ -73,7 +68,7 @@ pub(crate) fn conv2d<I: Isa>(
                 zero,
             };
             let y = flow.output().get_mut(pixel * units + group * per_group..).unwrap_or_default();
-            quads(isa, &of_group, &[patches], y, per_group);
+            quads(isa, &of_group, Runs::one(patches), y, per_group);
             (weights, first) = (weights + patch * each, first + 4 * each);
         }
         (oy, ox) = next;

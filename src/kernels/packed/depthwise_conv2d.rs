@@ -17,9 +17,9 @@ pub(crate) fn depthwise_conv2d<I: Isa>(
     isa: I,
     conv: &DepthwiseConv2d,
     data: &IntData<'_>,
-    mut flow: Flow<'_>,
-    scratch: &mut [i8],
+    flow: &mut Flow<'_>,
 ) {
+    let scratch = core::mem::take(&mut flow.scratch);
     let ((x, x_zero), (_, zero)) = (flow.x, flow.y);
     let Some(joined) = Joined::new(conv, x) else { return };
     let (step, multiplier) = (usize::from(x.c) * joined.multiplier, joined.multiplier);
@@ -75,9 +75,9 @@ pub(crate) fn depthwise_conv2d_3x3<I: Isa>(
     isa: I,
     conv: &DepthwiseConv2d,
     data: &IntData<'_>,
-    mut flow: Flow<'_>,
-    scratch: &mut [i8],
+    flow: &mut Flow<'_>,
 ) {
+    let scratch = core::mem::take(&mut flow.scratch);
     let ((x, x_zero), (_, zero)) = (flow.x, flow.y);
     let Some(joined) = Joined::new(conv, x) else { return };
     let (step, multiplier) = (usize::from(x.c) * joined.multiplier, joined.multiplier);

@@ -18,7 +18,7 @@ pub(crate) use rows::rows_conv2d;
 pub(crate) use winograd::winograd_conv2d;
 
 use crate::arch::Isa;
-use crate::arch::packed::Quads;
+use crate::arch::packed::{Quads, Runs};
 use crate::arch::run;
 use crate::ir::{Clamp, Requant};
 
@@ -49,7 +49,7 @@ fn factors<'a, const N: usize>(
 
 /// [`Isa::quads`] of `units` units, of which the last may be no whole quad.
 #[inline(always)]
-fn quads<I: Isa>(isa: I, all: &Quads<'_>, runs: &[&[i8]], y: &mut [i8], units: usize) {
+fn quads<I: Isa>(isa: I, all: &Quads<'_>, runs: Runs<'_>, y: &mut [i8], units: usize) {
     isa.quads(all, runs, y);
     if !units.is_multiple_of(4) {
         last_quad(isa, all, runs, y, units % 4);
@@ -58,10 +58,10 @@ fn quads<I: Isa>(isa: I, all: &Quads<'_>, runs: &[&[i8]], y: &mut [i8], units: u
 
 /// The units after the last whole quad.
 #[inline(never)]
-fn last_quad<I: Isa>(isa: I, all: &Quads<'_>, runs: &[&[i8]], y: &mut [i8], rest: usize) {
+fn last_quad<I: Isa>(isa: I, all: &Quads<'_>, runs: Runs<'_>, y: &mut [i8], rest: usize) {
     // To where there is room for four units, so many pixels at a time.
     const AT_ONCE: usize = 16;
-    let (whole, size) = (all.count, 8 * all.pairs * runs.len());
+    let (whole, size) = (all.count, 8 * all.pairs * runs.begins.len());
     let mut part = Quads {
         weights: run(all.weights, whole * size, size),
         requant: run(all.requant, whole * all.requant_step, 4),

@@ -4,20 +4,15 @@
 //! pixels a time they are a matrix times vectors.
 
 use super::{activate, factors, quads, shared};
-use crate::arch::packed::Quads;
+use crate::arch::packed::{Quads, Runs};
 use crate::arch::{Isa, run};
 use crate::ir::{Bias, Chunk, Conv2d, IntData};
 use crate::kernels::Flow;
 
 /// Convolution of `x` into `y`, weights packed as [`DspPoint`](crate::ir::Packing::DspPoint).
 #[inline(never)]
-pub(crate) fn point_conv2d<I: Isa>(
-    isa: I,
-    conv: &Conv2d,
-    data: &IntData<'_>,
-    mut flow: Flow<'_>,
-    scratch: &mut [i8],
-) {
+pub(crate) fn point_conv2d<I: Isa>(isa: I, conv: &Conv2d, data: &IntData<'_>, flow: &mut Flow<'_>) {
+    let scratch = core::mem::take(&mut flow.scratch);
     let ((x, _), (y, zero)) = (flow.x, flow.y);
     let [units, channels] = [conv.units, x.c].map(usize::from);
     let [below, right] = conv.window.stride.map(usize::from);
@@ -62,7 +57,7 @@ pub(crate) fn point_conv2d<I: Isa>(
         }
         some.bias = data.bias.get(first * some.bias_step..).unwrap_or_default();
         let to = flow.output().get_mut(first * units..).unwrap_or_default();
-        quads(isa, &some, &[pixels], to, units);
+        quads(isa, &some, Runs::one(pixels), to, units);
         (first, left) = (first + some.pixels, left - some.pixels);
     }
     activate(isa, flow.output(), data.clamp);

@@ -15,13 +15,8 @@ use crate::kernels::{Flow, Input};
 
 /// Convolution of `x` into `y`, weights packed as [`DspWinograd`](crate::ir::Packing::DspWinograd).
 #[inline(never)]
-pub(crate) fn winograd_conv2d<I: Isa>(
-    isa: I,
-    conv: &Conv2d,
-    data: &IntData<'_>,
-    mut flow: Flow<'_>,
-    scratch: &mut [i8],
-) {
+pub(crate) fn winograd_conv2d<I: Isa>(isa: I, conv: &Conv2d, data: &IntData<'_>, flow: &mut Flow<'_>) {
+    let scratch = core::mem::take(&mut flow.scratch);
     let ((x, x_zero), (y, zero)) = (flow.x, flow.y);
     let Some(winograd) = Winograd::new(conv, x) else { return };
     let strip = winograd.strip(scratch.len()).min(y.h.into());

@@ -30,6 +30,7 @@ const fn packings(target: Target) -> &'static [Packing] {
             Packing::DspDepthwise3,
             Packing::DspAdd,
         ],
+        Target::CortexM55 => &[Packing::Vectors, Packing::RingDepthwise, Packing::DspAdd],
     }
 }
 

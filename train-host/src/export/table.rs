@@ -125,6 +125,9 @@ fn text(stored: &Stored, streamed: Option<&Streamed>, samples: &[Sample]) -> Str
 /// The numbers of a net, then the net as a static called `name`; its nodes count from `first` on.
 fn put_graph(put: &mut impl FnMut(&str), name: &str, net: &Net<Int>, first: usize) {
     for (i, node) in net.nodes.iter().enumerate() {
+        if net.numbers_of(i) < i {
+            continue;
+        }
         let name = constant(first + i, &node.name);
         put("");
         put(&format!("// {}: {}", node.name, node.op.name()));
@@ -148,7 +151,8 @@ fn put_graph(put: &mut impl FnMut(&str), name: &str, net: &Net<Int>, first: usiz
     put("    ],");
     put("    nodes: &[");
     for (i, node) in net.nodes.iter().enumerate() {
-        put(&node_text(first + i, node));
+        let numbers = net.numbers_of(i);
+        put(&node_text(node, &constant(first + numbers, &net.nodes[numbers].name)));
     }
     put("    ],");
     put(&format!("    input: TensorId({}),", net.input.0));
@@ -156,8 +160,8 @@ fn put_graph(put: &mut impl FnMut(&str), name: &str, net: &Net<Int>, first: usiz
     put("};");
 }
 
-fn node_text(i: usize, node: &NetNode<Int>) -> String {
-    let name = constant(i, &node.name);
+/// A node whose numbers are called `name`.
+fn node_text(node: &NetNode<Int>, name: &str) -> String {
     let inputs: Vec<String> = node.inputs.iter().map(|id| format!("TensorId({})", id.0)).collect();
     let (c, s) = (node.store.clamp, node.store.scratch);
     let inner = if is_packed(node) { ".0" } else { "" };

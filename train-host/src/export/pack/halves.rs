@@ -39,7 +39,7 @@ pub(super) fn depthwise(conv: &DepthwiseConv2d, y: Shape, plain: &IntStore) -> O
         .flat_map(|channel| plain.weights.iter().skip(channel).step_by(channels).copied())
         .collect();
     let turned = IntStore { weights: by_channel, ..plain.clone() };
-    if !Ring::takes(conv) || !bounds(channels, &turned).all(fits) {
+    if !Ring::takes(conv) || plain.weights.contains(&-128) || !bounds(channels, &turned).all(fits) {
         return None;
     }
     let requant = requant(plain.requant.iter().copied())?;
@@ -53,7 +53,7 @@ fn fits((low, high): (i64, i64)) -> bool {
 }
 
 /// Factors with a shift in range, if that is possible.
-fn requant(plain: impl Iterator<Item = Requant>) -> Option<Vec<Requant>> {
+pub(super) fn requant(plain: impl Iterator<Item = Requant>) -> Option<Vec<Requant>> {
     let factor = |q: Requant| {
         let factor = if q.multiplier == 0 { Requant::new(0, Halves::SHIFTS[1]) } else { q };
         Halves::takes(factor).then_some(factor)

@@ -3,11 +3,13 @@
 //! A node that a packing does not fit keeps the plain order, which every engine runs too.
 
 mod add;
+mod again;
 mod depthwise;
 mod dual;
 mod fours;
 mod halves;
 mod nibbles;
+mod vectors;
 mod winograd;
 
 use clap::ValueEnum;
@@ -30,6 +32,8 @@ pub enum Target {
     CortexM0,
     /// Cortex-M4, M7, M33 and others with DSP instructions: weights packed for dual multiplications.
     CortexM4,
+    /// Cortex-M55, M85 and others with Helium: weights packed for dot products of sixteen elements.
+    CortexM55,
 }
 
 /// Scratch beyond which copying more windows at a time gains nothing.
@@ -48,12 +52,13 @@ const MORE_BYTES: usize = 2048;
 const FEW: u16 = 4;
 
 /// Arrangements that are tried before the one of least scratch is taken.
-const TRIES: usize = 24;
+const TRIES: usize = 48;
 
 /// Packs every node of a net for `target` that can be packed, and places its tensors anew. Gives the bytes of arena.
 ///
 /// Where a faster kernel needs more scratch it gets it as long as the arena keeps within `limit`; without one, within 2 KiB
-/// or 15 %, whichever is more, above the least that packed kernels need.
+/// or 15 %, whichever is more, above the least that packed kernels need. Where the arena cannot be held within `limit`
+/// otherwise, tensors are computed again that were kept for long.
 ///
 /// # Errors
 /// As [`check_limit`] where the arena cannot be held within `limit`; else as [`plan`].
@@ -72,26 +77,54 @@ pub fn pack_streamed(net: &mut Net<Int>, target: Target, limit: Option<usize>) -
 
 /// As [`pack`], or as [`pack_streamed`].
 fn arranged(net: &mut Net<Int>, target: Target, limit: Option<usize>, streamed: bool) -> Result<usize> {
-    share_factors(net);
-    let (least, smallest) = within(net, target, &vec![0; net.nodes.len()], streamed)?;
+    let mut plain = net.clone();
+    share_factors(&mut plain);
+    let (mut least, mut smallest) = tightest(&plain, target, streamed)?;
+    while let Some(limit) = limit.filter(|&limit| smallest > limit) {
+        let Some(again) = made_again(&plain, target, streamed, (limit, smallest)) else { break };
+        plain = again;
+        (least, smallest) = tightest(&plain, target, streamed)?;
+    }
     let most = limit.unwrap_or(smallest + MORE_BYTES.max(smallest * MORE / 100));
     check_limit(&least, smallest, most)?;
-    // Tensors and scratch need not lie without gaps. Of the nodes that take about as many bytes as there are, the one
-    // with most scratch aims lower, for it has most to give.
-    let mut aims = vec![most; net.nodes.len()];
+    // Tensors and scratch need not lie without gaps. Of the nodes that take about as many bytes as there are, else of all,
+    // the one with most scratch aims lower, for it has most to give; one that did so in vain is left as it is.
+    let mut aims = vec![most; plain.nodes.len()];
+    let mut lowest: Vec<Option<u32>> = vec![None; plain.nodes.len()];
     for _ in 0..TRIES {
-        let (packed, arena) = within(net, target, &aims, streamed)?;
+        let (packed, arena) = within(&plain, target, &aims, streamed)?;
         if arena <= most {
             *net = packed;
             return Ok(arena);
         }
-        let full = |i: &usize| 10 * (bytes(&packed, *i)) > 9 * most;
-        let most_scratch = |i: &usize| packed.nodes[*i].store.scratch.len;
-        let Some(i) = (0..aims.len()).filter(full).max_by_key(most_scratch) else { break };
+        let scratch = |i: usize| packed.nodes[i].store.scratch.len;
+        let gives = |i: &usize| scratch(*i) > 0 && lowest[*i].is_none_or(|before| scratch(*i) < before);
+        let full = |i: usize| 10 * (bytes(&packed, i)) > 9 * most;
+        let Some(i) = (0..aims.len()).filter(gives).max_by_key(|&i| (full(i), scratch(i))) else { break };
+        lowest[i] = Some(scratch(i));
         aims[i] = bytes(&packed, i) - (arena - most).clamp(1, bytes(&packed, i));
     }
     *net = least;
     Ok(smallest)
+}
+
+/// Packed for the least arena.
+fn tightest(plain: &Net<Int>, target: Target, streamed: bool) -> Result<(Net<Int>, usize)> {
+    within(plain, target, &vec![0; plain.nodes.len()], streamed)
+}
+
+/// The net that makes one more tensor again: the one that does the fewest multiplications more of those that hold the limit,
+/// else the one of the smallest arena. `None` where none needs less than `smallest`.
+fn made_again(
+    net: &Net<Int>,
+    target: Target,
+    streamed: bool,
+    (limit, smallest): (usize, usize),
+) -> Option<Net<Int>> {
+    let with_arena = |again: again::Again| Some((tightest(&again.net, target, streamed).ok()?.1, again));
+    let all = again::all(net, !streamed).into_iter().filter_map(with_arena);
+    let less = all.filter(|(arena, _)| *arena < smallest);
+    less.min_by_key(|(arena, again)| (arena.max(&limit).to_owned(), again.macs)).map(|(_, again)| again.net)
 }
 
 /// Keeps one factor where all units of a node have the same.
@@ -120,6 +153,7 @@ fn within(plain: &Net<Int>, target: Target, aims: &[usize], streamed: bool) -> R
             Target::Portable => None,
             Target::CortexM0 => by_halves(plain, i),
             Target::CortexM4 => packed(plain, i, aim, first),
+            Target::CortexM55 => by_vectors(plain, i),
         };
         if let Some(store) = of_target.or_else(|| halved(plain, i)) {
             net.nodes[i].store = store;
@@ -128,6 +162,7 @@ fn within(plain: &Net<Int>, target: Target, aims: &[usize], streamed: bool) -> R
     if target == Target::CortexM4 {
         share_kernel(plain, &mut net);
     }
+    share_numbers(plain, &mut net);
     let arena = plan(&mut net)?;
     if !streamed {
         return Ok((net, arena));
@@ -138,6 +173,20 @@ fn within(plain: &Net<Int>, target: Target, aims: &[usize], streamed: bool) -> R
     }
     let arena = Streamed::new(&net)?.arena;
     Ok((net, arena))
+}
+
+/// Gives nodes that have their numbers from another the packing of it, or it theirs, whichever takes less scratch, so that
+/// the table holds them once.
+fn share_numbers(plain: &Net<Int>, net: &mut Net<Int>) {
+    for i in 0..net.nodes.len() {
+        let first = plain.numbers_of(i);
+        let [a, b] = [first, i].map(|i| &net.nodes[i].store);
+        if a.packing == b.packing {
+            continue;
+        }
+        let [to, from] = if a.scratch.len < b.scratch.len { [i, first] } else { [first, i] };
+        net.nodes[to].store = net.nodes[from].store.clone();
+    }
 }
 
 /// Gives dense layers the kernel of convolutions where there are such, and where the layers hardly count: it takes twice
@@ -239,6 +288,25 @@ fn by_halves(net: &Net<Int>, i: usize) -> Option<IntStore> {
     with_scratch(&node.op, [x, y], store)
 }
 
+/// A node's numbers packed for Helium, with the scratch they ask for.
+fn by_vectors(net: &Net<Int>, i: usize) -> Option<IntStore> {
+    let node = &net.nodes[i];
+    if node.store.packing != Packing::Plain || node.store.bits == 4 {
+        return None;
+    }
+    let (x, y) = (net.shape(node.inputs[0]), net.shape(node.output));
+    let store = if let Op::Conv2d(conv) = &node.op {
+        vectors::conv2d(conv, &node.store)?
+    } else if let Op::DepthwiseConv2d(conv) = &node.op {
+        halves::depthwise(conv, y, &node.store)?
+    } else if let Op::Add(Operands::Equal) = &node.op {
+        add::linear(zeros(net, i), &node.store, 256)?
+    } else {
+        return None;
+    };
+    with_scratch(&node.op, [x, y], store)
+}
+
 /// Zero points of both operands of an addition, and of the sum.
 fn zeros(net: &Net<Int>, i: usize) -> [i8; 3] {
     let node = &net.nodes[i];
@@ -296,8 +364,8 @@ fn convolution(net: &Net<Int>, i: usize, conv: &Conv2d, aim: usize, streamed: bo
         .or_else(least)
 }
 
-/// The bytes of tensors that are alive while a node runs, its own among them, told its packing; where it may work in
-/// place they count once.
+/// The bytes of tensors that are alive while a node runs, its own among them, told its packing; those that its input and
+/// output may share count once.
 fn alive(net: &Net<Int>, i: usize) -> impl Fn(Packing) -> usize {
     let node = &net.nodes[i];
     let (x, y) = (net.shape(node.inputs[0]), net.shape(node.output));
@@ -308,6 +376,16 @@ fn alive(net: &Net<Int>, i: usize) -> impl Fn(Packing) -> usize {
         let all: usize = ids.filter(lives).map(|id| net.shape(id).len()).sum();
         (all, graph.last(node.inputs[0]) == i + 1)
     });
-    let (op, same) = (node.op, dies && x.len() == y.len());
-    move |packing| all - if same && packing.in_place(&op, x) { y.len() } else { 0 }
+    let op = node.op;
+    move |packing| {
+        if !dies {
+            return all;
+        }
+        if packing.in_place(&op, x) {
+            return all - y.len();
+        }
+        let Some(lead) = packing.lead(&op, x) else { return all };
+        let both = y.len().max(x.len() + usize::try_from(lead).unwrap_or(0));
+        all - (x.len() + y.len()).saturating_sub(both)
+    }
 }

@@ -1,7 +1,7 @@
 //! Rows of an image with their border, the latest few of them, where the windows of some neighbouring outputs lie. An image
 //! that a window never leaves is read where it is.
 
-use crate::arch::run;
+use crate::arch::{Isa, run};
 use crate::ir::Ring;
 use crate::kernels::{Bytes, Input};
 
@@ -25,7 +25,7 @@ impl<'a> Rows<'a> {
 
     /// Copies all rows before `end`.
     #[inline(never)]
-    pub(super) fn fill(&mut self, x: Input<'_>, end: usize) {
+    pub(super) fn fill(&mut self, isa: impl Isa, x: Input<'_>, end: usize) {
         let Ring { pitch, kept, top, left, direct } = self.ring;
         while !direct && self.next < end {
             let row = usize::from(x.shape.w) * usize::from(x.shape.c);
@@ -33,7 +33,7 @@ impl<'a> Rows<'a> {
             let to = to.get_mut(..row).unwrap_or_default();
             match self.next.checked_sub(top) {
                 Some(at) if at < usize::from(x.shape.h) => {
-                    to.iter_mut().zip(run(x.data, at * row, row)).for_each(|(to, &x)| *to = x);
+                    isa.copy(run(x.data, at * row, row), to);
                 }
                 _ => to.fill(self.zero),
             }
@@ -53,18 +53,31 @@ impl<'a> Rows<'a> {
         (if self.slot >= back { self.slot - back } else { self.slot + kept - back }) * pitch
     }
 
+    /// Where four pixels lie, `below` rows under those in `tops`, at places within their row.
+    #[inline(always)]
+    pub(super) fn places(&self, tops: &[usize; 4], below: usize, in_row: &[usize; 4]) -> [usize; 4] {
+        let first = self.at(tops[0] + below);
+        let mut places = in_row.map(|place| place + first);
+        if tops[3] != tops[0] {
+            for (place, (top, in_row)) in places.iter_mut().zip(tops.iter().zip(in_row)) {
+                *place = self.at(top + below) + in_row;
+            }
+        }
+        places
+    }
+
     /// The bytes that hold them.
     #[inline(always)]
     pub(super) fn data<'s>(&'s self, x: Input<'s>) -> &'s [i8] {
         if self.ring.direct { x.data } else { self.kept }
     }
 
-    /// The same, and the output; where both tensors lie in the same bytes, the ring and the output.
+    /// The same, and what the output begins; where both tensors share bytes, the ring and the output.
     #[inline(always)]
     pub(super) fn apart<'s>(&'s self, bytes: &'s mut Bytes<'_>) -> (&'s [i8], &'s mut [i8]) {
         match bytes {
             Bytes::Apart(x, y) => (if self.ring.direct { x } else { self.kept }, y),
-            Bytes::Same(y) => (self.kept, y),
+            Bytes::Over(both, [_, y]) => (self.kept, both.get_mut(*y..).unwrap_or_default()),
         }
     }
 }

@@ -1,0 +1,127 @@
+//! How far the output of a packed operator may lie over its input.
+//!
+//! Kernels that widen or copy rows, or pixels, before they compute need no input that they have read. With `read` bytes of
+//! it read before `written` bytes of the output are there, at most, both may share bytes while
+//!
+//! ```text
+//! output + written <= input + read
+//! ```
+//!
+//! holds at all times until everything is read. So the input has to begin behind the output by the most that `written - read`
+//! comes to: its lead.
+
+use super::{Chunk, Packing, Ring};
+use crate::ir::{Op, Shape, Window};
+
+impl Packing {
+    /// The lead of a packed `op` over an image of shape `x`, in bytes: how far behind its output the input has to begin
+    /// where they share bytes, or, where it is negative, may begin before it. `None` where they have to lie apart, and for
+    /// those that work in the very same bytes only ([`Packing::in_place`]).
+    pub const fn lead(self, op: &Op, x: Shape) -> Option<isize> {
+        let Ok(y) = op.output(&[x]) else { return None };
+        match self {
+            Packing::Plain | Packing::DspDense | Packing::DspAdd => None,
+            Packing::Fours | Packing::FoursDepthwise => None,
+            Packing::Nibbles | Packing::NibblesShort => None,
+            Packing::NibblesDense | Packing::NibblesDepthwise => None,
+            Packing::DspPatch | Packing::DspDepthwise | Packing::DspDepthwise3 => None,
+            Packing::DspPoint => {
+                let Some((_, x)) = Chunk::point(op, x) else { return None };
+                Some(by_pixels(x, y))
+            }
+            Packing::DspRows | Packing::DspWinograd => {
+                let Op::Conv2d(conv) = op else { return None };
+                Some(by_rows(&conv.window, x, y))
+            }
+            Packing::Halves | Packing::Vectors => {
+                let Op::Conv2d(conv) = op else { return None };
+                if conv.groups == 1 && conv.span == x.c && conv.window.is_point() {
+                    return Some(by_pixels(x, y));
+                }
+                if Ring::new(&conv.window, x).direct { None } else { Some(by_rows(&conv.window, x, y)) }
+            }
+            Packing::RingDepthwise => {
+                let Op::DepthwiseConv2d(conv) = op else { return None };
+                if Ring::new(&conv.window, x).direct { None } else { Some(by_rows(&conv.window, x, y)) }
+            }
+        }
+    }
+
+    /// Whether a packed `op` may write its output to the very bytes of its input, an image of shape `x` and one of as
+    /// many bytes.
+    pub const fn in_place(self, op: &Op, x: Shape) -> bool {
+        let Ok(y) = op.output(&[x]) else { return false };
+        if matches!(self, Packing::DspDepthwise | Packing::DspDepthwise3)
+            && let Op::DepthwiseConv2d(conv) = op
+        {
+            // Channel after channel, each of which is read before it is written.
+            return x.same(y) && conv.window.stride[0] == 1 && conv.window.stride[1] == 1;
+        }
+        match self.lead(op, x) {
+            Some(lead) => lead <= 0 && x.len() == y.len(),
+            None => false,
+        }
+    }
+}
+
+/// The lead where some pixels are read, one at least, then their outputs written: output pixel `p` is that of input pixel
+/// `p`, or of a later one.
+const fn by_pixels(x: Shape, y: Shape) -> isize {
+    let before_last = y.h as isize * y.w as isize - 1;
+    let more = y.c as isize - x.c as isize;
+    if more > 0 { before_last * more } else { 0 }
+}
+
+/// The lead where all rows that a row of the output sees are read before it is written.
+const fn by_rows(window: &Window, x: Shape, y: Shape) -> isize {
+    let reach = (window.kernel[0] as usize - 1) * window.dilation[0] as usize + 1;
+    let (mut most, mut oy) = (-(x.len() as isize), 0);
+    while oy < y.h as usize {
+        let read = (oy * window.stride[0] as usize + reach).saturating_sub(window.padding.top as usize);
+        if read >= x.h as usize {
+            break;
+        }
+        let lead = ((oy + 1) * y.row()) as isize - (read * x.row()) as isize;
+        most = if lead > most { lead } else { most };
+        oy += 1;
+    }
+    most
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::{Bias, Conv2d, Padding};
+
+    fn conv(units: u16, span: u16, window: Window) -> Op {
+        Op::Conv2d(Conv2d { units, window, groups: 1, span, bias: Bias::Channel })
+    }
+
+    #[test]
+    fn pixels_that_grow_end_with_the_output() {
+        let op = conv(16, 8, Window::new(1, 1));
+        let x = Shape::new(6, 5, 8);
+        // The last pixel is read before its output is written, so the input may end 8 bytes behind the output.
+        assert_eq!(Packing::DspPoint.lead(&op, x), Some(29 * 8));
+        assert!(!Packing::DspPoint.in_place(&op, x));
+        let fewer = conv(4, 8, Window::new(1, 1));
+        assert_eq!(Packing::DspPoint.lead(&fewer, x), Some(0));
+        assert_eq!(Packing::Halves.lead(&op, x), Some(29 * 8));
+    }
+
+    #[test]
+    fn rows_are_read_before_the_output_that_sees_them() {
+        let x = Shape::new(6, 4, 2);
+        let same = conv(2, 2, Window::new(3, 3).padding(Padding::all(1)));
+        // Row 0 is written when two are read, ... row 4 when all are.
+        assert_eq!(Packing::DspRows.lead(&same, x), Some(-8));
+        assert!(Packing::DspRows.in_place(&same, x));
+        let twice = conv(4, 2, Window::new(3, 3).padding(Padding::all(1)));
+        // Before row 4: 4 rows of 16 bytes written, 5 of 8 bytes read.
+        assert_eq!(Packing::DspRows.lead(&twice, x), Some(4 * 16 - 5 * 8));
+        let half = conv(4, 2, Window::new(3, 3).stride(2).padding(Padding::all(1)));
+        assert_eq!(Packing::DspRows.lead(&half, x), Some(8 - 16));
+        let all = conv(9, 2, Window::new(6, 1));
+        assert_eq!(Packing::DspRows.lead(&all, x), Some(-48));
+    }
+}
