@@ -205,7 +205,7 @@ fn element(x: &[i8], at: usize, offset: u8) -> i32 {
 /// See [`Isa::lay`](super::Isa::lay).
 #[inline(always)]
 pub(crate) fn lay(x: &[i8], row: usize, to: &mut [i8], pitch: usize, border: i8, offset: u8) {
-    let rows = x.len().checked_div(row).unwrap_or(0);
+    let rows = if x.len() == row { 1 } else { x.len().checked_div(row).unwrap_or(0) };
     let (most, last) = to.split_at_mut_checked(rows.saturating_sub(1) * pitch).unwrap_or_default();
     let lines = most.chunks_exact_mut(pitch.max(1)).chain([last]);
     for (x, to) in x.chunks_exact(row.max(1)).zip(lines) {

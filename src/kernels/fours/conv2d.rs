@@ -60,10 +60,11 @@ fn groups<I: Isa>(
     let (x_len, y_len) = (x.shape.len(), grid[0] * grid[1] * y_step);
     let sample = x_len + fours.image.len + y_len;
     let room = if data.weights.len() > AT_ONCE { data.weights.len() } else { AT_ONCE };
-    let most = if bias_of_pixel { 1 } else { room.checked_div(sample).unwrap_or(0).max(1) };
+    let alone = bias_of_pixel || x.data.len() == x_len; // no division for what is only one
+    let most = if alone { 1 } else { room.checked_div(sample).unwrap_or(0).max(1) };
     let store = y.store(data.clamp);
     for (x_data, y) in x.data.chunks(most * x_len).zip(y.data.chunks_mut(most * y_len)) {
-        let count = x_data.len().checked_div(x_len).unwrap_or(0);
+        let count = if alone { 1 } else { x_data.len().checked_div(x_len).unwrap_or(0) };
         let (image, step) = lay(isa, &fours.image, Input { data: x_data, ..x }, scratch);
         for group in 0..fours.groups {
             let sixteens = Sixteens {
