@@ -12,7 +12,8 @@ line for each layer with its instructions.
 By the compiler that the file names every figure must be the very same; another may take up to 15 % more of anything.
 A change that moves figures on purpose renews the file: `.ci/gates.py --bless`, and the difference belongs to the change.
 
-Where `../shared/models` is (or `$ZIPNET_SHARED/models`), the models there are imported and held to the bars of BARS. Standard library only.
+Where `../shared/models` is (or `$ZIPNET_SHARED/models`), the models there are imported and held to the bars of BARS, and on a
+Cortex-M55 to those of BARS_OF_HELIUM. Standard library only.
 """
 import json
 import os
@@ -36,6 +37,9 @@ BARS = (
     ('ic', None, 12_500_000, 106_000, 46_000),
     ('ic', 39_104, 14_500_000, 106_000, 40_000),
 )
+
+# Model and the most instructions of a Cortex-M55 with Helium.
+BARS_OF_HELIUM = (('ad', 70_000), ('kws', 1_300_000), ('ic', 3_000_000))
 
 
 def run(*command, table=None):
@@ -120,6 +124,24 @@ def bars(scratch):
     return wrong
 
 
+def bars_of_helium(scratch):
+    """The same on a Cortex-M55."""
+    wrong = []
+    for name, most in BARS_OF_HELIUM:
+        model, out = SHARED / 'models' / f'{name}.tflite', scratch / f'{name}-m55'
+        if not model.is_file():
+            print(f'{name}: SKIPPED, there is no {model}')
+            continue
+        run('cargo', 'run', '--quiet', '--package', 'train-host', '--', 'import', model, '--target', 'cortex-m55',
+            '--out', out)
+        run('firmware/run', 'golden', '--board', 'qemu-m55', table=out / 'model.rs')
+        (_, count, *_), = lines(run('firmware/run', 'bench', '--board', 'qemu-m55', table=out / 'model.rs'))
+        print(f'{name}: {count} instructions of a Cortex-M55, bar {most}')
+        if int(count) > most:
+            wrong.append(f'{name}: {count} instructions of a Cortex-M55, more than {most}')
+    return wrong
+
+
 def main():
     bless = sys.argv[1:] == ['--bless']
     if sys.argv[1:] and not bless:
@@ -137,7 +159,7 @@ def main():
             return
         kept = EXPECTED.read_text()
         moved = compare(found, lines(kept), kept.startswith(compiler + '\n'))
-        above = bars(scratch)
+        above = bars(scratch) + bars_of_helium(scratch)
     for what in moved + above:
         print(what)
     if moved:

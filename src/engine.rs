@@ -498,7 +498,7 @@ impl<L: Linked, S: Samples> Step<'_, '_, L, S> {
                 if linked[Packing::DspPatch.at()]
                     && let Op::Conv2d(conv) = op
                 {
-                    self.run_in_flow(|flow| packed::conv2d(isa, conv, data, flow));
+                    self.run_in_flow(|flow| packed::conv2d(isa, conv, data, flow, L::USES.twos));
                 }
             }
             Packing::DspPoint => {
@@ -506,7 +506,7 @@ impl<L: Linked, S: Samples> Step<'_, '_, L, S> {
                     self.run_in_flow(|flow| {
                         if let Some((conv, x)) = Chunk::point(op, flow.x.0) {
                             flow.x.0 = x;
-                            packed::point_conv2d(isa, &conv, data, flow);
+                            packed::point_conv2d(isa, &conv, data, flow, L::USES.twos);
                         }
                     });
                 }
@@ -515,7 +515,7 @@ impl<L: Linked, S: Samples> Step<'_, '_, L, S> {
                 if linked[Packing::DspRows.at()]
                     && let Op::Conv2d(conv) = op
                 {
-                    self.run_in_flow(|flow| packed::rows_conv2d(isa, conv, data, flow));
+                    self.run_in_flow(|flow| packed::rows_conv2d(isa, conv, data, flow, L::USES.twos));
                 }
             }
             Packing::DspWinograd => {

@@ -43,7 +43,7 @@ use crate::ir::{Clamp, IntData, Requant};
 use core::ops::Range;
 use fours::{Lanes, Sixteens};
 use halves::{Block, Windows};
-use packed::{Eights, Finish, Linear, Quads, Runs, Sight, Taps, Tiles, View};
+use packed::{Eights, Finish, Linear, Lines, Quads, Runs, Sight, Taps, Tiles, Twos, View};
 use vectors::Dots;
 
 /// Output channels that [`Isa::dot`] computes at once.
@@ -291,23 +291,27 @@ pub(crate) trait Isa: Copy {
         }
     }
 
-    /// Elements `at..` of pixel `lane`, 0 or 1, of a pair of pixels: int16, `[pair of elements][2 pixels]`.
+    /// Elements of neighbouring pixels as int16, `[pair of elements][2 pixels]`; the first one is pixel `lane` of its pair,
+    /// and pairs are `pitch` bytes apart.
     #[inline(never)]
-    fn widen_lane(self, x: &[i8], to: &mut [i8], at: usize, lane: usize) {
-        packed::widen_lane(x, to, at, lane);
+    fn widen_pixels(self, lines: &Lines<'_>, to: &mut [i8], pitch: usize, lane: usize) {
+        packed::widen_pixels(lines, to, pitch, lane);
     }
 
-    /// Neighbouring pixels of `channels` elements each, as [`Isa::widen_lane`] puts them, pair by pair `pitch` bytes
-    /// apart.
+    /// The same for runs on end, which are elements `at..` of pixel `lane` of a pair.
     #[inline(never)]
-    fn widen_pixels(self, x: &[i8], channels: usize, to: &mut [i8], pitch: usize) {
-        for (i, x) in x.chunks_exact(channels.max(1)).enumerate() {
-            self.widen_lane(x, to.get_mut(i / 2 * pitch..).unwrap_or_default(), 0, i % 2);
-        }
+    fn widen_runs(self, lines: &Lines<'_>, to: &mut [i8], at: usize, lane: usize) {
+        packed::widen_runs(lines, to, at, lane);
+    }
+
+    /// Fills words with one; bytes behind the last whole word stay.
+    #[inline(always)]
+    fn fill(self, word: [i8; 4], to: &mut [i8]) {
+        to.as_chunks_mut().0.fill(word);
     }
 
     /// What the windows of neighbouring pixels see, tap after tap, as elements `at..` of pixels that
-    /// [`Isa::widen_lane`] puts; the first one is pixel `lane` of its pair, and pairs are `pitch` bytes apart.
+    /// [`Isa::widen_pixels`] puts; the first one is pixel `lane` of its pair, and pairs are `pitch` bytes apart.
     #[inline(never)]
     fn gather(self, sight: &Sight<'_>, to: &mut [i8], pitch: usize, at: usize, lane: usize) {
         packed::gather(sight, to, pitch, at, lane);
@@ -318,6 +322,12 @@ pub(crate) trait Isa: Copy {
     #[inline(never)]
     fn collect(self, runs: Runs<'_>, pairs: usize, step: usize, count: usize, to: &mut [i8]) {
         packed::collect(runs, pairs, step, count, to);
+    }
+
+    /// Copies pixel 0 of a pair of pixels together, `from` bytes into each run, to be pixel `lane` of a pair.
+    #[inline(never)]
+    fn collect_first(self, runs: Runs<'_>, pairs: usize, from: usize, to: &mut [i8], lane: usize) {
+        packed::collect_first(runs, pairs, from, to, lane);
     }
 
     /// Every element as int16.
@@ -333,10 +343,22 @@ pub(crate) trait Isa: Copy {
         packed::quads(quads, runs, y);
     }
 
+    /// The same for one to three units behind the quads, two and one.
+    #[inline(never)]
+    fn half_quads(self, quads: &Quads<'_>, units: usize, runs: Runs<'_>, y: &mut [i8]) {
+        packed::half_quads(quads, units, runs, y);
+    }
+
     /// Eight units a time over int16 elements; `y` is a multiple of eight.
     #[inline(never)]
     fn eights(self, eights: &Eights<'_>, x: &[i8], y: &mut [i8]) {
         packed::eights(eights, x, y);
+    }
+
+    /// Two units a time over elements as they lie; the last one may be alone.
+    #[inline(never)]
+    fn twos(self, twos: &Twos<'_>, x: &[i8], y: &mut [i8]) {
+        packed::twos(twos, x, y);
     }
 
     /// Joins two rows of an image, or what stands for one, pixels `steps` bytes apart: `to[c * pitch + 4 * column]` is

@@ -419,6 +419,8 @@ pub struct Uses {
     pub transpose: bool,
     pub resize_nearest: bool,
     pub reshape: bool,
+    /// Blocks of two units, for packed convolutions whose units are no multiple of four.
+    pub twos: bool,
     /// Kernels of packings, by [`Packing::at`].
     pub packed: [bool; Packing::COUNT],
 }
@@ -452,6 +454,7 @@ impl Uses {
             transpose: on,
             resize_nearest: on,
             reshape: on,
+            twos: on,
             packed: [on; Packing::COUNT],
         }
     }
@@ -486,12 +489,23 @@ impl Uses {
             && (self.transpose || !other.transpose)
             && (self.resize_nearest || !other.resize_nearest)
             && (self.reshape || !other.reshape)
+            && (self.twos || !other.twos)
     }
 
     /// These and the kernel of `op` over weights packed so.
     pub const fn with(mut self, op: &Op, packing: Packing) -> Self {
         if !matches!(packing, Packing::Plain) {
             self.packed[packing.at()] = true;
+            if matches!(packing, Packing::DspPatch | Packing::DspPoint | Packing::DspRows) {
+                let units = if let Op::Conv2d(conv) = op {
+                    conv.units / conv.groups
+                } else if let Op::Dense(dense) = op {
+                    dense.units
+                } else {
+                    0
+                };
+                self.twos |= !units.is_multiple_of(4);
+            }
             return self;
         }
         match op {

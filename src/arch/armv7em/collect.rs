@@ -48,3 +48,49 @@ unsafe extern "C" fn asm(begins: *const u16, count: usize, to: *mut i8, words: &
         "pop {{r4-r11, pc}}",
     )
 }
+
+/// See [`Isa::collect_first`](crate::arch::Isa::collect_first).
+#[inline(always)]
+pub(super) fn collect_first(runs: Runs<'_>, pairs: usize, from: usize, to: &mut [i8], lane: usize) {
+    let there = runs.reach(from + 8 * pairs) && to.len() >= 8 * pairs * runs.begins.len() && lane < 2;
+    if !there || pairs == 0 || runs.begins.is_empty() {
+        return;
+    }
+    let (from, to) = (runs.bytes.as_ptr().wrapping_add(from), to.as_mut_ptr().wrapping_add(4 * lane));
+    // SAFETY: the runs are as long as the function reads, `to` as long as it writes.
+    unsafe { first_asm(runs.begins.as_ptr(), runs.begins.len(), to, from, 8 * pairs) }
+}
+
+/// # Safety
+/// There is one run at least; `bytes` are those of a run. The runs and `to` are as long as follows.
+#[unsafe(naked)]
+unsafe extern "C" fn first_asm(begins: *const u16, count: usize, to: *mut i8, from: *const i8, bytes: usize) {
+    naked_asm!(
+        "push {{r4-r7, lr}}",
+        "ldr r4, [sp, #20]",
+        "1:",
+        "ldrh r5, [r0], #2",
+        "add r5, r3, r5, lsl #3",
+        "add r6, r5, r4",
+        // an odd first pair, then two a turn
+        "lsrs r7, r4, #4",
+        "bcc 2f",
+        "ldr r7, [r5], #8",
+        "str r7, [r2], #8",
+        "cmp r5, r6",
+        "beq 3f",
+        "2:",
+        "ldr r7, [r5]",
+        "ldr r12, [r5, #8]",
+        "add r5, #16",
+        "str r7, [r2]",
+        "str r12, [r2, #8]",
+        "add r2, #16",
+        "cmp r5, r6",
+        "bne 2b",
+        "3:",
+        "subs r1, #1",
+        "bne 1b",
+        "pop {{r4-r7, pc}}",
+    )
+}

@@ -17,6 +17,7 @@ mod dot;
 mod eights;
 mod frame;
 mod gather;
+mod half_quads;
 mod join;
 mod nibbles;
 mod pool;
@@ -25,10 +26,11 @@ mod sum;
 mod three;
 mod tiles;
 mod two_rows;
+mod twos;
 mod widen;
 mod winograd;
 
-use super::packed::{Eights, Finish, Linear, Quads, Runs, Sight, Taps, Tiles, View};
+use super::packed::{Eights, Finish, Linear, Lines, Quads, Runs, Sight, Taps, Tiles, Twos, View};
 use super::{Isa, QUAD};
 use crate::ir::Clamp;
 
@@ -50,11 +52,6 @@ impl Isa for Armv7em {
     }
 
     #[inline(always)]
-    fn widen_lane(self, x: &[i8], to: &mut [i8], at: usize, lane: usize) {
-        widen::lane(x, to, at, lane);
-    }
-
-    #[inline(always)]
     fn sum_row(self, acc: &mut [i32], x: &[i8], step: usize, count: usize) {
         sum::sum_row(acc, x, step, count);
     }
@@ -72,8 +69,18 @@ impl Isa for Armv7em {
     }
 
     #[inline(always)]
-    fn widen_pixels(self, x: &[i8], channels: usize, to: &mut [i8], pitch: usize) {
-        widen::pixels(x, channels, to, pitch);
+    fn widen_pixels(self, lines: &Lines<'_>, to: &mut [i8], pitch: usize, lane: usize) {
+        widen::pixels(lines, to, pitch, lane);
+    }
+
+    #[inline(always)]
+    fn fill(self, word: [i8; 4], to: &mut [i8]) {
+        widen::fill(word, to);
+    }
+
+    #[inline(always)]
+    fn widen_runs(self, lines: &Lines<'_>, to: &mut [i8], at: usize, lane: usize) {
+        widen::runs(lines, to, at, lane);
     }
 
     #[inline(always)]
@@ -87,6 +94,11 @@ impl Isa for Armv7em {
     }
 
     #[inline(always)]
+    fn collect_first(self, runs: Runs<'_>, pairs: usize, from: usize, to: &mut [i8], lane: usize) {
+        collect::collect_first(runs, pairs, from, to, lane);
+    }
+
+    #[inline(always)]
     fn widen(self, x: &[i8], to: &mut [i8]) {
         widen::run(x, to);
     }
@@ -97,8 +109,18 @@ impl Isa for Armv7em {
     }
 
     #[inline(always)]
+    fn half_quads(self, quads: &Quads<'_>, units: usize, runs: Runs<'_>, y: &mut [i8]) {
+        half_quads::half_quads(quads, units, runs, y);
+    }
+
+    #[inline(always)]
     fn eights(self, eights: &Eights<'_>, x: &[i8], y: &mut [i8]) {
         eights::eights(eights, x, y);
+    }
+
+    #[inline(always)]
+    fn twos(self, twos: &Twos<'_>, x: &[i8], y: &mut [i8]) {
+        twos::twos(twos, x, y);
     }
 
     #[inline(always)]

@@ -1,44 +1,51 @@
 //! Elements to int16, in natural order: `SXTB16` gives bytes 0 and 2, and 1 and 3, of a word; `PKHBT` and `PKHTB` put
 //! them in order. Eight elements a turn.
 
-use crate::arch::packed;
+use crate::arch::packed::{self, Lines};
 use core::arch::naked_asm;
 
-/// See [`Isa::widen_lane`](crate::arch::Isa::widen_lane).
-#[inline(never)]
-pub(super) fn lane(x: &[i8], to: &mut [i8], at: usize, lane: usize) {
-    // An odd first element by itself, so that the others begin a word.
-    let odd = at % 2;
-    let Some((head, x)) = x.split_at_checked(odd) else { return };
-    packed::widen_lane(head, to, at, lane);
-    let at = at + odd;
-    let turns = x.len() / 8;
-    let from = at / 2 * 8 + 4 * lane;
-    if let Some(to) = to.get_mut(from..)
-        && to.len() + 4 >= 32 * turns
-        && lane < 2
-        && turns > 0
-    {
-        // SAFETY: eight bytes a turn are there to read, and 28 to write, 32 from turn to turn.
-        unsafe { lane_asm(x.as_ptr(), to.as_mut_ptr(), turns) }
-        packed::widen_lane(x.get(8 * turns..).unwrap_or_default(), to, 8 * turns, 0);
-    } else {
-        packed::widen_lane(x, to, at, lane);
+/// See [`Isa::widen_pixels`](crate::arch::Isa::widen_pixels).
+#[inline(always)]
+pub(super) fn pixels(of: &Lines<'_>, to: &mut [i8], pitch: usize, lane: usize) {
+    let (last, next) = (of.count.saturating_sub(1), if lane == 0 { 4 } else { pitch.wrapping_sub(4) });
+    let end = (last + lane) / 2 * pitch + of.len.div_ceil(2) * 8;
+    if lane < 2 && pitch.is_multiple_of(4) {
+        lines(of, to, [4 * lane, end], [next, pitch]);
     }
 }
 
-/// See [`Isa::widen_pixels`](crate::arch::Isa::widen_pixels).
-#[inline(never)]
-pub(super) fn pixels(x: &[i8], channels: usize, to: &mut [i8], pitch: usize) {
-    let count = x.len().checked_div(channels).unwrap_or(0);
-    let there = to.len() >= count.saturating_sub(1) / 2 * pitch + 4 * channels;
-    if count > 0 && there && channels.is_multiple_of(8) {
-        // SAFETY: the pixels follow each other; either pixel of every pair has words for its channels.
-        unsafe { pixels_asm(x.as_ptr(), to.as_mut_ptr(), channels / 8, count, pitch) }
-        return;
+/// See [`Isa::widen_runs`](crate::arch::Isa::widen_runs).
+#[inline(always)]
+pub(super) fn runs(of: &Lines<'_>, to: &mut [i8], at: usize, lane: usize) {
+    // Runs of an odd length begin in either half of a word, in turns.
+    let (even, odd) = (4 * of.len, 2 * (of.len % 2));
+    let next = if at.is_multiple_of(2) { even - odd } else { even + odd };
+    if lane < 2 {
+        let end = (at + of.count * of.len).div_ceil(2) * 8;
+        lines(of, to, [at / 2 * 8 + at % 2 * 2 + 4 * lane, end], [next, 2 * even]);
     }
-    for (i, x) in x.chunks_exact(channels.max(1)).enumerate() {
-        lane(x, to.get_mut(i / 2 * pitch..).unwrap_or_default(), 0, i % 2);
+}
+
+/// Widens runs to `to`, which they touch up to `end`, the first one from `place` on.
+#[inline(never)]
+fn lines(lines: &Lines<'_>, to: &mut [i8], [place, end]: [usize; 2], [next, both]: [usize; 2]) {
+    let &Lines { x, len, step, count } = lines;
+    let Some(last) = count.checked_sub(1) else { return };
+    let aligned = (to.as_ptr() as usize).is_multiple_of(4);
+    if len > 0 && x.len() >= last * step + len && to.len() >= end && aligned {
+        let to = to.as_mut_ptr().wrapping_add(place);
+        // SAFETY: `x` holds the elements of all runs, `to` a halfword for each; its address is a multiple of 4.
+        unsafe { asm(x.as_ptr(), to, len, count, step.wrapping_sub(len), next, both) }
+    }
+}
+
+/// See [`Isa::fill`](crate::arch::Isa::fill).
+#[inline(always)]
+pub(super) fn fill(word: [i8; 4], to: &mut [i8]) {
+    let words = to.len() / 4;
+    if words > 0 {
+        // SAFETY: so many words are there to be written.
+        unsafe { fill_asm(u32::from_le_bytes(word.map(|byte| byte as u8)), to.as_mut_ptr(), words) }
     }
 }
 
@@ -55,49 +62,33 @@ pub(super) fn run(x: &[i8], to: &mut [i8]) {
     packed::widen(x, to);
 }
 
-/// A function that widens eight elements at `r0` to words at `r1`, so many bytes apart, `r2` times, once at least.
-macro_rules! widen {
-    ($apart:literal) => {
-        naked_asm!(
-            "push {{r4-r9, lr}}",
-            "1:",
-            "ldr r5, [r0]",
-            "ldr r9, [r0, #4]",
-            "sxtb16 r4, r5",
-            "sxtb16 r5, r5, ror #8",
-            "sxtb16 r8, r9",
-            "sxtb16 r9, r9, ror #8",
-            "pkhbt r3, r4, r5, lsl #16",
-            "pkhtb r4, r5, r4, asr #16",
-            "pkhbt r7, r8, r9, lsl #16",
-            "pkhtb r8, r9, r8, asr #16",
-            "str r3, [r1]",
-            concat!("str r4, [r1, #", $apart, "]"),
-            concat!("str r7, [r1, #2*", $apart, "]"),
-            concat!("str r8, [r1, #3*", $apart, "]"),
-            "add r0, #8",
-            concat!("add r1, #4*", $apart),
-            "subs r2, #1",
-            "bne 1b",
-            "pop {{r4-r9, pc}}",
-        )
-    };
-}
-
+/// Widens runs of `len` elements, `gap` bytes between two. Bit 1 of where a run goes tells whether its first element is the
+/// second of its word; the place of the next one is `next` further, then `both - next`, and so on in turns.
+///
 /// # Safety
-/// `8 * turns * pixels` bytes at `x` can be read, one each at least; `turns` times four words be written at `to + 4 * (i
-/// % 2) + pitch * (i / 2)` for each pixel `i`, 8 bytes apart.
+/// The elements can be read, the places written, and there is one run and one element at least.
 #[unsafe(naked)]
-unsafe extern "C" fn pixels_asm(x: *const i8, to: *mut i8, turns: usize, pixels: usize, pitch: usize) {
+unsafe extern "C" fn asm(
+    x: *const i8,
+    to: *mut i8,
+    len: usize,
+    count: usize,
+    gap: usize,
+    next: usize,
+    both: usize,
+) {
     naked_asm!(
         "push {{r4-r11, lr}}",
-        "ldr r11, [sp, #36]",
-        "sub r11, #4",
-        "mov r10, #4", // to the other pixel of the pair, or to the next pair
+        "ldr r10, [sp, #36]",
+        "ldr r11, [sp, #40]",
+        "ldr r7, [sp, #44]",
         "1:",
         "mov r12, r1",
-        "mov lr, r2",
-        "2:",
+        "tst r12, #2",
+        "bne 7f",
+        "subs lr, r2, #8",
+        "blt 4f",
+        "3:",
         "ldr r5, [r0]",
         "ldr r9, [r0, #4]",
         "sxtb16 r4, r5",
@@ -106,36 +97,108 @@ unsafe extern "C" fn pixels_asm(x: *const i8, to: *mut i8, turns: usize, pixels:
         "sxtb16 r9, r9, ror #8",
         "pkhbt r6, r4, r5, lsl #16",
         "pkhtb r4, r5, r4, asr #16",
-        "pkhbt r7, r8, r9, lsl #16",
-        "pkhtb r8, r9, r8, asr #16",
         "str r6, [r12]",
         "str r4, [r12, #8]",
-        "str r7, [r12, #16]",
+        "pkhbt r6, r8, r9, lsl #16",
+        "pkhtb r8, r9, r8, asr #16",
+        "str r6, [r12, #16]",
         "str r8, [r12, #24]",
         "add r0, #8",
         "add r12, #32",
-        "subs lr, #1",
-        "bne 2b",
-        "add r1, r1, r10",
-        "mov r4, r10",
-        "mov r10, r11",
-        "mov r11, r4",
+        "subs lr, #8",
+        "bge 3b",
+        "4:",
+        "adds lr, #8",
+        "bne 8f",
+        "5:",
+        "add r0, r0, r10",
+        "add r1, r1, r11",
+        "rsb r11, r11, r7",
         "subs r3, #1",
         "bne 1b",
         "pop {{r4-r11, pc}}",
+        // an odd first element
+        "7:",
+        "ldrsb r4, [r0], #1",
+        "strh r4, [r12]",
+        "add r12, #6",
+        "subs lr, r2, #9",
+        "bge 3b",
+        "b 4b",
+        // the last one to seven: bits 2 and 1 of their number as carry and sign
+        "8:",
+        "lsls r8, lr, #30",
+        "bcc 9f",
+        "ldr r5, [r0], #4",
+        "sxtb16 r4, r5",
+        "sxtb16 r5, r5, ror #8",
+        "pkhbt r6, r4, r5, lsl #16",
+        "pkhtb r4, r5, r4, asr #16",
+        "str r6, [r12]",
+        "str r4, [r12, #8]",
+        "add r12, #16",
+        "9:",
+        "bpl 10f",
+        "ldrsb r4, [r0]",
+        "ldrsb r5, [r0, #1]",
+        "add r0, #2",
+        "pkhbt r4, r4, r5, lsl #16",
+        "str r4, [r12], #8",
+        "10:",
+        "lsls r8, lr, #31",
+        "beq 5b",
+        "ldrsb r4, [r0], #1",
+        "strh r4, [r12]",
+        "b 5b",
     )
-}
-
-/// # Safety
-/// `8 * turns` bytes at `x` can be read, words at `to`, `to + 8` and so on up to `to + 32 * turns - 8` be written.
-#[unsafe(naked)]
-unsafe extern "C" fn lane_asm(x: *const i8, to: *mut i8, turns: usize) {
-    widen!(8)
 }
 
 /// # Safety
 /// `8 * turns` bytes at `x` can be read, `16 * turns` at `to` be written.
 #[unsafe(naked)]
 unsafe extern "C" fn run_asm(x: *const i8, to: *mut i8, turns: usize) {
-    widen!(4)
+    naked_asm!(
+        "push {{r4-r9, lr}}",
+        "1:",
+        "ldr r5, [r0]",
+        "ldr r9, [r0, #4]",
+        "sxtb16 r4, r5",
+        "sxtb16 r5, r5, ror #8",
+        "sxtb16 r8, r9",
+        "sxtb16 r9, r9, ror #8",
+        "pkhbt r3, r4, r5, lsl #16",
+        "pkhtb r4, r5, r4, asr #16",
+        "pkhbt r7, r8, r9, lsl #16",
+        "pkhtb r8, r9, r8, asr #16",
+        "str r3, [r1]",
+        "str r4, [r1, #4]",
+        "str r7, [r1, #8]",
+        "str r8, [r1, #12]",
+        "add r0, #8",
+        "add r1, #16",
+        "subs r2, #1",
+        "bne 1b",
+        "pop {{r4-r9, pc}}",
+    )
+}
+
+/// # Safety
+/// `words` words can be written, one at least.
+#[unsafe(naked)]
+unsafe extern "C" fn fill_asm(word: u32, to: *mut i8, words: usize) {
+    naked_asm!(
+        // an odd first word, then two a turn
+        "lsrs r2, r2, #1",
+        "bcc 1f",
+        "str r0, [r1], #4",
+        "beq 2f",
+        "1:",
+        "str r0, [r1]",
+        "str r0, [r1, #4]",
+        "add r1, #8",
+        "subs r2, #1",
+        "bne 1b",
+        "2:",
+        "bx lr",
+    )
 }

@@ -1,4 +1,4 @@
-//! Elements copied: sixteen by 3 instructions, of four pixels' windows by 9.
+//! Elements copied: sixteen by 3 instructions, of four pixels' windows by 9; and how far the places lie that they come from.
 
 use super::frame::{enter, leave};
 use crate::arch::vectors;
@@ -17,7 +17,7 @@ pub(super) fn copy(x: &[i8], to: &mut [i8]) {
 /// See [`Isa::lay_runs`](crate::arch::Isa::lay_runs).
 #[inline(never)]
 pub(super) fn lay_runs(x: &[i8], runs: &[[usize; 4]], len: usize, to: &mut [i8], pitch: usize) {
-    let furthest = runs.as_flattened().iter().fold(0, |furthest, &place| place.max(furthest));
+    let furthest = furthest(runs);
     let reach = pitch.saturating_mul(3).saturating_add(runs.len().saturating_mul(len));
     let there = furthest <= x.len() && x.len() - furthest >= len && to.len() >= reach;
     if !there {
@@ -28,6 +28,31 @@ pub(super) fn lay_runs(x: &[i8], runs: &[[usize; 4]], len: usize, to: &mut [i8],
         // SAFETY: so many elements lie from each place on, and there is room for all runs in every window.
         unsafe { asm(runs.as_ptr(), runs.len(), &words) }
     }
+}
+
+/// The greatest of some places; 0 where there are none.
+#[inline(always)]
+pub(super) fn furthest(places: &[[usize; 4]]) -> usize {
+    // SAFETY: there are so many fours.
+    if places.is_empty() { 0 } else { unsafe { greatest(places.as_ptr(), places.len()) } }
+}
+
+/// # Safety
+/// There are `count` fours of places, one at least.
+#[unsafe(naked)]
+unsafe extern "C" fn greatest(places: *const [usize; 4], count: usize) -> usize {
+    naked_asm!(
+        ".cpu cortex-m55",
+        "push {{r4, lr}}",
+        "mov r2, #0",
+        "dls lr, r1",
+        "1:",
+        "vldrw.u32 q0, [r0], #16",
+        "vmaxv.u32 r2, q0",
+        "le lr, 1b",
+        "mov r0, r2",
+        "pop {{r4, pc}}",
+    )
 }
 
 /// # Safety

@@ -15,6 +15,7 @@ mod frame;
 mod lay;
 mod store;
 mod sum;
+mod taps;
 mod units;
 mod windows;
 
@@ -22,7 +23,7 @@ use super::halves::Windows;
 use super::packed::Linear;
 use super::vectors::Dots;
 use super::{Isa, Matrix, QUAD, Store};
-use crate::ir::Requant;
+use crate::ir::{Clamp, Requant};
 use core::ops::Range;
 
 /// The token; this module exists only where the CPU has the instructions.
@@ -75,5 +76,20 @@ impl Isa for Mve {
     #[inline(always)]
     fn dots(self, dots: &Dots<'_>, x: &[i8], y: &mut [i8]) {
         dots::dots(dots, x, y);
+    }
+
+    #[inline(always)]
+    fn tap(self, acc: &mut [i32], x: &[i8], w: &[i8]) {
+        taps::tap(acc, x, w);
+    }
+
+    #[inline(always)]
+    fn max(self, acc: &mut [i8], x: &[i8]) {
+        taps::max(acc, x);
+    }
+
+    #[inline(always)]
+    fn clamp(self, y: &mut [i8], clamp: Clamp) {
+        taps::clamp(y, clamp.low, clamp.high);
     }
 }

@@ -5,6 +5,7 @@
 //! narrows them undoes that.
 
 use super::frame::{enter, leave};
+use super::lay::furthest;
 use crate::arch::exact;
 use crate::arch::halves::{self, Windows};
 use crate::ir::Requant;
@@ -17,7 +18,7 @@ const BLOCK: usize = 16;
 #[inline(never)]
 pub(super) fn four_windows(windows: &Windows<'_>, x: &[i8], taps: &[[usize; 4]], y: &mut [i8]) {
     let &Windows { channels, pixels, store, .. } = windows;
-    let furthest = taps.as_flattened().iter().fold(0, |furthest, &place| place.max(furthest));
+    let furthest = furthest(taps);
     let there = furthest <= x.len()
         && x.len() - furthest >= channels
         && windows.weights.len() >= taps.len() * channels

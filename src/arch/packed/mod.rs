@@ -20,13 +20,13 @@ use crate::ir::Requant;
 /// Quads of units, from the first one that is asked for on, for neighbouring pixels.
 #[derive(Clone, Copy)]
 pub(crate) struct Quads<'a> {
-    /// `[quad][run][pair of elements][2]` words.
+    /// `[quad][run][pair of elements][2]` words, then those of half quads, `[two][run][pair of elements]`.
     pub(crate) weights: &'a [i8],
-    /// `[quad][4]`, packed.
+    /// `[quad][4]`, packed, then `[two][2]`.
     pub(crate) requant: &'a [Requant],
     /// Factors from one quad to the next: 4, or 0 where all have the same.
     pub(crate) requant_step: usize,
-    /// `[quad][4]` of the first pixel: two sums of pairs, two of odd units.
+    /// `[quad][4]` of the first pixel: two sums of pairs, two of odd units; then `[two][2]`: a sum, an odd unit.
     pub(crate) bias: &'a [i32],
     /// Biases from one pixel to the next; 0 where all have the same.
     pub(crate) bias_step: usize,
@@ -90,6 +90,21 @@ pub(crate) struct Eights<'a> {
     pub(crate) zero: i8,
 }
 
+/// Pairs of units, from the first one that is asked for on.
+#[derive(Clone, Copy)]
+pub(crate) struct Twos<'a> {
+    /// `[two][four elements][elements 0 and 2, then 1 and 3]` words; the second unit of a two alone in halves of its own.
+    pub(crate) weights: &'a [i8],
+    /// `[two][2]`, packed.
+    pub(crate) requant: &'a [Requant],
+    /// Factors from one two to the next: 2, or 0 where all have the same.
+    pub(crate) requant_step: usize,
+    /// `[two][2]`: the sum of a pair, its second unit.
+    pub(crate) bias: &'a [i32],
+    /// Zero point of the output.
+    pub(crate) zero: i8,
+}
+
 /// The taps of a window that lie inside an image.
 #[derive(Clone, Copy)]
 pub(crate) struct View<'a> {
@@ -139,6 +154,19 @@ pub(crate) struct Sight<'a> {
     pub(crate) pixel_step: usize,
 }
 
+/// Runs of as many elements each.
+#[derive(Clone, Copy)]
+pub(crate) struct Lines<'a> {
+    /// The first run and what follows.
+    pub(crate) x: &'a [i8],
+    /// Elements of a run.
+    pub(crate) len: usize,
+    /// Elements from a run to the next.
+    pub(crate) step: usize,
+    /// How many runs.
+    pub(crate) count: usize,
+}
+
 /// An addition in one linear form: `sat8(((256 a y >> 16) + (256 b x >> 16) + c) >> 21)`.
 #[derive(Clone, Copy)]
 pub(crate) struct Linear {
@@ -150,8 +178,23 @@ pub(crate) struct Linear {
     pub(crate) c: i32,
 }
 
-/// See [`Isa::widen_lane`](super::Isa::widen_lane).
-pub(crate) fn widen_lane(x: &[i8], to: &mut [i8], at: usize, lane: usize) {
+/// See [`Isa::widen_pixels`](super::Isa::widen_pixels).
+pub(crate) fn widen_pixels(lines: &Lines<'_>, to: &mut [i8], pitch: usize, lane: usize) {
+    for i in 0..lines.count {
+        let to = to.get_mut((lane + i) / 2 * pitch..).unwrap_or_default();
+        widen_lane(run(lines.x, i * lines.step, lines.len), to, 0, (lane + i) % 2);
+    }
+}
+
+/// See [`Isa::widen_runs`](super::Isa::widen_runs).
+pub(crate) fn widen_runs(lines: &Lines<'_>, to: &mut [i8], at: usize, lane: usize) {
+    for i in 0..lines.count {
+        widen_lane(run(lines.x, i * lines.step, lines.len), to, at + i * lines.len, lane);
+    }
+}
+
+/// Elements `at..` of pixel `lane` of a pair.
+fn widen_lane(x: &[i8], to: &mut [i8], at: usize, lane: usize) {
     let mut at = (at / 2) * 8 + 2 * (at % 2) + 4 * lane;
     for &x in x {
         if let Some(to) = to.get_mut(at..).and_then(|to| to.first_chunk_mut()) {
@@ -197,6 +240,21 @@ pub(crate) fn collect(runs: Runs<'_>, pairs: usize, step: usize, count: usize, t
     }
 }
 
+/// See [`Isa::collect_first`](super::Isa::collect_first).
+pub(crate) fn collect_first(runs: Runs<'_>, pairs: usize, from: usize, to: &mut [i8], lane: usize) {
+    let mut to = to.as_chunks_mut::<8>().0.iter_mut();
+    for x in runs.iter() {
+        for (from, to) in run(x, from, 8 * pairs).as_chunks::<8>().0.iter().zip(to.by_ref()) {
+            let ([a, b, c, d, ..], [ta, tb, tc, td, ua, ub, uc, ud]) = (*from, to);
+            if lane == 0 {
+                (*ta, *tb, *tc, *td) = (a, b, c, d);
+            } else {
+                (*ua, *ub, *uc, *ud) = (a, b, c, d);
+            }
+        }
+    }
+}
+
 /// See [`Isa::widen`](super::Isa::widen).
 pub(crate) fn widen(x: &[i8], to: &mut [i8]) {
     for (to, &x) in to.as_chunks_mut().0.iter_mut().zip(x) {
@@ -231,6 +289,43 @@ pub(crate) fn quads(quads: &Quads<'_>, runs: Runs<'_>, y: &mut [i8]) {
     }
 }
 
+/// See [`Isa::half_quads`](super::Isa::half_quads).
+pub(crate) fn half_quads(quads: &Quads<'_>, units: usize, runs: Runs<'_>, y: &mut [i8]) {
+    let (whole, before) = (4 * quads.count, 8 * quads.count * quads.pairs * runs.begins.len());
+    let factors = quads.requant.get(quads.count * quads.requant_step..).unwrap_or_default();
+    for pixel in 0..quads.pixels {
+        let at = quads.x_from + pixel / 2 * quads.x_step + pixel % 2 * 4;
+        let mut weights = quads.weights.get(before..).unwrap_or_default().as_chunks::<4>().0.iter();
+        let biases = quads.bias.get(pixel * quads.bias_step + whole..).unwrap_or_default().as_chunks::<2>().0;
+        let y = y.get_mut(pixel * quads.y_step + whole..).and_then(|y| y.get_mut(..units));
+        let y = y.unwrap_or_default();
+        for (i, (y, bias)) in y.chunks_mut(2).zip(biases).enumerate() {
+            let requant = run(factors, i * quads.requant_step / 2, 2);
+            let [mut sum, mut odd] = *bias;
+            for x in runs.iter() {
+                for (i, w) in (0..quads.pairs).zip(weights.by_ref()) {
+                    let (x, w) = (word(x, at + 8 * i), word(w, 0));
+                    sum = smlad(w, x, sum);
+                    odd = smlad(if y.len() == 2 { sxtb16(w) } else { w }, x, odd);
+                }
+            }
+            narrow_two(y, [sum, odd], requant, quads.zero);
+        }
+    }
+}
+
+/// Sums of two units, or of the second one alone, to int8.
+#[inline(always)]
+fn narrow_two(y: &mut [i8], [sum, odd]: [i32; 2], requant: &[Requant], zero: i8) {
+    match (y, requant) {
+        ([y], &[_, factor]) => *y = narrow(odd, factor, zero),
+        ([y, z], &[first, second]) => {
+            (*y, *z) = (narrow(high(sum, odd), first, zero), narrow(odd, second, zero));
+        }
+        _ => {}
+    }
+}
+
 /// See [`Isa::eights`](super::Isa::eights).
 pub(crate) fn eights(eights: &Eights<'_>, x: &[i8], y: &mut [i8]) {
     let mut weights = eights.weights.as_chunks::<16>().0.iter();
@@ -250,6 +345,25 @@ pub(crate) fn eights(eights: &Eights<'_>, x: &[i8], y: &mut [i8]) {
             let odd = acc[4 + i / 2];
             *y = narrow(if i % 2 == 0 { high(acc[i / 2], odd) } else { odd }, requant, eights.zero);
         }
+    }
+}
+
+/// See [`Isa::twos`](super::Isa::twos).
+pub(crate) fn twos(twos: &Twos<'_>, x: &[i8], y: &mut [i8]) {
+    let mut weights = twos.weights.as_chunks::<8>().0.iter();
+    let biases = twos.bias.as_chunks::<2>().0;
+    for (i, (y, bias)) in y.chunks_mut(2).zip(biases).enumerate() {
+        let requant = run(twos.requant, i * twos.requant_step, 2);
+        let [mut sum, mut odd] = *bias;
+        for (x, w) in x.chunks(4).zip(weights.by_ref()) {
+            let of = |i: usize| x.get(i).map_or([0, 0], |&x| half(x));
+            let ([a, b], [c, d], [e, f], [g, h]) = (of(0), of(2), of(1), of(3));
+            for (x, w) in [(word(&[a, b, c, d], 0), word(w, 0)), (word(&[e, f, g, h], 0), word(w, 4))] {
+                sum = smlad(w, x, sum);
+                odd = smlad(if y.len() == 2 { sxtb16(w) } else { w }, x, odd);
+            }
+        }
+        narrow_two(y, [sum, odd], requant, twos.zero);
     }
 }
 

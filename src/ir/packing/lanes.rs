@@ -1,7 +1,8 @@
 //! Pixels two by two, for convolution: what the windows of neighbouring outputs see lies interleaved word by word, so
 //! that one address serves both.
 
-use crate::ir::{Bias, Conv2d, Dense, Op, Shape, Window};
+use super::Bunches;
+use crate::ir::{Conv2d, Dense, Op, Shape, Window};
 
 /// Windows that are copied together before they are multiplied.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,29 +31,20 @@ impl Chunk {
         Self { merged, elements, pairs, pixels: 2 * count }
     }
 
-    /// How many groups to compute as one: as few as come within a quarter of the fewest cycles, for small groups cost more
-    /// to enter than to compute. At most eight.
+    /// How many groups to compute as one.
     const fn merged(conv: &Conv2d) -> usize {
-        let groups = conv.groups as usize;
-        let mut best = usize::MAX;
-        let mut found = 1;
-        // Downwards, the first time for the least of cycles, the second time for the least of groups.
-        let mut merged = 8;
-        while merged > 0 {
-            if groups.is_multiple_of(merged) {
-                let cycles = Self::cycles(conv, merged);
-                best = if cycles < best { cycles } else { best };
-            }
-            merged -= 1;
+        if conv.groups == 1 {
+            return 1;
         }
-        merged = 8;
-        while merged > 0 {
-            if groups.is_multiple_of(merged) && 4 * Self::cycles(conv, merged) <= 5 * best {
-                found = merged;
+        let mut cycles = [usize::MAX; MERGED];
+        let mut i = 0;
+        while i < MERGED {
+            if conv.groups.is_multiple_of(i as u16 + 1) {
+                cycles[i] = Self::cycles(conv, i + 1);
             }
-            merged -= 1;
+            i += 1;
         }
-        found
+        merged(&cycles)
     }
 
     /// About so many cycles for two pixels with so many groups as one.
@@ -60,17 +52,15 @@ impl Chunk {
         let (groups, taps) = (conv.groups as usize / merged, conv.window.taps());
         let elements = taps * conv.span as usize * merged;
         let runs = if groups == 1 { conv.window.kernel[0] as usize } else { taps };
-        let copied = 2 * (180 + 36 * runs + 3 * elements);
-        let quads = (conv.units as usize / groups).div_ceil(4);
-        groups * (copied + 400 + quads * (120 + 15 * elements.div_ceil(2)))
+        let read = if taps == 1 { 50 + 5 * elements } else { 760 + 72 * runs + 6 * elements };
+        groups * (read + Bunches::cycles(conv.units as usize / groups, 1, elements.div_ceil(2)))
     }
 
-    /// An operator over `x` as a convolution whose windows are single pixels, all channels of them, and the image that it
-    /// reads: a 1x1 of one group, or a dense layer, whose input is one pixel. `None` for others.
+    /// An operator over `x` as a convolution whose windows are single pixels, all channels of them once, and the image that
+    /// it reads: a 1x1, or a dense layer, whose input is one pixel. `None` for others.
     pub const fn point(op: &Op, x: Shape) -> Option<(Conv2d, Shape)> {
         if let Op::Conv2d(conv) = op
-            && conv.groups == 1
-            && conv.span == x.c
+            && conv.groups as usize * conv.span as usize == x.c as usize
             && conv.window.taps() == 1
         {
             return Some((*conv, x));
@@ -90,24 +80,56 @@ impl Chunk {
     }
 }
 
+/// The most groups that are computed as one.
+const MERGED: usize = 8;
+
+/// How many groups to compute as one, where one, two and so on at a time take so many cycles: as few as come within an
+/// eighth of the fewest.
+const fn merged(cycles: &[usize; MERGED]) -> usize {
+    let (mut best, mut i) = (usize::MAX, 0);
+    while i < MERGED {
+        best = if cycles[i] < best { cycles[i] } else { best };
+        i += 1;
+    }
+    let mut merged = 1;
+    while cycles[merged - 1] > best + best / 8 {
+        merged += 1;
+    }
+    merged
+}
+
 /// Rows of an image, widened, in a ring of as many as the kernel has, each twice: lane 0 as it is, lane 1 ahead by what
-/// lies between two outputs.
+/// lies between two outputs. Groups are computed one after another, each from a ring of its own channels.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Lanes {
+    /// Groups, and how many of the convolution's each of them is, whose units have weights of 0 for what the others see.
+    pub groups: u16,
+    /// See there.
+    pub merged: u16,
+    /// Units of a group.
+    pub units: u16,
+    /// Channels of a group.
+    pub channels: u16,
+    /// The image. One of a single column, where the kernel is one too, lies on its side: rows are columns then.
+    pub image: Shape,
+    /// Rows of the border above.
+    pub top: u16,
+    /// Rows from one output to the next.
+    pub below: u16,
+    /// Rows and columns of the output.
+    pub output: [u16; 2],
     /// Rows of the kernel.
-    pub rows: usize,
+    pub rows: u16,
     /// Pairs of elements in a row of a window.
     pub pairs: usize,
     /// Elements of a lane, an even number.
     pub elements: usize,
-    /// Elements of the border before a row.
-    pub left: usize,
-    /// Elements by which lane 1 is ahead.
-    pub ahead: usize,
-    /// Whether rows of windows are so short that those of a window are copied together.
-    pub collected: bool,
-    /// Pixels of a row of the output.
-    pub width: usize,
+    /// Pixels of a lane.
+    pub pixels: usize,
+    /// Pixels of the border before a row.
+    pub left: u16,
+    /// Pixels by which lane 1 is ahead.
+    pub ahead: u16,
 }
 
 impl Lanes {
@@ -116,33 +138,86 @@ impl Lanes {
     /// The most elements of a lane, all rows of it: where rows begin is told in eights of bytes, as 16 bits.
     pub const LARGEST: usize = 2 * 0x1_0000;
 
-    /// `None` where a row of a window is not one run of a row: groups, dilation; or where there is nothing to gain: a
-    /// kernel of one element, one output a row; or where the ring is larger than can be told.
+    /// `None` where a row of a window is not one run of a row: groups that share channels, dilation; or where there is
+    /// nothing to gain: a kernel of one element, one output a row; or where the ring is larger than can be told.
     pub const fn new(conv: &Conv2d, x: Shape) -> Option<Self> {
-        let window = &conv.window;
-        let Some([_, width]) = window.output(x.h, x.w) else { return None };
-        let [rows, columns] = [window.kernel[0] as usize, window.kernel[1] as usize];
-        let one_run =
-            conv.groups == 1 && conv.span == x.c && window.dilation[0] == 1 && window.dilation[1] == 1;
-        if !one_run || rows > Self::MOST || rows * columns == 1 || width == 1 {
+        let p = conv.window.padding;
+        let turned = x.w == 1 && conv.window.kernel[1] == 1 && p.left == 0 && p.right == 0;
+        let ([rows, columns], [below, right], [top, left]) = if turned {
+            ([1, conv.window.kernel[0]], [1, conv.window.stride[0]], [0, p.top])
+        } else {
+            (conv.window.kernel, conv.window.stride, [p.top, p.left])
+        };
+        let Some([height, width]) = conv.window.output(x.h, x.w) else { return None };
+        let output = if turned { [width, height] } else { [height, width] };
+        let width = output[1] as usize;
+        let apart = conv.groups as usize * conv.span as usize == x.c as usize;
+        let [across, along] = conv.window.dilation;
+        let (rows, columns) = (rows as usize, columns as usize);
+        if !apart || across != 1 || along != 1 || rows > Self::MOST || rows * columns == 1 || width == 1 {
             return None;
         }
-        let (c, width) = (x.c as usize, width as usize);
-        let pairs = (columns * c).div_ceil(2);
-        let ahead = window.stride[1] as usize * c;
-        let elements = (width - 1) / 2 * 2 * ahead + 2 * pairs;
+        let merged = Self::merged(conv, [rows, columns], width);
+        let (groups, channels) = (conv.groups as usize / merged, conv.span as usize * merged);
+        let pairs = (columns * channels).div_ceil(2);
+        let before_last = (width - 1) / 2 * 2 * right as usize;
+        let elements = before_last * channels + 2 * pairs;
         if elements * rows > Self::LARGEST {
             return None;
         }
         Some(Self {
-            rows,
+            groups: groups as u16,
+            merged: merged as u16,
+            units: conv.units / groups as u16,
+            channels: channels as u16,
+            image: if turned { Shape::new(1, x.h, x.c) } else { x },
+            top,
+            below,
+            output,
+            rows: rows as u16,
             pairs,
             elements,
-            left: window.padding.left as usize * c,
-            ahead,
-            collected: pairs <= 8 && rows > 1 && conv.units >= 16 && !matches!(conv.bias, Bias::Unit),
-            width,
+            pixels: before_last + columns,
+            left,
+            ahead: right,
         })
+    }
+
+    /// How many groups to compute as one.
+    const fn merged(conv: &Conv2d, kernel: [usize; 2], width: usize) -> usize {
+        if conv.groups == 1 {
+            return 1;
+        }
+        let mut cycles = [usize::MAX; MERGED];
+        let mut i = 0;
+        while i < MERGED {
+            if conv.groups.is_multiple_of(i as u16 + 1) {
+                cycles[i] = Self::cycles(conv, kernel, width, i + 1);
+            }
+            i += 1;
+        }
+        merged(&cycles)
+    }
+
+    /// About so many cycles for two pixels with so many groups as one.
+    const fn cycles(conv: &Conv2d, [rows, columns]: [usize; 2], width: usize, merged: usize) -> usize {
+        let (groups, channels) = (conv.groups as usize / merged, conv.span as usize * merged);
+        let units = conv.units as usize / groups;
+        let read = 4 * (25 + 3 * channels) + 3000 / width;
+        groups * (read + Bunches::cycles(units, rows, (columns * channels).div_ceil(2)))
+    }
+
+    /// Whether rows of windows are so short that copying those of a window together costs less than to find them for each
+    /// bunch of units.
+    pub const fn collects(&self) -> bool {
+        let Bunches { large, twos, .. } = Bunches::quads(self.units as usize);
+        let rows = self.rows as usize;
+        (rows - 1) * (23 * large + 18 * twos) > rows * (10 + 11 * self.pairs) + 20
+    }
+
+    /// Bytes from two windows to the next two in a row.
+    pub const fn step(&self) -> usize {
+        8 * self.ahead as usize * self.channels as usize
     }
 
     /// Bytes of a row: a multiple of eight.
@@ -152,18 +227,21 @@ impl Lanes {
 
     /// Bytes of the ring.
     pub const fn ring(&self) -> usize {
-        self.pitch() * self.rows
+        self.pitch() * self.rows as usize
     }
 
     /// Bytes of two windows copied together.
     pub const fn window(&self) -> usize {
-        8 * self.rows * self.pairs
+        8 * self.rows as usize * self.pairs
     }
 
-    /// Bytes of scratch: the ring; where a row of the output has an odd one out, the windows of two such; collected
-    /// windows of a row of the output.
+    /// Bytes of scratch: the ring; where a row of the output has an odd one out, the windows of two such.
     pub const fn scratch(&self) -> usize {
-        let collected = if self.collected { self.width / 2 } else { 0 };
-        self.ring() + (collected + self.width % 2) * self.window()
+        self.ring() + self.output[1] as usize % 2 * self.window()
+    }
+
+    /// Bytes of scratch where windows of a row of the output are copied together, too.
+    pub const fn collected(&self) -> usize {
+        self.scratch() + self.output[1] as usize / 2 * self.window()
     }
 }

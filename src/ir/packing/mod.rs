@@ -21,6 +21,7 @@
 //!
 //! gives what [`requantise`](crate::fixed::requantise) gives, for `e` from 2 to 31.
 
+mod bunches;
 mod fours;
 mod halves;
 mod joined;
@@ -30,6 +31,7 @@ mod overlap;
 mod vectors;
 mod winograd;
 
+pub use bunches::Bunches;
 pub use fours::{Bordered, FourTaps, Fours};
 pub use halves::{Halves, Ring};
 pub use joined::Joined;
@@ -50,24 +52,27 @@ pub enum Packing {
     Plain,
     /// Conv2d whose windows are copied together: `[group][quad of units][pair of elements][2 pairs of units]`, each a
     /// word. Biases are `[group][quad][256 b0 + b1, 256 b2 + b3, b1, b3]`, once or for each pixel; factors
-    /// `[group][quad][4]`. The last quad of a group is filled up with zeros. More scratch than is
-    /// needed copies more windows at a time. See [`Chunk`].
+    /// `[group][quad][4]`. Behind the quads of a group lie one to three units more two by two, `[two][pair of elements]`,
+    /// biases `[two][256 b0 + b1, b1]`, factors `[two][2]`; the first of a two that is but one unit is 0. See [`Bunches`].
+    /// More scratch than is needed copies more windows at a time. See [`Chunk`].
     DspPatch,
-    /// Conv2d of one group, all channels and a 1x1 kernel, or Dense, which is one over a single pixel: as
+    /// Conv2d of a 1x1 kernel whose groups share no channels, or Dense, which is one over a single pixel: as
     /// [`Packing::DspPatch`], but pixels are widened as they lie. For Dense the kernel is slower than
     /// [`Packing::DspDense`]'s, but one that a net with convolutions has anyway.
     DspPoint,
     /// Conv2d whose windows are read where rows lie widened: as [`Packing::DspPatch`], but each row of the kernel is
-    /// filled up to whole pairs, `[quad][row][pair of elements][2]`. For one group, all channels, no dilation. See
-    /// [`Lanes`].
+    /// filled up to whole pairs, `[group][quad][row][pair of elements][2]`. For groups that share no channels, no dilation.
+    /// More scratch than is needed copies windows of many short rows together. See [`Lanes`].
     DspRows,
     /// Conv2d with three columns of taps, by minimal filtering: for each four units, each four channels, each of those
     /// units, each row the three taps of the channels, four bytes `weight + 128` each. Biases are such that elements are
     /// `x + 128`, times -6. For sums within 28 bits. More scratch than is needed makes it faster. See [`Winograd`].
     DspWinograd,
-    /// Dense: `[eight units][pair of elements][4 pairs of units]`, each a word. Biases are `[eight][256 b0 + b1, ..,
-    /// 256 b6 + b7, b1, b3, b5, b7]`, factors `[eight][8]`. Elements are filled up to an even number of pairs, the last
-    /// eight to a whole one, with zeros.
+    /// Dense, eight units a time: `[eight units][pair of elements][4 pairs of units]`, each a word. Biases are
+    /// `[eight][256 b0 + b1, .., 256 b6 + b7, b1, b3, b5, b7]`, factors `[eight][8]`. Elements are filled up to an even number
+    /// of pairs with zeros. Behind the eights lie one to six units more two by two,
+    /// `[two][four elements][elements 0 and 2, then 1 and 3]`, biases `[two][256 b0 + b1, b1]`, factors `[two][2]`, of which
+    /// the first of a two that is but one unit is 0; or seven, as an eight filled up with zeros. See [`Bunches`].
     DspDense,
     /// Depthwise convolution with one bias a channel. A record for each channel of the output: bias, factor (two words),
     /// words of taps `[parity][pair of rows][column]`. Rows of the padded image are joined two by two, the even one in the
@@ -176,13 +181,14 @@ impl Packing {
             }
             Packing::DspPoint => {
                 let Some((conv, _)) = Chunk::point(op, x) else { return None };
-                let pairs = Chunk::new(&conv, conv.span, 0).pairs;
-                Some(quads(&conv, 1, y, pairs, 8 * pairs))
+                let Chunk { merged, pairs, .. } = Chunk::new(&conv, conv.groups * conv.span, 0);
+                Some(quads(&conv, conv.groups as usize / merged, y, pairs, 8 * pairs))
             }
             Packing::DspRows => {
                 let Op::Conv2d(conv) = op else { return None };
                 let Some(lanes) = Lanes::new(conv, x) else { return None };
-                Some(quads(conv, 1, y, lanes.pairs * lanes.rows, lanes.scratch()))
+                let pairs = lanes.pairs * lanes.rows as usize;
+                Some(quads(conv, lanes.groups as usize, y, pairs, lanes.scratch()))
             }
             Packing::DspWinograd => {
                 let Op::Conv2d(conv) = op else { return None };
@@ -191,8 +197,7 @@ impl Packing {
             }
             Packing::DspDense => {
                 let Op::Dense(dense) = op else { return None };
-                let (units, pairs) = (8 * dense.units.div_ceil(8) as usize, 2 * x.len().div_ceil(4));
-                Some(Packed { weights: 2 * units * pairs, bias: units, requant: units, scratch: 4 * pairs })
+                Some(Bunches::eights(dense.units as usize).lengths(x.len()))
             }
             Packing::DspDepthwise => {
                 let Op::DepthwiseConv2d(conv) = op else { return None };
@@ -258,9 +263,9 @@ impl Packing {
 
 /// A convolution in so many groups whose units have so many pairs of weights, in quads.
 const fn quads(conv: &Conv2d, groups: usize, y: Shape, pairs: usize, scratch: usize) -> Packed {
-    let quads = groups * (conv.units as usize / groups).div_ceil(4);
+    let units = groups * Bunches::quads(conv.units as usize / groups).units();
     let pixels = if matches!(conv.bias, Bias::Unit) { y.h as usize * y.w as usize } else { 1 };
-    Packed { weights: 8 * quads * pairs, bias: 4 * quads * pixels, requant: 4 * quads, scratch }
+    Packed { weights: 2 * units * pairs, bias: units * pixels, requant: units, scratch }
 }
 
 impl Requant {

@@ -10,7 +10,7 @@
 //! holds at all times until everything is read. So the input has to begin behind the output by the most that `written - read`
 //! comes to: its lead.
 
-use super::{Chunk, Packing, Ring};
+use super::{Chunk, Lanes, Packing, Ring};
 use crate::ir::{Op, Shape, Window};
 
 impl Packing {
@@ -26,10 +26,24 @@ impl Packing {
             Packing::NibblesDense | Packing::NibblesDepthwise => None,
             Packing::DspPatch | Packing::DspDepthwise | Packing::DspDepthwise3 => None,
             Packing::DspPoint => {
-                let Some((_, x)) = Chunk::point(op, x) else { return None };
-                Some(by_pixels(x, y))
+                let Some((conv, x)) = Chunk::point(op, x) else { return None };
+                // Groups of some pixels are read and written one after another.
+                if conv.groups == 1 { Some(by_pixels(x, y)) } else { None }
             }
-            Packing::DspRows | Packing::DspWinograd => {
+            Packing::DspRows => {
+                let Op::Conv2d(conv) = op else { return None };
+                let Some(lanes) = Lanes::new(conv, x) else { return None };
+                if lanes.groups > 1 {
+                    return None;
+                }
+                // On its side, all of the image is a row.
+                if lanes.image.same(x) {
+                    Some(by_rows(&conv.window, x, y))
+                } else {
+                    Some(-(x.len() as isize))
+                }
+            }
+            Packing::DspWinograd => {
                 let Op::Conv2d(conv) = op else { return None };
                 Some(by_rows(&conv.window, x, y))
             }
@@ -56,6 +70,13 @@ impl Packing {
         {
             // Channel after channel, each of which is read before it is written.
             return x.same(y) && conv.window.stride[0] == 1 && conv.window.stride[1] == 1;
+        }
+        if matches!(self, Packing::DspPoint)
+            && let Op::Conv2d(conv) = op
+            && conv.groups > 1
+        {
+            // So group after group.
+            return x.same(y) && conv.window.is_point();
         }
         match self.lead(op, x) {
             Some(lead) => lead <= 0 && x.len() == y.len(),

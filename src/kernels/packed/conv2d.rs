@@ -7,12 +7,13 @@
 use super::{activate, factors, quads, shared};
 use crate::arch::packed::{Quads, Runs, Sight};
 use crate::arch::{Isa, run};
-use crate::ir::{Bias, Chunk, Conv2d, IntData};
+use crate::ir::{Bias, Bunches, Chunk, Conv2d, IntData};
 use crate::kernels::{Axis, Flow, Input};
 
-/// Convolution of `x` into `y`, weights packed as [`DspPatch`](crate::ir::Packing::DspPatch).
+/// Convolution of `x` into `y`, weights packed as [`DspPatch`](crate::ir::Packing::DspPatch). `twos` tells whether there may
+/// be units that are no whole quad.
 #[inline(never)]
-pub(crate) fn conv2d<I: Isa>(isa: I, conv: &Conv2d, data: &IntData<'_>, flow: &mut Flow<'_>) {
+pub(crate) fn conv2d<I: Isa>(isa: I, conv: &Conv2d, data: &IntData<'_>, flow: &mut Flow<'_>, twos: bool) {
     let scratch = core::mem::take(&mut flow.scratch);
     let ((x, _), (y, zero)) = (flow.x, flow.y);
     let [units, channels] = [conv.units, x.c].map(usize::from);
@@ -24,10 +25,12 @@ pub(crate) fn conv2d<I: Isa>(isa: I, conv: &Conv2d, data: &IntData<'_>, flow: &m
         return;
     }
     let Some(patches) = scratch.get_mut(..chunk.scratch()) else { return };
-    patches.fill(0); // an odd last element has a neighbour whose weight is 0
+    if chunk.elements % 2 == 1 {
+        patches.fill(0); // the last element has a neighbour whose weight is 0
+    }
     let per_group = units.checked_div(groups).unwrap_or(0);
-    let each = per_group.div_ceil(4);
-    let all = 4 * groups * each;
+    let each = Bunches::quads(per_group).units();
+    let all = groups * each;
     let bias_step = if conv.bias == Bias::Unit { all } else { 0 };
     let (width, end) = (usize::from(y.w), usize::from(y.h) * usize::from(y.w));
     let patch = 8 * chunk.pairs;
@@ -54,7 +57,7 @@ pub(crate) fn conv2d<I: Isa>(isa: I, conv: &Conv2d, data: &IntData<'_>, flow: &m
             }
             let (requant, requant_step) = factors(data.requant, first, &quad);
             let of_group = Quads {
-                weights: run(data.weights, weights, patch * each),
+                weights: run(data.weights, weights, patch / 4 * each),
                 requant,
                 requant_step,
                 bias: bias.get(first..).unwrap_or_default(),
@@ -68,8 +71,8 @@ pub(crate) fn conv2d<I: Isa>(isa: I, conv: &Conv2d, data: &IntData<'_>, flow: &m
                 zero,
             };
             let y = flow.output().get_mut(pixel * units + group * per_group..).unwrap_or_default();
-            quads(isa, &of_group, Runs::one(patches), y, per_group);
-            (weights, first) = (weights + patch * each, first + 4 * each);
+            quads(isa, &of_group, Runs::one(patches), y, per_group, twos);
+            (weights, first) = (weights + patch / 4 * each, first + each);
         }
         (oy, ox) = next;
         let y = flow.output().get_mut(pixel * units..).unwrap_or_default();

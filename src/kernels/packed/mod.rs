@@ -19,7 +19,6 @@ pub(crate) use winograd::winograd_conv2d;
 
 use crate::arch::Isa;
 use crate::arch::packed::{Quads, Runs};
-use crate::arch::run;
 use crate::ir::{Clamp, Requant};
 
 /// Applies an activation to what the blocks stored, which hold themselves within int8 only.
@@ -47,43 +46,14 @@ fn factors<'a, const N: usize>(
     if requant.len() == 1 { (shared, 0) } else { (requant.get(unit..).unwrap_or_default(), N) }
 }
 
-/// [`Isa::quads`] of `units` units, of which the last may be no whole quad.
+/// [`Isa::quads`] of `units` units, and [`Isa::half_quads`] of those that are no whole quad, where `twos` tells that there
+/// are such.
 #[inline(always)]
-fn quads<I: Isa>(isa: I, all: &Quads<'_>, runs: Runs<'_>, y: &mut [i8], units: usize) {
-    isa.quads(all, runs, y);
-    if !units.is_multiple_of(4) {
-        last_quad(isa, all, runs, y, units % 4);
+fn quads<I: Isa>(isa: I, all: &Quads<'_>, runs: Runs<'_>, y: &mut [i8], units: usize, twos: bool) {
+    if all.count > 0 {
+        isa.quads(all, runs, y);
     }
-}
-
-/// The units after the last whole quad.
-#[inline(never)]
-fn last_quad<I: Isa>(isa: I, all: &Quads<'_>, runs: Runs<'_>, y: &mut [i8], rest: usize) {
-    // To where there is room for four units, so many pixels at a time.
-    const AT_ONCE: usize = 16;
-    let (whole, size) = (all.count, 8 * all.pairs * runs.begins.len());
-    let mut part = Quads {
-        weights: run(all.weights, whole * size, size),
-        requant: run(all.requant, whole * all.requant_step, 4),
-        count: 1,
-        y_step: 4,
-        ..*all
-    };
-    for first in (0..all.pixels).step_by(AT_ONCE) {
-        let mut last = [0; 4 * AT_ONCE];
-        part.pixels = AT_ONCE.min(all.pixels - first);
-        part.bias = all.bias.get(first * all.bias_step + 4 * whole..).unwrap_or_default();
-        isa.quads(&part, runs, &mut last);
-        part.x_from += AT_ONCE / 2 * all.x_step;
-        let mut at = first * all.y_step + 4 * whole;
-        for &[a, b, c, _] in last.as_chunks().0.iter().take(part.pixels) {
-            match y.get_mut(at..at + rest) {
-                Some([y]) => *y = a,
-                Some([y, z]) => (*y, *z) = (a, b),
-                Some([y, z, u]) => (*y, *z, *u) = (a, b, c),
-                _ => {}
-            }
-            at += all.y_step;
-        }
+    if twos && !units.is_multiple_of(4) {
+        isa.half_quads(all, units % 4, runs, y);
     }
 }

@@ -8,179 +8,180 @@
 //! Rows are read in order, each before the output that lies as far down is written.
 
 use super::{activate, factors, quads, shared};
-use crate::arch::packed::{Quads, Runs};
-use crate::arch::{Isa, run};
-use crate::ir::{Bias, Conv2d, IntData, Lanes};
+use crate::arch::Isa;
+use crate::arch::packed::{Lines, Quads, Runs};
+use crate::ir::{Bias, Bunches, Conv2d, IntData, Lanes};
 use crate::kernels::{Flow, Input};
 
-/// Convolution of `x` into `y`, weights packed as [`DspRows`](crate::ir::Packing::DspRows).
+/// Convolution of `x` into `y`, weights packed as [`DspRows`](crate::ir::Packing::DspRows). `twos` tells whether there may
+/// be units that are no whole quad.
 #[inline(never)]
-pub(crate) fn rows_conv2d<I: Isa>(isa: I, conv: &Conv2d, data: &IntData<'_>, flow: &mut Flow<'_>) {
+pub(crate) fn rows_conv2d<I: Isa>(
+    isa: I,
+    conv: &Conv2d,
+    data: &IntData<'_>,
+    flow: &mut Flow<'_>,
+    twos: bool,
+) {
     let scratch = core::mem::take(&mut flow.scratch);
-    let ((x, x_zero), (y, zero)) = (flow.x, flow.y);
-    let Some(lanes) = Lanes::new(conv, x) else { return };
-    let units = usize::from(conv.units);
-    let bias_step = if conv.bias == Bias::Unit { 4 * units.div_ceil(4) } else { 0 };
+    let ((x, x_zero), (_, zero)) = (flow.x, flow.y);
+    let Some(lanes) = &Lanes::new(conv, x) else { return };
+    flow.x.0 = lanes.image;
+    let [units, in_group, groups] = [conv.units, lanes.units, lanes.groups].map(usize::from);
+    let each = Bunches::quads(in_group).units();
+    let bias_step = if conv.bias == Bias::Unit { groups * each } else { 0 };
+    let collected = lanes.collects() && bias_step == 0 && scratch.len() >= lanes.collected();
     let Some((ring, scratch)) = scratch.split_at_mut_checked(lanes.ring()) else { return };
-    let odd = lanes.width % 2;
-    let Some((odd_ones, windows)) = scratch.split_at_mut_checked(odd * lanes.window()) else { return };
-    let mut ring = Ring::new(&lanes, usize::from(conv.window.padding.top), x_zero, ring);
-    let row = units * lanes.width;
+    let [height, width] = lanes.output.map(usize::from);
+    let Some((odd_ones, windows)) = scratch.split_at_mut_checked(width % 2 * lanes.window()) else { return };
     let quad: [_; 4] = shared(data.requant);
-    let (requant, requant_step) = factors(data.requant, 0, &quad);
-    let all = lanes.pairs * lanes.rows;
-    let mut of_row = Quads {
-        weights: data.weights,
-        requant,
-        requant_step,
-        bias: data.bias,
-        bias_step,
-        count: units / 4,
-        pixels: lanes.width - odd,
-        pairs: if lanes.collected { all } else { lanes.pairs },
-        x_from: 0,
-        x_step: if lanes.collected { 8 * all } else { 8 * lanes.ahead },
-        y_step: units,
-        zero,
-    };
-    for oy in 0..usize::from(y.h) {
-        let top = oy * usize::from(conv.window.stride[0]);
-        ring.fill(isa, flow.input(), top + lanes.rows);
-        let mut begins = [0; Lanes::MOST];
-        let runs = ring.window(top, &mut begins);
-        let y_row = flow.output().get_mut(oy * row..).unwrap_or_default();
-        of_row.bias = data.bias.get(oy * lanes.width * bias_step..).unwrap_or_default();
-        if lanes.collected {
-            isa.collect(runs, lanes.pairs, 8 * lanes.ahead, lanes.width / 2, windows);
-            quads(isa, &of_row, Runs::one(windows), y_row, units);
-        } else {
-            quads(isa, &of_row, runs, y_row, units);
+    let all = lanes.pairs * usize::from(lanes.rows);
+    for group in 0..groups {
+        let (requant, requant_step) = factors(data.requant, group * each, &quad);
+        let mut of_row = Quads {
+            weights: data.weights.get(group * each * 2 * all..).unwrap_or_default(),
+            requant,
+            requant_step,
+            bias: data.bias,
+            bias_step,
+            count: in_group / 4,
+            pixels: width - width % 2,
+            pairs: if collected { all } else { lanes.pairs },
+            x_from: 0,
+            x_step: if collected { 8 * all } else { lanes.step() },
+            y_step: units,
+            zero,
+        };
+        let mut ring = Ring { lanes, group, zero: x_zero, rows: ring, next: 0, slot: 0 };
+        for _ in 0..lanes.rows {
+            ring.border(isa);
         }
-        if odd == 1 {
-            let last = oy + 1 == usize::from(y.h);
-            odd_one(isa, &of_row, &lanes, runs, odd_ones, (oy, last), data.bias, flow.output());
+        for oy in 0..height {
+            ring.fill(isa, &flow.input(), oy * usize::from(lanes.below) + usize::from(lanes.rows));
+            let mut begins = [0; Lanes::MOST];
+            let runs = ring.window(&mut begins);
+            let y = flow.output().get_mut(oy * width * units + group * in_group..).unwrap_or_default();
+            of_row.bias = data.bias.get(oy * width * bias_step + group * each..).unwrap_or_default();
+            let seen = if collected {
+                isa.collect(runs, lanes.pairs, lanes.step(), width / 2, windows);
+                Runs::one(windows)
+            } else {
+                runs
+            };
+            quads(isa, &of_row, seen, y, in_group, twos);
+            if width % 2 == 1 {
+                isa.collect_first(runs, lanes.pairs, lanes.step() * (width / 2), odd_ones, oy % 2);
+                // It waits for that of the next row, unless this one is the last.
+                if oy % 2 == 1 || oy + 1 == height {
+                    odd_ones_of(isa, &of_row, (lanes, data), odd_ones, (oy, group), flow.output(), twos);
+                }
+            }
         }
     }
     activate(isa, flow.output(), data.clamp);
 }
 
-/// The last window of row `oy`, which has none beside it: it waits for that of the next row, unless this one is the last.
+/// The last window of row `oy`, which has none beside it, and, where that row is an odd one, that of the row above.
 #[inline(never)]
-#[allow(clippy::too_many_arguments)] // which windows, and where to
-fn odd_one<I: Isa>(
+fn odd_ones_of<I: Isa>(
     isa: I,
     of_row: &Quads<'_>,
-    lanes: &Lanes,
-    runs: Runs<'_>,
-    windows: &mut [i8],
-    (oy, last): (usize, bool),
-    bias: &[i32],
+    (lanes, data): (&Lanes, &IntData<'_>),
+    windows: &[i8],
+    (oy, group): (usize, usize),
     y: &mut [i8],
+    twos: bool,
 ) {
-    collect_first(lanes, runs, 8 * lanes.ahead * (lanes.width / 2), windows, oy % 2);
-    if oy % 2 == 0 && !last {
-        return;
-    }
-    // The odd ones of two rows are a pair, a row apart.
-    let above = oy - oy % 2;
-    let (pixel, units) = (above * lanes.width + lanes.width - 1, of_row.y_step);
+    // Those of two rows are a pair, a row apart.
+    let (width, in_group) = (usize::from(lanes.output[1]), usize::from(lanes.units));
+    let pixel = (oy - oy % 2) * width + width - 1;
+    let (units, each) = (of_row.y_step, Bunches::quads(in_group).units());
     let of_odd = Quads {
-        bias: bias.get(pixel * of_row.bias_step..).unwrap_or_default(),
-        bias_step: lanes.width * of_row.bias_step,
+        bias: data.bias.get(pixel * of_row.bias_step + group * each..).unwrap_or_default(),
+        bias_step: width * of_row.bias_step,
         pixels: 1 + oy % 2,
-        pairs: lanes.pairs * lanes.rows,
-        y_step: lanes.width * units,
+        pairs: lanes.pairs * usize::from(lanes.rows),
+        y_step: width * units,
         ..*of_row
     };
-    let y = y.get_mut(pixel * units..).unwrap_or_default();
-    quads(isa, &of_odd, Runs::one(windows), y, units);
+    let y = y.get_mut(pixel * units + group * in_group..).unwrap_or_default();
+    quads(isa, &of_odd, Runs::one(windows), y, in_group, twos);
 }
 
-/// Copies lane 0 of a window together, to be pixel `lane` of a pair.
-fn collect_first(lanes: &Lanes, rows: Runs<'_>, from: usize, to: &mut [i8], lane: usize) {
-    let mut to = to.as_chunks_mut::<8>().0.iter_mut();
-    for row in rows.iter() {
-        for (from, to) in run(row, from, 8 * lanes.pairs).as_chunks::<8>().0.iter().zip(to.by_ref()) {
-            let ([a, b, c, d, ..], [ta, tb, tc, td, ua, ub, uc, ud]) = (*from, to);
-            if lane == 0 {
-                (*ta, *tb, *tc, *td) = (a, b, c, d);
-            } else {
-                (*ua, *ub, *uc, *ud) = (a, b, c, d);
-            }
-        }
-    }
-}
-
-/// Widened rows, the latest few.
+/// Widened rows of a group, the latest few.
 struct Ring<'a> {
     lanes: &'a Lanes,
+    group: usize,
     /// Zero point of the image.
     zero: i8,
     rows: &'a mut [i8],
-    top: usize,
-    /// The next row to be widened.
+    /// The next row to be widened, and where.
     next: usize,
+    slot: usize,
 }
 
-impl<'a> Ring<'a> {
-    fn new(lanes: &'a Lanes, top: usize, zero: i8, rows: &'a mut [i8]) -> Self {
-        let mut ring = Self { lanes, zero, rows, top, next: 0 };
-        for row in 0..lanes.rows {
-            ring.border(row);
-        }
-        ring
-    }
-
-    /// Where a row begins, in eights of bytes.
+impl Ring<'_> {
+    /// The rows that the next window reads, all of which have been widened, and none behind them.
     #[inline(always)]
-    fn at(&self, row: usize) -> u16 {
-        (row.checked_rem(self.lanes.rows).unwrap_or(0) * self.lanes.pitch() / 8) as u16
-    }
-
-    /// The rows that a window from `top` on reads.
-    #[inline(always)]
-    fn window<'s>(&'s self, top: usize, begins: &'s mut [u16]) -> Runs<'s> {
-        let begins = begins.get_mut(..self.lanes.rows).unwrap_or_default();
-        for (i, begin) in begins.iter_mut().enumerate() {
-            *begin = self.at(top + i);
+    fn window<'s>(&'s self, begins: &'s mut [u16]) -> Runs<'s> {
+        let begins = begins.get_mut(..usize::from(self.lanes.rows)).unwrap_or_default();
+        let eights = self.lanes.pitch() / 8;
+        let (mut at, end) = (self.slot * eights, begins.len() * eights);
+        for begin in begins.iter_mut() {
+            *begin = at as u16;
+            at += eights;
+            at = if at == end { 0 } else { at };
         }
         Runs { bytes: self.rows, begins }
     }
 
-    /// A row, to be written.
-    fn row(&mut self, row: usize) -> &mut [i8] {
-        let (at, pitch) = (8 * usize::from(self.at(row)), self.lanes.pitch());
+    /// Where the next row goes.
+    #[inline(always)]
+    fn row(&mut self) -> &mut [i8] {
+        let pitch = self.lanes.pitch();
+        let at = self.slot * pitch;
+        self.slot = if self.slot + 1 == usize::from(self.lanes.rows) { 0 } else { self.slot + 1 };
         self.rows.get_mut(at..).and_then(|rows| rows.get_mut(..pitch)).unwrap_or_default()
     }
 
     /// A row of zero points.
-    fn border(&mut self, row: usize) {
+    #[inline(never)]
+    fn border<I: Isa>(&mut self, isa: I) {
         let [low, high] = [self.zero, self.zero >> 7];
-        self.row(row).as_chunks_mut().0.fill([low, high, low, high]);
+        isa.fill([low, high, low, high], self.row());
     }
 
     /// Widens all rows before `end`.
     #[inline(never)]
-    fn fill<I: Isa>(&mut self, isa: I, x: Input<'_>, end: usize) {
-        let Input { shape, data, .. } = x;
-        let Lanes { elements, left, ahead, .. } = *self.lanes;
-        let len = usize::from(shape.w) * usize::from(shape.c);
+    fn fill<I: Isa>(&mut self, isa: I, x: &Input<'_>, end: usize) {
         while self.next < end {
-            match self.next.checked_sub(self.top) {
-                Some(row) if row < usize::from(shape.h) => {
-                    let to = self.row(self.next);
-                    // What lies before lane 1 begins, and where in it the row does.
-                    for (lane, before, place) in
-                        [(0, 0, left), (1, ahead.saturating_sub(left), left.saturating_sub(ahead))]
-                    {
-                        let x = run(data, row * len, len).get(before..).unwrap_or_default();
-                        let x = x.get(..elements.saturating_sub(place)).unwrap_or(x);
-                        isa.widen_lane(x, to, place, lane);
-                    }
-                }
-                _ => self.border(self.next),
-            }
+            let row = self.next.wrapping_sub(self.lanes.top.into());
             self.next += 1;
+            if row < usize::from(x.shape.h) {
+                self.widen(isa, x, row);
+            } else {
+                self.border(isa);
+            }
+        }
+    }
+
+    /// Widens a row of the image to both lanes.
+    #[inline(always)]
+    fn widen<I: Isa>(&mut self, isa: I, x: &Input<'_>, row: usize) {
+        let lanes = self.lanes;
+        let [w, c, channels] = [x.shape.w, x.shape.c, lanes.channels].map(usize::from);
+        let x = x.data.get(row * w * c + self.group * channels..).unwrap_or_default();
+        let to = self.row();
+        let [left, ahead] = [lanes.left, lanes.ahead].map(usize::from);
+        for lane in 0..2 {
+            // The first pixel that the lane holds, and where; lane 1 begins ahead.
+            let (first, place) =
+                if lane == 0 { (0, left) } else { (ahead.saturating_sub(left), left.saturating_sub(ahead)) };
+            let count = lanes.pixels.saturating_sub(place).min(w.saturating_sub(first));
+            // Where all channels are the group's, all are one run.
+            let (len, count) = if channels == c { (count * c, 1) } else { (channels, count) };
+            let x = x.get(first * c..).unwrap_or_default();
+            isa.widen_runs(&Lines { x, len, step: c, count }, to, place * channels, lane);
         }
     }
 }

@@ -185,6 +185,9 @@ fn convolutions(all: &mut Vec<Point>) {
     let kernels = [[1, 3], [3, 1], [1, 5], [5, 1], [2, 2], [3, 3], [5, 5], [7, 7], [10, 1], [1, 10]];
     line(all, base, &kernels, |p, kernel| p.kernel = kernel);
     line(all, Point { channels: 1, ..base }, &kernels, |p, kernel| p.kernel = kernel);
+    for kernel in [[2, 2], [10, 1], [1, 10]] {
+        line(all, Point { kernel, ..base }, &[2, 4, 8], |p, c| p.channels = c);
+    }
     line(all, Point { channels: 4, stride: [2, 2], ..base }, &kernels, |p, kernel| p.kernel = kernel);
     let spectrum = Point { kernel: [10, 4], stride: [2, 2], image: [25, 10], channels: 1, units: 32, ..base };
     line(all, spectrum, &[1, 2, 3, 4, 8], |p, c| p.channels = c);
@@ -204,6 +207,9 @@ fn groups(all: &mut Vec<Point>) {
         line(all, base, &[1, 2, 3, 4, 6, 8, 16, 32], |p, c| p.channels = c);
         line(all, base, &[1, 2, 3, 4, 6, 8, 16], |p, n| p.units = n);
         line(all, base, &[1, 2, 3, 4, 8], |p, n| [p.channels, p.units] = [n, n]);
+        for channels in [2, 4] {
+            line(all, Point { channels, ..base }, &[1, 2, 4], |p, n| p.units = n);
+        }
         line(all, base, &[[1, 1], [2, 2]], |p, stride| p.stride = stride);
     }
 }
@@ -246,7 +252,9 @@ fn dense(all: &mut Vec<Point>) {
     let inputs = [1, 2, 3, 5, 7, 8, 16, 31, 32, 64, 100, 128, 255, 256, 640, 1024, 2048, 4000];
     line(all, base, &inputs, |p, k| p.channels = k);
     line(all, base, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 16, 17, 24, 32, 64, 128], |p, n| p.units = n);
-    line(all, Point { channels: 256, ..base }, &[1, 2, 3, 4, 8, 10, 12, 16, 32], |p, n| p.units = n);
+    for channels in [128, 256] {
+        line(all, Point { channels, ..base }, &[1, 2, 3, 4, 8, 10, 12, 16, 32], |p, n| p.units = n);
+    }
 }
 
 /// What has no weights.

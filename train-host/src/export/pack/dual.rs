@@ -1,14 +1,20 @@
 //! Packings of two units in a halfword.
 
-use zipnet::ir::{Bias, Chunk, Conv2d, Dense, Lanes, Op, Packing, Requant, Scratch, Shape};
+use zipnet::ir::{Bias, Bunches, Chunk, Conv2d, Dense, Lanes, Op, Packing, Requant, Scratch, Shape};
 
 use crate::graph::IntStore;
 
 /// A convolution as [`Packing::DspRows`], if there is room for its scratch.
 pub(super) fn rows(conv: &Conv2d, x: Shape, plain: &IntStore, room: usize) -> Option<IntStore> {
     let lanes = Lanes::new(conv, x).filter(|lanes| lanes.scratch() <= room)?;
-    quads(conv, plain, plain.weights.len() / usize::from(conv.units) / lanes.rows, Packing::DspRows)
+    let collects = lanes.collects() && conv.bias != Bias::Unit && lanes.collected() <= room;
+    let len = if collects { lanes.collected() } else { lanes.scratch() } as u32;
+    let store = in_groups(conv, plain, lanes.merged.into(), lanes.rows.into(), Packing::DspRows)?;
+    Some(IntStore { scratch: Scratch { offset: 0, len }, ..store })
 }
+
+/// Scratch beyond which copying more windows at a time gains little, unless there are fewer than four.
+const CHUNK: usize = 1024;
 
 /// A convolution of `x` into `y` as [`Packing::DspPoint`] where that is for it, else as [`Packing::DspPatch`], with as many
 /// windows at a time as there is room for.
@@ -17,11 +23,23 @@ pub(super) fn patches(conv: &Conv2d, [x, y]: [Shape; 2], plain: &IntStore, room:
     let packing = if point { Packing::DspPoint } else { Packing::DspPatch };
     let Chunk { merged, pairs, .. } = Chunk::new(conv, x.c, 0);
     let most = 8 * pairs * (y.len() / usize::from(conv.units)).div_ceil(2);
-    let len = Chunk::new(conv, x.c, room.min(most)).scratch() as u32;
+    let enough = if point { CHUNK } else { CHUNK.max(2 * 8 * pairs) };
+    let len = Chunk::new(conv, x.c, room.min(most).min(enough)).scratch() as u32;
+    let store = in_groups(conv, plain, merged, 1, packing)?;
+    Some(IntStore { scratch: Scratch { offset: 0, len }, ..store })
+}
+
+/// A convolution in quads of units, so many of its groups as one, the weights of a unit in so many runs.
+fn in_groups(
+    conv: &Conv2d,
+    plain: &IntStore,
+    merged: usize,
+    runs: usize,
+    packing: Packing,
+) -> Option<IntStore> {
     let wide = IntStore { weights: merge(conv, plain, merged), ..plain.clone() };
     let conv = Conv2d { groups: conv.groups / merged as u16, ..*conv };
-    let store = quads(&conv, &wide, wide.weights.len() / usize::from(conv.units), packing)?;
-    Some(IntStore { scratch: Scratch { offset: 0, len }, ..store })
+    quads(&conv, &wide, wide.weights.len() / usize::from(conv.units) / runs, packing)
 }
 
 /// Weights of a convolution with so many of its groups as one: zeros for what the others see.
@@ -44,7 +62,7 @@ fn merge(conv: &Conv2d, plain: &IntStore, merged: usize) -> Vec<i8> {
 fn quads(conv: &Conv2d, plain: &IntStore, run: usize, packing: Packing) -> Option<IntStore> {
     let units = usize::from(conv.units);
     fits(units, plain)?;
-    let groups = groups(usize::from(conv.groups), units, 4);
+    let groups = bunches(usize::from(conv.groups), units, Bunches::quads);
     let biases: Vec<&[i32]> = match conv.bias {
         Bias::Unit => plain.bias.chunks(units).collect(),
         Bias::Channel | Bias::None => vec![&plain.bias],
@@ -63,11 +81,17 @@ pub(super) fn eights(dense: &Dense, plain: &IntStore) -> Option<IntStore> {
     let units = usize::from(dense.units);
     let k = plain.weights.len() / units;
     fits(units, plain)?;
-    let groups = groups(1, units, 8);
+    let bunches = bunches(1, units, Bunches::eights);
+    let (eights, twos) = bunches.split_at(Bunches::eights(units).large);
+    let mut words = weights(eights, &plain.weights, k, k, 4);
+    for four in weights(twos, &plain.weights, k, k, 4).chunks(8) {
+        let [even, odd] = [0, 2].map(|at| four[at..at + 2].iter().chain(&four[at + 4..at + 6]));
+        words.extend(even.chain(odd));
+    }
     Some(IntStore {
-        weights: weights(&groups, &plain.weights, k, k, 4),
-        bias: bias_of(&groups, &plain.bias),
-        requant: requant(&groups, &plain.requant)?,
+        weights: words,
+        bias: bias_of(&bunches, &plain.bias),
+        requant: requant(&bunches, &plain.requant)?,
         packing: Packing::DspDense,
         ..plain.clone()
     })
@@ -82,13 +106,21 @@ pub(super) fn point(dense: &Dense, x: Shape, plain: &IntStore) -> Option<IntStor
 /// Units that are computed together; `None` fills up.
 type Together = Vec<Option<usize>>;
 
-/// The units of each group in bunches of `size`, the last of a group filled up.
-fn groups(groups: usize, units: usize, size: usize) -> Vec<Together> {
+/// The units of each group in bunches. One alone is the second of its two.
+fn bunches(groups: usize, units: usize, split: impl Fn(usize) -> Bunches) -> Vec<Together> {
     let each = units / groups;
-    let bunches = (0..groups).flat_map(|g| (0..each).step_by(size).map(move |from| (g, from)));
-    bunches
-        .map(|(g, from)| (from..from + size).map(|n| (n < each).then_some(g * each + n)).collect())
-        .collect()
+    let Bunches { size, large, twos } = split(each);
+    let of_group = |g: usize| {
+        let unit = move |n: usize| (n < each).then_some(g * each + n);
+        let large = (0..large).map(move |i| (i * size..(i + 1) * size).map(unit).collect());
+        let from = size * (each / size);
+        let twos = (0..twos).map(move |i| match [0, 1].map(|n| unit(from + 2 * i + n)) {
+            [first, None] => vec![None, first],
+            both => both.to_vec(),
+        });
+        large.chain(twos)
+    };
+    (0..groups).flat_map(of_group).collect()
 }
 
 /// Whether the sums of all units can be told apart: weights from -127, and each accumulator, bias included, within

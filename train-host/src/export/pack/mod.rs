@@ -13,7 +13,7 @@ mod vectors;
 mod winograd;
 
 use clap::ValueEnum;
-use zipnet::ir::{Conv2d, Int, Op, Operands, Packing, Scratch, Shape, TensorId};
+use zipnet::ir::{Conv2d, Int, Lanes, Op, Operands, Packing, Scratch, Shape, TensorId};
 
 use super::Streamed;
 use super::aligned::Aligned;
@@ -36,9 +36,6 @@ pub enum Target {
     CortexM55,
 }
 
-/// Scratch beyond which copying more windows at a time gains nothing.
-const CHUNK: usize = 1024;
-
 /// One in so many multiplications of a net hardly counts.
 const HARDLY: u64 = 100;
 
@@ -47,9 +44,6 @@ const MORE: usize = 15;
 
 /// Bytes by which it may do so however small it is.
 const MORE_BYTES: usize = 2048;
-
-/// Units of a dense layer for which the plain order is faster.
-const FEW: u16 = 4;
 
 /// Arrangements that are tried before the one of least scratch is taken.
 const TRIES: usize = 48;
@@ -325,9 +319,6 @@ fn packed(net: &Net<Int>, i: usize, aim: usize, streamed: bool) -> Option<IntSto
     } else if let Op::DepthwiseConv2d(conv) = &node.op {
         depthwise::records(conv, x, &node.store)?
     } else if let Op::Dense(dense) = &node.op {
-        if dense.units <= FEW {
-            return None;
-        }
         dual::eights(dense, &node.store)?
     } else if let Op::Add(Operands::Equal) = &node.op {
         add::linear(zeros(net, i), &node.store, 1)?
@@ -347,9 +338,12 @@ fn convolution(net: &Net<Int>, i: usize, conv: &Conv2d, aim: usize, streamed: bo
     let (x, y, plain) = (net.shape(node.inputs[0]), net.shape(node.output), &node.store);
     let alive = alive(net, i);
     let room = |packing| aim.saturating_sub(alive(packing));
+    // An image that lies on its side is no longer read row by row.
+    let turned = Lanes::new(conv, x).is_some_and(|lanes| lanes.image != x);
+    let rows = |room| if streamed && turned { None } else { dual::rows(conv, x, plain, room) };
     let least = || {
-        let rows = dual::rows(conv, x, plain, usize::MAX);
-        let patches = dual::patches(conv, [x, y], plain, room(Packing::DspPoint).min(CHUNK));
+        let rows = rows(usize::MAX);
+        let patches = dual::patches(conv, [x, y], plain, room(Packing::DspPoint));
         let bytes = |store: &IntStore| {
             let lengths = store.packing.lengths(&node.op, x, y);
             alive(store.packing) + lengths.map_or(0, |lengths| lengths.scratch)
@@ -357,11 +351,7 @@ fn convolution(net: &Net<Int>, i: usize, conv: &Conv2d, aim: usize, streamed: bo
         rows.into_iter().chain(patches).min_by_key(bytes)
     };
     let filters = || winograd::filters(conv, x, plain, room(Packing::DspWinograd));
-    (!streamed)
-        .then(filters)
-        .flatten()
-        .or_else(|| dual::rows(conv, x, plain, room(Packing::DspRows)))
-        .or_else(least)
+    (!streamed).then(filters).flatten().or_else(|| rows(room(Packing::DspRows))).or_else(least)
 }
 
 /// The bytes of tensors that are alive while a node runs, its own among them, told its packing; those that its input and
