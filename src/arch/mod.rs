@@ -385,8 +385,8 @@ pub(crate) trait Isa: Copy {
 
     /// Copies runs of bytes together.
     #[inline(never)]
-    fn copy_runs(self, copies: &Copies, x: &[i8], to: &mut [i8]) {
-        packed::copy_runs(copies, x, to);
+    fn copy_rows(self, copies: &Copies, x: &[i8], to: &mut [i8]) {
+        packed::copy_rows(copies, x, to);
     }
 
     /// Rows of depthwise outputs, four channels at a time, from rows that lie with their border. `table` is room for a
@@ -475,6 +475,13 @@ pub(crate) trait Isa: Copy {
     #[inline(never)]
     fn four_windows(self, windows: &Windows<'_>, x: &[i8], taps: &[[usize; 4]], y: &mut [i8]) {
         halves::four_windows(windows, x, taps, y);
+    }
+
+    /// Rows of `row` elements with [`Isa::OFFSET`] added, `pitch` apart in `to`; between them, and to the end after the last
+    /// one, `border`.
+    #[inline(never)]
+    fn lay(self, x: &[i8], row: usize, to: &mut [i8], pitch: usize, border: i8) {
+        fours::lay(x, row, to, pitch, border, Self::OFFSET);
     }
 
     /// Copies as many elements as both have.

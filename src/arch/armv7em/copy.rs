@@ -3,9 +3,9 @@
 use crate::arch::packed::Copies;
 use core::arch::naked_asm;
 
-/// See [`Isa::copy_runs`](crate::arch::Isa::copy_runs).
+/// See [`Isa::copy_rows`](crate::arch::Isa::copy_rows).
 #[inline(never)]
-pub(super) fn copy_runs(copies: &Copies, x: &[i8], to: &mut [i8]) {
+pub(super) fn copy_rows(copies: &Copies, x: &[i8], to: &mut [i8]) {
     let &Copies { len, counts: [rows, columns], steps: [row, column], pitch } = copies;
     if rows == 0 || columns == 0 {
         return;

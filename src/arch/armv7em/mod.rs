@@ -165,8 +165,8 @@ impl Isa for Armv7em {
     }
 
     #[inline(always)]
-    fn copy_runs(self, copies: &Copies, x: &[i8], to: &mut [i8]) {
-        copy::copy_runs(copies, x, to);
+    fn copy_rows(self, copies: &Copies, x: &[i8], to: &mut [i8]) {
+        copy::copy_rows(copies, x, to);
     }
 
     #[inline(always)]

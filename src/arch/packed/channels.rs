@@ -89,8 +89,8 @@ pub(crate) struct Copies {
     pub(crate) pitch: usize,
 }
 
-/// See [`Isa::copy_runs`](crate::arch::Isa::copy_runs).
-pub(crate) fn copy_runs(copies: &Copies, x: &[i8], to: &mut [i8]) {
+/// See [`Isa::copy_rows`](crate::arch::Isa::copy_rows).
+pub(crate) fn copy_rows(copies: &Copies, x: &[i8], to: &mut [i8]) {
     for row in 0..copies.counts[0] {
         let to = to.get_mut(row * copies.pitch..).unwrap_or_default();
         for (i, to) in to.chunks_exact_mut(copies.len.max(1)).take(copies.counts[1]).enumerate() {

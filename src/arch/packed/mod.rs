@@ -8,7 +8,7 @@ mod channels;
 mod depthwise;
 mod winograd;
 
-pub(crate) use channels::{Channels, Copies, copy_runs, four_channels};
+pub(crate) use channels::{Channels, Copies, copy_rows, four_channels};
 pub(crate) use depthwise::{Joins, Taps, join_rows, taps, two_rows};
 #[cfg(dsp)]
 pub(crate) use winograd::finish_unit;

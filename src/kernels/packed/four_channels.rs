@@ -140,7 +140,7 @@ impl<'a> Ring<'a> {
                 let x = x.data.get(from..).unwrap_or_default();
                 let runs =
                     Copies { len, counts: [rows, columns], steps: [width * step, step], pitch: self.pitch };
-                isa.copy_runs(&runs, x, to);
+                isa.copy_rows(&runs, x, to);
                 rows
             } else {
                 to.get_mut(..width * self.channels).unwrap_or_default().fill(self.zero);
