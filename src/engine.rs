@@ -531,6 +531,13 @@ impl<L: Linked, S: Samples> Step<'_, '_, L, S> {
                     self.run_in_flow(|flow| packed::winograd_conv2d(isa, conv, data, flow));
                 }
             }
+            Packing::DspSquares => {
+                if linked[Packing::DspSquares.at()]
+                    && let Op::Conv2d(conv) = op
+                {
+                    self.run_in_flow(|flow| packed::squares_conv2d(isa, conv, data, flow));
+                }
+            }
             Packing::DspDense => {
                 if linked[Packing::DspDense.at()] {
                     self.run_with_scratch(|x, y, scratch| packed::dense(isa, data, x, y, scratch));

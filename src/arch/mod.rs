@@ -46,7 +46,9 @@ use crate::ir::{Clamp, IntData, Requant};
 use core::ops::Range;
 use fours::{Lanes, Sixteens};
 use halves::{Block, Windows};
-use packed::{Channels, Copies, Eights, Finish, Joins, Linear, Lines, Quads, Runs, Sight, Taps, Tiles, Twos};
+use packed::{
+    Channels, Copies, Eights, Finish, Joins, Linear, Lines, Quads, Runs, Sight, Spread, Taps, Tiles, Twos,
+};
 use pool::View;
 use runs::EvenRuns;
 use vectors::Dots;
@@ -432,6 +434,38 @@ pub(crate) trait Isa: Copy {
     #[inline(never)]
     fn copy_runs(self, x: &[i8], y: &mut [i8], runs: &EvenRuns) {
         runs::copy_runs(x, y, runs);
+    }
+
+    /// The first transform of six rows of an image, `pitch` bytes apart, of four channels of `columns` pixels of `channels`:
+    /// `[column][row][pair of channels]` words.
+    #[inline(never)]
+    fn lower_columns(self, rows: &[i8], pitch: usize, channels: usize, columns: usize, to: &mut [i8]) {
+        packed::lower_columns(rows, pitch, channels, columns, to);
+    }
+
+    /// The second transform, of `count` squares, of what [`Isa::lower_columns`] makes: `[pair of channels][point][square]`
+    /// words, four squares in all.
+    #[inline(never)]
+    fn lower_rows(self, columns: &[i8], count: usize, to: &mut [i8]) {
+        packed::lower_rows(columns, count, to);
+    }
+
+    /// The transform of two units' 3x3 filters, `[pair of channels][point][unit]` words.
+    #[inline(never)]
+    fn lower_filters(self, pairs: usize, weights: &[i8], to: &mut [i8]) {
+        packed::lower_filters(pairs, weights, to);
+    }
+
+    /// Products of two units' filters and four squares, summed over channels: `[point][unit][square]` words.
+    #[inline(never)]
+    fn multiply_squares(self, pairs: usize, squares: &[i8], filters: &[i8], to: &mut [i8]) {
+        packed::multiply_squares(pairs, squares, filters, to);
+    }
+
+    /// Outputs of two units in four squares, or as many as there are, from their products, which it destroys.
+    #[inline(never)]
+    fn finish_squares(self, spread: &Spread<'_>, products: &mut [i8], y: &mut [i8]) {
+        packed::finish_squares(spread, products, y);
     }
 
     /// `y[i] = clamp(y[i])`.

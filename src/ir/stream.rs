@@ -126,7 +126,7 @@ impl Graph<'_, Int> {
         match data.packing {
             Packing::Plain => return Ok(()),
             Packing::DspPatch | Packing::DspPoint | Packing::DspRows => {}
-            Packing::DspWinograd | Packing::DspDense => {}
+            Packing::DspWinograd | Packing::DspSquares | Packing::DspDense => {}
             Packing::DspDepthwise | Packing::DspDepthwise3 => {}
             Packing::DspFourChannels | Packing::DspAdd => {}
             // Short biases must be such that those of a row begin at a word; their number tells.

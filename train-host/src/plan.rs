@@ -3,7 +3,7 @@
 //! A tensor occupies its bytes from the step that writes it to the last that reads it; a kernel's scratch, during its
 //! step. Placing such blocks so that none overlaps another alive at the same time, in the least memory, is dynamic
 //! storage allocation with known lifetimes: hard in general, and exactly solvable at the size of these nets. Blocks
-//! are placed one after another, each at the lowest place that is free for its lifetime, in several orders; then a
+//! are placed one after another, each at the lowest place that is free for its lifetime, in several orders, which moves of single blocks improve; then a
 //! bounded search over the orders, which finds the optimum where it ends before its bound.
 //!
 //! The output of a kernel that reads ahead of what it writes may lie over its input, as far as its lead allows
@@ -16,6 +16,9 @@ use crate::graph::{Net, show};
 
 /// Alignments tried, the widest first; it is taken where it costs no byte more than the narrowest.
 const ALIGNMENTS: [usize; 2] = [16, 4];
+
+/// Moves of a block within an order that are tried.
+const MOVES: u32 = 4_000;
 
 /// Placements the search may try before it gives up improving.
 const SEARCH: u32 = 20_000;
@@ -216,16 +219,40 @@ fn place(blocks: &[Block], align: usize) -> (usize, Vec<usize>) {
     order_by(&|b| (b.bytes * (b.last - b.first + 1), b.bytes));
     order_by(&|b| (b.last, b.bytes));
     order_by(&|b| (usize::MAX - b.first, b.bytes));
-    let mut best = (usize::MAX, Vec::new());
-    for order in orders {
+    let in_order = |order: &[usize]| {
         let mut offsets = vec![None; blocks.len()];
-        for i in order {
+        for &i in order {
             offsets[i] = Some(lowest(blocks, &offsets, i, align));
         }
         let offsets: Vec<usize> = offsets.into_iter().flatten().collect();
         let arena = blocks.iter().zip(&offsets).map(|(b, at)| at + b.bytes).max().unwrap_or(0);
-        if arena < best.0 {
-            best = (arena, offsets);
+        (arena, offsets)
+    };
+    let mut best = (usize::MAX, Vec::new());
+    for mut order in orders {
+        let mut found = in_order(&order);
+        let mut tries = if found.0 > bound { MOVES } else { 0 };
+        // One block earlier in the order, as long as that gains something.
+        while let Some((arena, offsets, moved)) = (0..order.len())
+            .flat_map(|from| (0..from).map(move |to| (from, to)))
+            .take_while(|_| {
+                tries = tries.saturating_sub(1);
+                tries > 0
+            })
+            .find_map(|(from, to)| {
+                let mut moved = order.clone();
+                moved[to..=from].rotate_right(1);
+                let (arena, offsets) = in_order(&moved);
+                (arena < found.0).then_some((arena, offsets, moved))
+            })
+        {
+            (found, order) = ((arena, offsets), moved);
+            if found.0 <= bound {
+                break;
+            }
+        }
+        if found.0 < best.0 {
+            best = found;
         }
     }
     let mut search = Search { blocks, align, bound, best, left: SEARCH };

@@ -352,7 +352,11 @@ fn a_convolution_by_minimal_filtering_is_the_same() {
         let [height, width] = window.output(h, w)?;
         (height >= 4 && 3 * width >= 16 * width.div_ceil(8)).then_some((Op::Conv2d(conv), shape, seed))
     });
-    hold(&[Packing::DspWinograd, Packing::DspRows, Packing::Halves, Packing::Vectors], cases(300), strategy);
+    hold(
+        &[Packing::DspWinograd, Packing::DspSquares, Packing::DspRows, Packing::Halves, Packing::Vectors],
+        cases(300),
+        strategy,
+    );
 }
 
 #[test]

@@ -22,9 +22,11 @@ mod half_quads;
 mod join;
 mod nibbles;
 mod pool;
+mod products;
 mod quads;
 mod requantize;
 mod runs;
+mod squares;
 mod table;
 mod thin;
 mod three;
@@ -36,7 +38,7 @@ mod window;
 mod winograd;
 
 use super::packed::{
-    Channels, Copies, Eights, Finish, Joins, Linear, Lines, Quads, Runs, Sight, Taps, Tiles, Twos,
+    Channels, Copies, Eights, Finish, Joins, Linear, Lines, Quads, Runs, Sight, Spread, Taps, Tiles, Twos,
 };
 use super::pool::{self as portable, View};
 use super::runs::EvenRuns;
@@ -212,6 +214,31 @@ impl Isa for Armv7em {
     #[inline(always)]
     fn look_up(self, table: &[i8; 256], y: &mut [i8]) {
         table::look_up(table, y);
+    }
+
+    #[inline(always)]
+    fn lower_columns(self, rows: &[i8], pitch: usize, channels: usize, columns: usize, to: &mut [i8]) {
+        squares::lower_columns(rows, pitch, channels, columns, to);
+    }
+
+    #[inline(always)]
+    fn lower_rows(self, columns: &[i8], count: usize, to: &mut [i8]) {
+        squares::lower_rows(columns, count, to);
+    }
+
+    #[inline(always)]
+    fn lower_filters(self, pairs: usize, weights: &[i8], to: &mut [i8]) {
+        squares::lower_filters(pairs, weights, to);
+    }
+
+    #[inline(always)]
+    fn multiply_squares(self, pairs: usize, squares: &[i8], filters: &[i8], to: &mut [i8]) {
+        products::multiply_squares(pairs, squares, filters, to);
+    }
+
+    #[inline(always)]
+    fn finish_squares(self, spread: &Spread<'_>, products: &mut [i8], y: &mut [i8]) {
+        products::finish_squares(spread, products, y);
     }
 
     #[inline(always)]

@@ -6,10 +6,16 @@
 
 mod channels;
 mod depthwise;
+mod squares;
 mod winograd;
 
 pub(crate) use channels::{Channels, Copies, copy_rows, four_channels};
 pub(crate) use depthwise::{Joins, Taps, join_rows, taps, two_rows};
+#[cfg(dsp)]
+pub(crate) use squares::NINTH;
+pub(crate) use squares::{
+    Spread, finish_squares, lower_columns, lower_filters, lower_rows, multiply_squares,
+};
 #[cfg(dsp)]
 pub(crate) use winograd::finish_unit;
 pub(crate) use winograd::{

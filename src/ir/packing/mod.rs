@@ -29,6 +29,7 @@ mod joined;
 mod lanes;
 mod nibbles;
 mod overlap;
+mod squares;
 mod vectors;
 mod winograd;
 
@@ -39,6 +40,7 @@ pub use halves::{Halves, Ring};
 pub use joined::Joined;
 pub use lanes::{Chunk, Lanes};
 pub use nibbles::Nibbles;
+pub use squares::Squares;
 pub use vectors::Vectors;
 pub use winograd::Winograd;
 
@@ -66,10 +68,14 @@ pub enum Packing {
     /// filled up to whole pairs, `[group][quad][row][pair of elements][2]`. For groups that share no channels, no dilation.
     /// More scratch than is needed copies windows of many short rows together. See [`Lanes`].
     DspRows,
-    /// Conv2d with three columns of taps, by minimal filtering: for each four units, each four channels, each of those
+    /// Conv2d with three columns of taps, by minimal filtering along rows: for each four units, each four channels, each of those
     /// units, each row the three taps of the channels, four bytes `weight + 128` each. Biases are such that elements are
     /// `x + 128`, times -6. For sums within 28 bits. More scratch than is needed makes it faster. See [`Winograd`].
     DspWinograd,
+    /// Conv2d of a 3x3 kernel at stride 1, by minimal filtering in both directions: for each two units, each four channels,
+    /// each of those units, the nine taps of the channels, four bytes each. Biases times 36. For sums within 26 bits. More
+    /// scratch than is needed makes it faster. See [`Squares`].
+    DspSquares,
     /// Dense, eight units a time: `[eight units][pair of elements][4 pairs of units]`, each a word. Biases are
     /// `[eight][256 b0 + b1, .., 256 b6 + b7, b1, b3, b5, b7]`, factors `[eight][8]`. Elements are filled up to an even number
     /// of pairs with zeros. Behind the eights lie one to six units more two by two,
@@ -139,7 +145,7 @@ pub struct Packed {
 
 impl Packing {
     /// Number of variants.
-    pub const COUNT: usize = 19;
+    pub const COUNT: usize = 20;
 
     /// The variant's number.
     pub const fn at(self) -> usize {
@@ -155,6 +161,7 @@ impl Packing {
             Packing::Halves | Packing::RingDepthwise | Packing::Vectors => false,
             Packing::DspPatch | Packing::DspPoint | Packing::DspRows => true,
             Packing::DspWinograd
+            | Packing::DspSquares
             | Packing::DspDense
             | Packing::DspDepthwise
             | Packing::DspDepthwise3
@@ -203,6 +210,11 @@ impl Packing {
                 let Op::Conv2d(conv) = op else { return None };
                 let Some(winograd) = Winograd::new(conv, x) else { return None };
                 Some(winograd.lengths())
+            }
+            Packing::DspSquares => {
+                let Op::Conv2d(conv) = op else { return None };
+                let Some(squares) = Squares::new(conv, x) else { return None };
+                Some(squares.lengths())
             }
             Packing::DspDense => {
                 let Op::Dense(dense) = op else { return None };

@@ -51,7 +51,7 @@ impl Packing {
                     Some(-(x.len() as isize))
                 }
             }
-            Packing::DspWinograd => {
+            Packing::DspWinograd | Packing::DspSquares => {
                 let Op::Conv2d(conv) = op else { return None };
                 Some(by_rows(&conv.window, x, y))
             }

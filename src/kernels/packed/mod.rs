@@ -8,6 +8,7 @@ mod depthwise_conv2d;
 mod four_channels;
 mod point;
 mod rows;
+mod squares;
 mod winograd;
 
 pub(crate) use add::add;
@@ -17,6 +18,7 @@ pub(crate) use depthwise_conv2d::{depthwise_conv2d, depthwise_conv2d_3x3};
 pub(crate) use four_channels::four_channels;
 pub(crate) use point::point_conv2d;
 pub(crate) use rows::rows_conv2d;
+pub(crate) use squares::squares_conv2d;
 pub(crate) use winograd::winograd_conv2d;
 
 use crate::arch::Isa;

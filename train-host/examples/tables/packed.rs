@@ -25,6 +25,7 @@ const fn packings(target: Target) -> &'static [Packing] {
             Packing::DspPoint,
             Packing::DspRows,
             Packing::DspWinograd,
+            Packing::DspSquares,
             Packing::DspDense,
             Packing::DspDepthwise,
             Packing::DspDepthwise3,
@@ -49,7 +50,7 @@ pub(crate) fn cases(target: Target, seed: u64) -> Result<Cases> {
     let (mut seen, mut rows) = ([0; Packing::COUNT], 0);
     for i in 0..RANDOM {
         let mut numbers = Numbers::new(seed.wrapping_mul(1 << 20).wrapping_add(i));
-        let net = random::net(&format!("random {i} of seed {seed}"), &mut numbers)?;
+        let net = random::net(&format!("random {i} of seed {seed}"), i, &mut numbers)?;
         // Now as fast as it gets, now with as little scratch as will do.
         let limit = (numbers.below(2) == 0).then_some(1 << 20);
         let samples = golden(&net, SAMPLES, i)?;

@@ -78,18 +78,23 @@ impl Numbers {
     }
 }
 
-/// A net of up to five operators, its tensors placed.
+/// A net of up to five operators, its tensors placed; now and then, by `number`, after a convolution for minimal filtering.
 ///
 /// # Errors
 /// Where shapes do not meet.
-pub(crate) fn net(name: &str, numbers: &mut Numbers) -> Result<Net<Int>> {
+pub(crate) fn net(name: &str, number: u64, numbers: &mut Numbers) -> Result<Net<Int>> {
+    let filters = number.is_multiple_of(8);
     let shape = match numbers.below(4) {
+        _ if filters => Shape::new(numbers.within(7, 12), numbers.within(7, 20), 4 * numbers.within(2, 6)),
         0 => Shape::flat(numbers.within(1, 150)),
         1 => Shape::new(numbers.within(2, 24), numbers.within(1, 2), numbers.within(1, 24)),
         2 => Shape::new(numbers.within(6, 12), numbers.within(6, 20), 4 * numbers.within(1, 5)),
         _ => Shape::new(numbers.within(2, 12), numbers.within(2, 12), numbers.within(1, 24)),
     };
     let mut net = Net::<Int>::new(name, shape, numbers.meta());
+    if filters {
+        filtered(&mut net, number.is_multiple_of(16), numbers)?;
+    }
     for _ in 0..numbers.within(1, 5) {
         layer(&mut net, numbers)?;
     }
@@ -125,8 +130,8 @@ fn layer(net: &mut Net<Int>, numbers: &mut Numbers) -> Result<()> {
         }
         // For minimal filtering.
         3 if x.h >= 4 && x.w >= 4 && x.c.is_multiple_of(4) => {
-            let window = numbers.three();
-            push(net, conv(4 * (1 + units / 4), window, 1, x.c), &[at], numbers)
+            let both = numbers.below(2) == 0;
+            filtered(net, both, numbers)
         }
         // A unit of a ShuffleNet: grouped 1x1, shuffle, depthwise, grouped 1x1.
         4 | 5 if x.c > 1 => {
@@ -159,6 +164,18 @@ fn layer(net: &mut Net<Int>, numbers: &mut Numbers) -> Result<()> {
         _ if x.len() <= 300 => push(net, Op::Dense(Dense { units, bias: Bias::Channel }), &[at], numbers),
         _ => push(net, Op::AvgPool2d(Pool2d { window: Window::new(x.h, x.w) }), &[at], numbers),
     }
+}
+
+/// For minimal filtering: in both directions, where there are units enough to transform the image for, or along rows.
+fn filtered(net: &mut Net<Int>, both: bool, numbers: &mut Numbers) -> Result<()> {
+    let (x, at) = (net.output_shape(), net.output);
+    let (units, window) = if both {
+        (2 * numbers.within(8, 14), numbers.three())
+    } else {
+        (4 * numbers.within(3, 6), Window::new(numbers.within(2, 4), 3).padding(Padding::all(1)))
+    };
+    let op = Op::Conv2d(Conv2d { units, window, groups: 1, span: x.c, bias: Bias::Channel });
+    push(net, op, &[at], numbers)
 }
 
 fn depthwise(net: &mut Net<Int>, numbers: &mut Numbers) -> Result<()> {

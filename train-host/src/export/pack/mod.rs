@@ -9,6 +9,7 @@ mod dual;
 mod fours;
 mod halves;
 mod nibbles;
+mod squares;
 mod vectors;
 mod winograd;
 
@@ -351,7 +352,14 @@ fn convolution(net: &Net<Int>, i: usize, conv: &Conv2d, aim: usize, streamed: bo
         };
         rows.into_iter().chain(patches).min_by_key(bytes)
     };
-    let filters = || winograd::filters(conv, x, plain, room(Packing::DspWinograd));
+    // By minimal filtering, along rows or in both directions.
+    let filters = || {
+        let rows = winograd::filters(conv, x, plain, room(Packing::DspWinograd));
+        let squares = squares::filters(conv, x, plain, room(Packing::DspSquares));
+        let direct = winograd::direct(conv, x);
+        let filters = rows.into_iter().chain(squares).filter(|(_, cycles)| Some(*cycles) < direct);
+        filters.min_by_key(|(_, cycles)| *cycles).map(|(store, _)| store)
+    };
     (!streamed).then(filters).flatten().or_else(|| rows(room(Packing::DspRows))).or_else(least)
 }
 

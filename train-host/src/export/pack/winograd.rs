@@ -8,13 +8,13 @@ use crate::graph::IntStore;
 /// Rows of the output in a strip, at most: higher ones gain little.
 const STRIP: usize = 8;
 
-/// A convolution as [`Packing::DspWinograd`], where it is faster than direct convolution within the room there is and
-/// every sum keeps within 28 bits.
-pub(super) fn filters(conv: &Conv2d, x: Shape, plain: &IntStore, room: usize) -> Option<IntStore> {
+/// A convolution as [`Packing::DspWinograd`] within the room there is, and about how many cycles it takes, where every sum
+/// keeps within 28 bits.
+pub(super) fn filters(conv: &Conv2d, x: Shape, plain: &IntStore, room: usize) -> Option<(IntStore, usize)> {
     let winograd = Winograd::new(conv, x)?;
     let [height, width] = conv.window.output(x.h, x.w)?.map(usize::from);
     let strip = winograd.strip(room).min(STRIP).min(height);
-    if strip == 0 || cycles(&winograd, strip, height, width) >= direct(&winograd, height, width) {
+    if strip == 0 {
         return None;
     }
     let k = plain.weights.len() / winograd.units;
@@ -41,14 +41,15 @@ pub(super) fn filters(conv: &Conv2d, x: Shape, plain: &IntStore, room: usize) ->
     });
     let requant: Option<Vec<_>> = plain.requant.iter().map(|q| q.packed()).collect();
     let scratch = winograd.scratch(strip) as u32;
-    Some(IntStore {
+    let store = IntStore {
         weights,
         bias: bias.collect(),
         requant: requant?,
         packing: Packing::DspWinograd,
         scratch: Scratch { offset: 0, len: scratch },
         ..plain.clone()
-    })
+    };
+    Some((store, cycles(&winograd, strip, height, width)))
 }
 
 /// About how many cycles of a Cortex-M4 it takes: multiplications, then filters for each strip, rows, outputs.
@@ -59,8 +60,10 @@ fn cycles(winograd: &Winograd, strip: usize, height: usize, width: usize) -> usi
     height * (products + stride * 100 * tiles * pairs + 20 * width * units) + filters
 }
 
-/// The same for direct convolution.
-fn direct(winograd: &Winograd, height: usize, width: usize) -> usize {
-    let Winograd { rows, pairs, units, .. } = *winograd;
-    height * width.div_ceil(2) * (units / 4) * (46 * rows * pairs + 90 + 22 * rows)
+/// The same for direct convolution; `None` where there is no output.
+pub(super) fn direct(conv: &Conv2d, x: Shape) -> Option<usize> {
+    let [height, width] = conv.window.output(x.h, x.w)?.map(usize::from);
+    let [rows, _] = conv.window.kernel.map(usize::from);
+    let (pairs, units) = (usize::from(x.c) / 2, usize::from(conv.units));
+    Some(height * width.div_ceil(2) * units.div_ceil(4) * (46 * rows * pairs + 90 + 22 * rows))
 }

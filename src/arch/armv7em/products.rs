@@ -1,0 +1,347 @@
+//! Products of convolution by minimal filtering in both directions, and outputs from them. The arithmetic is told at its
+//! portable counterpart, whose names for numbers are used here too.
+
+use super::frame::{enter, keep, leave, narrow, take};
+use crate::arch::packed::{NINTH, Spread};
+use crate::ir::Squares;
+use core::arch::naked_asm;
+
+/// Steps in a turn.
+const TURN: usize = 8;
+
+/// See [`Isa::multiply_squares`](crate::arch::Isa::multiply_squares).
+#[inline(never)]
+pub(super) fn multiply_squares(pairs: usize, squares: &[i8], filters: &[i8], to: &mut [i8]) {
+    const POINTS: usize = Squares::POINTS;
+    let there = squares.len() >= 16 * POINTS * pairs
+        && filters.len() >= 8 * POINTS * pairs
+        && to.len() >= Squares::PRODUCTS;
+    if !there || pairs == 0 {
+        return;
+    }
+    let turns = pairs.div_ceil(TURN);
+    let skip = turns * TURN - pairs;
+    let more = (turns - 1) * TURN;
+    let from = (squares.as_ptr() as usize).wrapping_sub(16 * POINTS * skip);
+    let words = [
+        from,
+        (filters.as_ptr() as usize).wrapping_sub(8 * POINTS * skip),
+        to.as_mut_ptr() as usize,
+        // 56 bytes of code a step
+        56 * skip,
+        from.wrapping_add(16 * POINTS * more),
+        16usize.wrapping_sub(16 * POINTS * more),
+        8usize.wrapping_sub(8 * POINTS * more),
+        from.wrapping_add(16 * POINTS),
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+    ];
+    // SAFETY: squares and filters are as long as the function reads, `to` as long as it writes.
+    unsafe { multiply_asm(&words) }
+}
+
+/// Two channels of two units and four squares: 16 cycles for 16 products.
+macro_rules! step {
+    ($at:literal) => {
+        concat!(
+            "ldr r8, [r1, #288*",
+            $at,
+            "]\n",
+            "ldr r9, [r1, #288*",
+            $at,
+            "+4]\n",
+            "ldr r10, [r0, #576*",
+            $at,
+            "]\n",
+            "ldr r11, [r0, #576*",
+            $at,
+            "+4]\n",
+            "smlad r2, r8, r10, r2\n",
+            "smlad r6, r9, r10, r6\n",
+            "smlad r3, r8, r11, r3\n",
+            "smlad r7, r9, r11, r7\n",
+            "ldr r10, [r0, #576*",
+            $at,
+            "+8]\n",
+            "ldr r11, [r0, #576*",
+            $at,
+            "+12]\n",
+            "smlad r4, r8, r10, r4\n",
+            "smlad r12, r9, r10, r12\n",
+            "smlad r5, r8, r11, r5\n",
+            "smlad lr, r9, r11, lr\n",
+        )
+    };
+}
+
+/// Slots: 0 squares, 1 filters, 2 products, 3 bytes of code that the first turn leaves out, then where it is entered, 4
+/// where squares of the first point's last turn begin, 5 and 6 from a point's last turn to the next point's first, 7 where
+/// points of squares end. 0 and 1 are set back by what the first turn leaves out.
+///
+/// # Safety
+/// The words hold what the slots say, of the lengths that follow from them.
+#[unsafe(naked)]
+unsafe extern "C" fn multiply_asm(words: &[usize; 16]) {
+    naked_asm!(
+        enter!(),
+        // an address of Thumb code is odd
+        take!("r9", 3),
+        "adr r8, 5f",
+        "add r8, r8, r9",
+        "add r8, r8, #1",
+        keep!(3, "r8"),
+        take!("r0", 0),
+        take!("r1", 1),
+        "1:",
+        take!("r8", 3),
+        "mov r2, #0",
+        "mov r3, #0",
+        "mov r4, #0",
+        "mov r5, #0",
+        "mov r6, #0",
+        "mov r7, #0",
+        "mov r12, #0",
+        "mov lr, #0",
+        "bx r8",
+        "4:",
+        "add r0, #4608",
+        "add r1, #2304",
+        ".p2align 2",
+        "5:",
+        step!(0),
+        step!(1),
+        step!(2),
+        step!(3),
+        step!(4),
+        step!(5),
+        step!(6),
+        step!(7),
+        take!("r8", 4),
+        take!("r9", 2),
+        "cmp r0, r8",
+        "blo 4b",
+        take!("r8", 5),
+        "str r2, [r9]",
+        "str r3, [r9, #4]",
+        "str r4, [r9, #8]",
+        "str r5, [r9, #12]",
+        "str r6, [r9, #16]",
+        "str r7, [r9, #20]",
+        "str r12, [r9, #24]",
+        "str lr, [r9, #28]",
+        "add r0, r0, r8",
+        take!("r8", 6),
+        "add r9, #32",
+        keep!(2, "r9"),
+        "add r1, r1, r8",
+        take!("r8", 7),
+        "cmp r0, r8",
+        "blo 1b",
+        leave!(),
+    )
+}
+
+/// See [`Isa::finish_squares`](crate::arch::Isa::finish_squares).
+#[inline(never)]
+pub(super) fn finish_squares(spread: &Spread<'_>, products: &mut [i8], y: &mut [i8]) {
+    let &Spread { zero, step, size: [height, width], .. } = spread;
+    let (Some(bias), Some(requant)) = (spread.bias.first_chunk::<2>(), spread.requant.first_chunk::<2>())
+    else {
+        return;
+    };
+    if products.len() < Squares::PRODUCTS || y.len() + step < height * width * step + 2 {
+        return;
+    }
+    // Squares that reach beyond the output go by way of a place of their own.
+    let mut aside = [0; 32];
+    let [mut top, mut left] = spread.corner(spread.first);
+    for square in 0..4 {
+        if top >= height {
+            return;
+        }
+        let at = (top * width + left) * step;
+        let whole = top + 4 <= height && left + 4 <= width;
+        let (to, step_to, row_to) = if whole {
+            (y.as_mut_ptr().wrapping_add(at), step, width * step)
+        } else {
+            (aside.as_mut_ptr(), 2, 8)
+        };
+        let [first, second] = *requant;
+        let mut words = [
+            products.as_mut_ptr().wrapping_add(4 * square) as usize,
+            to as usize,
+            step_to,
+            row_to.wrapping_sub(2 * step_to),
+            zero as usize,
+            bias[0] as usize,
+            first.multiplier as usize,
+            first.shift as usize,
+            bias[1] as usize,
+            second.multiplier as usize,
+            second.shift as usize,
+        ];
+        // SAFETY: there are a word every 32 bytes for each point, and the rows and columns of a square, of both units.
+        unsafe { finish_asm(&mut words) }
+        if !whole {
+            for row in 0..4.min(height - top) {
+                for column in 0..4.min(width - left) {
+                    let from = aside.iter().skip(8 * row + 2 * column);
+                    let at = at + (row * width + column) * step;
+                    y.iter_mut().skip(at).take(2).zip(from).for_each(|(y, &aside)| *y = aside);
+                }
+            }
+        }
+        left += 4;
+        if left >= width {
+            [top, left] = [top + 4, 0];
+        }
+    }
+}
+
+/// `A m` of `r4` to `r7`, `r11` and `r12`, to `r4`, `r5`, `r7` and `r6`: 12 cycles.
+macro_rules! raise {
+    () => {
+        "sub r6, r5, r6
+        rsb r5, r6, r5, lsl #1
+        sub r11, r7, r11
+        rsb r7, r11, r7, lsl #1
+        add r4, r4, r4, lsl #1
+        add r12, r12, r12, lsl #1
+        add r4, r7, r4, lsl #1
+        sub r4, r4, r5, lsl #2
+        sub r7, r7, r5
+        sub r5, r11, r6, lsl #1
+        rsb r6, r6, r11, lsl #1
+        add r6, r6, r12, lsl #1
+        "
+    };
+}
+
+/// A column of products, in place.
+macro_rules! column {
+    ($at:literal) => {
+        concat!(
+            "ldr r4, [r0, #32*",
+            $at,
+            "]\nldr r5, [r0, #32*",
+            $at,
+            "+192]\nldr r6, [r0, #32*",
+            $at,
+            "+384]\nldr r7, [r0, #32*",
+            $at,
+            "+576]\nldr r11, [r0, #32*",
+            $at,
+            "+768]\nldr r12, [r0, #32*",
+            $at,
+            "+960]\n",
+            raise!(),
+            "str r4, [r0, #32*",
+            $at,
+            "]\nstr r5, [r0, #32*",
+            $at,
+            "+192]\nstr r7, [r0, #32*",
+            $at,
+            "+384]\nstr r6, [r0, #32*",
+            $at,
+            "+576]\n",
+        )
+    };
+}
+
+/// A row of four outputs.
+macro_rules! row {
+    ($at:literal, $first:literal, $second:literal, $third:literal) => {
+        concat!(
+            "ldr r4, [r0, #192*",
+            $at,
+            "]\nldr r5, [r0, #192*",
+            $at,
+            "+32]\nldr r6, [r0, #192*",
+            $at,
+            "+64]\nldr r7, [r0, #192*",
+            $at,
+            "+96]\nldr r11, [r0, #192*",
+            $at,
+            "+128]\nldr r12, [r0, #192*",
+            $at,
+            "+160]\n",
+            raise!(),
+            "mul r4, r4, r3\nmul r5, r5, r3\nmul r7, r7, r3\nmul r6, r6, r3\nasr r4, r4, #",
+            $first,
+            "\nasr r5, r5, #",
+            $second,
+            "\nasr r7, r7, #",
+            $third,
+            "\nasr r6, r6, #",
+            $third,
+            "\n",
+            narrow!("r4"),
+            narrow!("r5"),
+            "strb r4, [r1]\nstrb r5, [r1, r2]\nadd r1, r1, r2, lsl #1\n",
+            narrow!("r7"),
+            narrow!("r6"),
+            "strb r7, [r1]\nstrb r6, [r1, r2]\nadd r1, r1, lr\n",
+        )
+    };
+}
+
+/// `words`: products, outputs, bytes to the next column, bytes from the third column to the next row, zero point; then of
+/// both units bias and factor (two).
+///
+/// # Safety
+/// `products` holds a word every 32 bytes for each point, of both units 16 bytes apart; `y` the rows and columns of a square
+/// of both, a byte apart.
+#[unsafe(naked)]
+unsafe extern "C" fn finish_asm(words: &mut [usize; 11]) {
+    naked_asm!(
+        // the words, and those of the unit
+        "add r1, r0, #20",
+        "push {{r0, r1, r4-r11, lr}}",
+        "ldr r0, [r0]",
+        "1:",
+        "ldr r5, [sp]",
+        "ldr r6, [sp, #4]",
+        "ldr r1, [r5, #4]",
+        "ldr r2, [r5, #8]",
+        "ldr lr, [r5, #12]",
+        "ldr r10, [r5, #16]",
+        "ldr r4, [r6]",
+        "ldr r8, [r6, #4]",
+        "ldr r9, [r6, #8]",
+        "ldr r7, [r0, #224]",
+        "add r3, r1, #1",
+        "str r3, [r5, #4]",
+        "add r6, #12",
+        "str r6, [sp, #4]",
+        "add r7, r7, r4",
+        "str r7, [r0, #224]",
+        "movw r3, #{low}",
+        "movt r3, #{high}",
+        column!(0),
+        column!(1),
+        column!(2),
+        column!(3),
+        column!(4),
+        column!(5),
+        row!(0, "6", "5", "4"),
+        row!(1, "5", "4", "3"),
+        row!(2, "4", "3", "2"),
+        row!(3, "4", "3", "2"),
+        "ldr r5, [sp]",
+        "ldr r6, [sp, #4]",
+        "add r0, #16",
+        "add r5, #44",
+        "cmp r5, r6",
+        "bne 1b",
+        "add sp, #8",
+        "pop {{r4-r11, pc}}",
+        low = const NINTH as u32 & 0xffff,
+        high = const NINTH as u32 >> 16,
+    )
+}

@@ -1,0 +1,57 @@
+//! The packing of convolution by minimal filtering in both directions.
+
+use zipnet::ir::{Conv2d, Packing, Scratch, Shape, Squares};
+
+use super::dual::bounds;
+use crate::graph::IntStore;
+
+/// A convolution as [`Packing::DspSquares`] within the room there is, and about how many cycles it takes, where every sum
+/// keeps within 26 bits.
+pub(super) fn filters(conv: &Conv2d, x: Shape, plain: &IntStore, room: usize) -> Option<(IntStore, usize)> {
+    let squares = Squares::new(conv, x)?;
+    let strip = fewest(&squares, squares.strip(room));
+    if strip == 0 {
+        return None;
+    }
+    let k = plain.weights.len() / squares.units;
+    let limit = 1 << 25;
+    if !bounds(squares.units, plain).all(|(low, high)| low >= -limit && high < limit) {
+        return None;
+    }
+    let channels = 2 * squares.pairs;
+    let mut weights = Vec::with_capacity(plain.weights.len());
+    for unit in (0..squares.units).step_by(2) {
+        for channel in (0..channels).step_by(4) {
+            for unit in unit..unit + 2 {
+                for tap in 0..9 {
+                    let from = unit * k + tap * channels + channel;
+                    weights.extend(&plain.weights[from..from + 4]);
+                }
+            }
+        }
+    }
+    let requant: Option<Vec<_>> = plain.requant.iter().map(|q| q.packed()).collect();
+    let store = IntStore {
+        weights,
+        bias: plain.bias.iter().map(|bias| bias.wrapping_mul(36)).collect(),
+        requant: requant?,
+        packing: Packing::DspSquares,
+        scratch: Scratch { offset: 0, len: squares.scratch(strip) as u32 },
+        ..plain.clone()
+    };
+    Some((store, cycles(&squares, strip)))
+}
+
+/// As few fours of squares at a time as come to as few times as `strip` does.
+fn fewest(squares: &Squares, strip: usize) -> usize {
+    let quads = squares.quads();
+    if strip == 0 { 0 } else { quads.div_ceil(quads.div_ceil(strip)) }
+}
+
+/// About how many cycles of a Cortex-M4 it takes: multiplications and outputs, transforms of the image, filters each time.
+fn cycles(squares: &Squares, strip: usize) -> usize {
+    let Squares { pairs, units, .. } = *squares;
+    let products = units / 2 * (Squares::POINTS * (16 * pairs + 35) + 3500);
+    let filters = squares.quads().div_ceil(strip) * units * (150 * pairs + 60);
+    squares.quads() * (products + 1700 * pairs + 1000) + filters
+}
