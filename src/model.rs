@@ -43,7 +43,10 @@ pub trait Model {
 /// The kernels of a graph and its head.
 const fn uses(graph: &Graph<'_, Int>, head: Option<&Graph<'_, Int>>) -> Uses {
     match head {
-        Some(head) => graph.uses().with(&head.nodes[0].op, head.nodes[0].data.packing),
+        Some(head) => {
+            let node = &head.nodes[0];
+            graph.uses().with(&node.op, head.tensor(head.input).shape, node.data.packing)
+        }
         None => graph.uses(),
     }
 }

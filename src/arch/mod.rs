@@ -26,6 +26,9 @@ mod mve;
 mod neon;
 mod nibbles;
 pub(crate) mod packed;
+pub(crate) mod pool;
+mod requantize;
+pub(crate) mod runs;
 #[cfg(any(not(any(dsp, mve, thumb)), test))]
 mod scalar;
 pub(crate) mod vectors;
@@ -38,12 +41,16 @@ pub(crate) use cpu::Job;
 #[cfg(any(test, all(feature = "std", target_arch = "x86_64")))]
 pub(crate) use scalar::Scalar;
 
-use crate::fixed::{mean, narrow, requantise};
+use crate::fixed::{narrow, requantise};
 use crate::ir::{Clamp, IntData, Requant};
 use core::ops::Range;
 use fours::{Lanes, Sixteens};
 use halves::{Block, Windows};
-use packed::{Eights, Finish, Linear, Lines, Quads, Runs, Sight, Spread, Taps, Tiles, Twos, View};
+use packed::{
+    Channels, Copies, Eights, Finish, Joins, Linear, Lines, Quads, Runs, Sight, Spread, Taps, Tiles, Twos,
+};
+use pool::View;
+use runs::EvenRuns;
 use vectors::Dots;
 
 /// Output channels that [`Isa::dot`] computes at once.
@@ -219,44 +226,41 @@ pub(crate) trait Isa: Copy {
         }
     }
 
-    /// `y[c]` is the greatest of `x[c]` over the taps of a window, pixel after pixel.
+    /// `y[c]` is the greatest of `x[c]` over the taps of a window, for each pixel of the view.
     #[inline(always)]
     fn max_window(self, y: &mut [i8], view: &View<'_>) {
-        for (pixel, y) in pixels(y, view) {
-            y.fill(i8::MIN);
-            for (block, y) in y.chunks_mut(LANES).enumerate() {
-                for row in 0..view.taps[0] {
-                    for column in 0..view.taps[1] {
-                        let at = pixel + row * view.steps[0] + column * view.steps[1] + block * LANES;
-                        self.max(y, run(view.x, at, y.len()));
-                    }
-                }
-            }
-        }
+        pool::max_window(self, y, view);
     }
 
-    /// `y[c]` is the mean of `x[c]` over the taps of a window, to nearest, ties away from zero, pixel after pixel.
+    /// `y[c]` is the mean of `x[c]` over the taps of a window, to nearest, ties away from zero, for each pixel of the view:
+    /// any number of taps up to 2^24.
     #[inline(always)]
     fn mean_window(self, y: &mut [i8], view: &View<'_>) {
-        self.mean_of_many(y, view);
+        pool::mean_window(self, y, view);
     }
 
-    /// The same for any number of taps, up to 2^24.
-    #[inline(never)]
-    fn mean_of_many(self, y: &mut [i8], view: &View<'_>) {
-        let count = (view.taps[0] * view.taps[1]) as u32;
-        let mut acc = [0; LANES];
-        for (pixel, y) in pixels(y, view) {
-            for (block, y) in y.chunks_mut(LANES).enumerate() {
-                let acc = acc.get_mut(..y.len()).unwrap_or_default();
-                acc.fill(0);
-                for row in 0..view.taps[0] {
-                    let at = pixel + row * view.steps[0] + block * LANES;
-                    self.sum_row(acc, view.x.get(at..).unwrap_or_default(), view.steps[1], view.taps[1]);
-                }
-                y.iter_mut().zip(acc).for_each(|(y, &mut sum)| *y = mean(sum, count) as i8);
-            }
-        }
+    /// [`Isa::max_window`] of fewer than four channels.
+    #[inline(always)]
+    fn max_thin(self, y: &mut [i8], view: &View<'_>) {
+        pool::max_thin(y, view);
+    }
+
+    /// [`Isa::mean_window`] of fewer than four channels.
+    #[inline(always)]
+    fn mean_thin(self, y: &mut [i8], view: &View<'_>) {
+        pool::mean_thin(y, view);
+    }
+
+    /// `acc[c]` is the sum of `x[c]` over rows and columns of taps, so many elements apart. `acc` has at most [`LANES`].
+    #[inline(always)]
+    fn sum_window(self, acc: &mut [i32], x: &[i8], taps: [usize; 2], steps: [usize; 2]) {
+        pool::sum_window(self, acc, x, taps, steps);
+    }
+
+    /// [`Isa::sum_window`] of fewer than four channels.
+    #[inline(always)]
+    fn sum_thin(self, acc: &mut [i32], x: &[i8], taps: [usize; 2], steps: [usize; 2]) {
+        pool::sum_thin(acc, x, taps, steps);
     }
 
     /// `y[c] = requantise(acc[c])` for consecutive channels, as many as `y` and `requant` both have.
@@ -361,33 +365,37 @@ pub(crate) trait Isa: Copy {
         packed::twos(twos, x, y);
     }
 
-    /// Joins two rows of an image, or what stands for one, pixels `steps` bytes apart: `to[c * pitch + 4 * column]` is
-    /// the word of both elements.
+    /// Joins pairs of rows: `to[i * row + c * pitch + 4 * column]` is the word of both elements of pair `i`.
     #[inline(never)]
-    fn join_rows(
-        self,
-        rows: [&[i8]; 2],
-        steps: [usize; 2],
-        channels: usize,
-        columns: usize,
-        to: &mut [i8],
-        pitch: usize,
-    ) {
-        packed::join_rows(rows, steps, channels, columns, to, pitch);
+    fn join_rows(self, joins: &Joins<'_>, to: &mut [i8]) {
+        packed::join_rows(joins, to);
     }
 
-    /// One row of depthwise outputs from joined rows, as many as the kernel spans: `y` is its first channel's first
-    /// column on.
+    /// Rows of depthwise outputs from joined rows. `table` is room for a word a tap; `y` is the first channel of the first
+    /// output on.
     #[inline(never)]
-    fn taps(self, taps: &Taps<'_>, rows: &[&[i8]], y: &mut [i8]) {
-        packed::taps(taps, rows, y);
+    fn taps(self, taps: &Taps<'_>, rows: &[i8], table: &mut [i8], y: &mut [i8]) {
+        packed::taps(taps, rows, table, y);
     }
 
-    /// Two rows of depthwise outputs, or one, of a 3x3 kernel at stride 1 from two joined rows. Taps are a word
-    /// a column, its first three bytes.
+    /// Rows of depthwise outputs, of a 3x3 kernel at stride 1, two by two from two joined rows; a last one may be alone. Taps
+    /// are a word a column, its first three bytes.
     #[inline(never)]
-    fn two_rows(self, taps: &Taps<'_>, pairs: [&[i8]; 2], y: &mut [i8], second: Option<&mut [i8]>) {
-        packed::two_rows(taps, pairs, y, second);
+    fn two_rows(self, taps: &Taps<'_>, rows: &[i8], y: &mut [i8]) {
+        packed::two_rows(taps, rows, y);
+    }
+
+    /// Copies runs of bytes together.
+    #[inline(never)]
+    fn copy_rows(self, copies: &Copies, x: &[i8], to: &mut [i8]) {
+        packed::copy_rows(copies, x, to);
+    }
+
+    /// Rows of depthwise outputs, four channels at a time, from rows that lie with their border. `table` is room for a
+    /// word a tap, whole pairs of them; `y` is the first channel of the first output on.
+    #[inline(never)]
+    fn four_channels(self, channels: &Channels<'_>, rows: &[i8], table: &mut [i8], y: &mut [i8]) {
+        packed::four_channels(channels, rows, table, y);
     }
 
     /// A row of an image as `x + 128`, in halves of words: `to[2 i * pitch + 4 * column]` is that of channels `4 i` and
@@ -420,6 +428,12 @@ pub(crate) trait Isa: Copy {
     #[inline(never)]
     fn finish_tiles(self, finish: &Finish<'_>, products: &[i8], y: &mut [i8]) {
         packed::finish_tiles(finish, products, y);
+    }
+
+    /// Copies the runs of `x` to where they lie in `y`.
+    #[inline(never)]
+    fn copy_runs(self, x: &[i8], y: &mut [i8], runs: &EvenRuns) {
+        runs::copy_runs(x, y, runs);
     }
 
     /// The first transform of six rows of an image, `pitch` bytes apart, of four channels of `columns` pixels of `channels`:
@@ -460,6 +474,18 @@ pub(crate) trait Isa: Copy {
         y.iter_mut().for_each(|y| *y = (*y).max(clamp.low).min(clamp.high));
     }
 
+    /// `y[i] = requantise(y[i] - zero)`.
+    #[inline(never)]
+    fn requantize(self, y: &mut [i8], zero: i8, requant: Requant, store: Store) {
+        requantize::requantize(self, y, zero, requant, store);
+    }
+
+    /// `y[i] = table[y[i] + 128]`.
+    #[inline(never)]
+    fn look_up(self, table: &[i8; 256], y: &mut [i8]) {
+        requantize::look_up(table, y);
+    }
+
     /// `y[i] = y[i] + x[i]` as [`Linear`] says; `y[i] + y[i]` when there is no `x`.
     #[inline(never)]
     fn add_linear(self, y: &mut [i8], x: Option<&[i8]>, linear: &Linear) {
@@ -483,6 +509,13 @@ pub(crate) trait Isa: Copy {
     #[inline(never)]
     fn four_windows(self, windows: &Windows<'_>, x: &[i8], taps: &[[usize; 4]], y: &mut [i8]) {
         halves::four_windows(windows, x, taps, y);
+    }
+
+    /// Rows of `row` elements with [`Isa::OFFSET`] added, `pitch` apart in `to`; between them, and to the end after the last
+    /// one, `border`.
+    #[inline(never)]
+    fn lay(self, x: &[i8], row: usize, to: &mut [i8], pitch: usize, border: i8) {
+        fours::lay(x, row, to, pitch, border, Self::OFFSET);
     }
 
     /// Copies as many elements as both have.
@@ -517,12 +550,6 @@ pub(crate) trait Isa: Copy {
     fn lanes(self, lanes: &Lanes<'_>, x: &[i8], y: &mut [i8]) {
         fours::lanes(lanes, x, y, Self::OFFSET);
     }
-}
-
-/// The outputs of each pixel of a view, and where its first tap lies.
-fn pixels<'a>(y: &'a mut [i8], view: &View<'_>) -> impl Iterator<Item = (usize, &'a mut [i8])> {
-    let (step, channels) = (view.pixel_step, y.len().checked_div(view.pixels).unwrap_or(0));
-    y.chunks_exact_mut(channels.max(1)).enumerate().map(move |(i, y)| (i * step, y))
 }
 
 /// The `len` elements from `from` on, if all of them exist.

@@ -21,8 +21,8 @@ pub use check::{Fault, MAX_INPUTS};
 pub use memory::MAX_TENSORS;
 pub use op::{Op, Uses};
 pub use packing::{
-    Aligned, Bordered, Bunches, Chunk, FourTaps, Fours, Halves, Joined, Lanes, Nibbles, Packed, Packing,
-    Ring, Squares, Vectors, Winograd,
+    Aligned, Bordered, Bunches, Chunk, FourChannels, FourTaps, Fours, Halves, Joined, Lanes, Nibbles, Packed,
+    Packing, Ring, Squares, Vectors, Winograd,
 };
 pub use quant::Float;
 pub use quant::{Clamp, FloatData, Int, IntData, IntTensor, Real, Requant, Scratch};
@@ -114,7 +114,8 @@ impl Graph<'_, Int> {
     pub const fn uses(&self) -> Uses {
         let (mut uses, mut i) = (Uses::NONE, 0);
         while i < self.nodes.len() {
-            uses = uses.with(&self.nodes[i].op, self.nodes[i].data.packing);
+            let node = &self.nodes[i];
+            uses = uses.with(&node.op, self.tensor(node.inputs[0]).shape, node.data.packing);
             i += 1;
         }
         uses

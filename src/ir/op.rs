@@ -238,6 +238,38 @@ impl Op {
         }
     }
 
+    /// Whether so few channels are pooled or summed apart that they have a kernel of their own: fewer than four, or none.
+    pub(crate) const fn is_thin(&self, input: Shape) -> bool {
+        match self {
+            Op::MaxPool2d(_) | Op::AvgPool2d(_) => input.c < 4,
+            Op::Mean { axes } => input.c < 4 || axes[2],
+            Op::Conv2d(_)
+            | Op::DepthwiseConv2d(_)
+            | Op::Dense(_)
+            | Op::Add(_)
+            | Op::Sub(_)
+            | Op::Mul(_)
+            | Op::Prelu { .. }
+            | Op::Concat { .. }
+            | Op::ChannelShuffle { .. }
+            | Op::Relu
+            | Op::Relu6
+            | Op::ReluN1To1
+            | Op::Requantize
+            | Op::LeakyRelu
+            | Op::HardSwish
+            | Op::Logistic
+            | Op::Tanh
+            | Op::Softmax
+            | Op::Pad(_)
+            | Op::Slice(_)
+            | Op::Transpose { .. }
+            | Op::ResizeNearest { .. }
+            | Op::Reshape { .. }
+            | Op::BatchNorm => false,
+        }
+    }
+
     /// Multiplications by a weight, border included; 0 for operators without weights.
     pub const fn macs(&self, input: Shape, output: Shape) -> u64 {
         match self {
@@ -402,8 +434,11 @@ pub struct Uses {
     pub depthwise_conv2d: bool,
     pub dense: bool,
     pub max_pool2d: bool,
+    pub thin_max_pool2d: bool,
     pub avg_pool2d: bool,
+    pub thin_avg_pool2d: bool,
     pub mean: bool,
+    pub thin_mean: bool,
     pub add: bool,
     pub add_broadcast: bool,
     pub sub: bool,
@@ -437,8 +472,11 @@ impl Uses {
             depthwise_conv2d: on,
             dense: on,
             max_pool2d: on,
+            thin_max_pool2d: on,
             avg_pool2d: on,
+            thin_avg_pool2d: on,
             mean: on,
+            thin_mean: on,
             add: on,
             add_broadcast: on,
             sub: on,
@@ -472,8 +510,11 @@ impl Uses {
             && (self.depthwise_conv2d || !other.depthwise_conv2d)
             && (self.dense || !other.dense)
             && (self.max_pool2d || !other.max_pool2d)
+            && (self.thin_max_pool2d || !other.thin_max_pool2d)
             && (self.avg_pool2d || !other.avg_pool2d)
+            && (self.thin_avg_pool2d || !other.thin_avg_pool2d)
             && (self.mean || !other.mean)
+            && (self.thin_mean || !other.thin_mean)
             && (self.add || !other.add)
             && (self.add_broadcast || !other.add_broadcast)
             && (self.sub || !other.sub)
@@ -492,8 +533,8 @@ impl Uses {
             && (self.twos || !other.twos)
     }
 
-    /// These and the kernel of `op` over weights packed so.
-    pub const fn with(mut self, op: &Op, packing: Packing) -> Self {
+    /// These and the kernel of `op` over an input `x` and weights packed so.
+    pub const fn with(mut self, op: &Op, x: Shape, packing: Packing) -> Self {
         if !matches!(packing, Packing::Plain) {
             self.packed[packing.at()] = true;
             if matches!(packing, Packing::DspPatch | Packing::DspPoint | Packing::DspRows) {
@@ -512,8 +553,11 @@ impl Uses {
             Op::Conv2d(_) => self.conv2d = true,
             Op::DepthwiseConv2d(_) => self.depthwise_conv2d = true,
             Op::Dense(_) => self.dense = true,
+            Op::MaxPool2d(_) if op.is_thin(x) => self.thin_max_pool2d = true,
             Op::MaxPool2d(_) => self.max_pool2d = true,
+            Op::AvgPool2d(_) if op.is_thin(x) => self.thin_avg_pool2d = true,
             Op::AvgPool2d(_) => self.avg_pool2d = true,
+            Op::Mean { .. } if op.is_thin(x) => self.thin_mean = true,
             Op::Mean { .. } => self.mean = true,
             Op::Add(Operands::Equal) => self.add = true,
             Op::Add(Operands::Broadcast | Operands::Left(_) | Operands::Right(_)) => {

@@ -8,8 +8,7 @@
 //! Most activations never come here: quantising folds them into the clamp of the operator before.
 //!
 //! Tricks:
-//! 1. A function of one int8 is a table of 256. That of a requantisation is made here, where there are enough elements
-//!    to look up.
+//! 1. One run over the tensor, whatever its shape.
 
 use crate::arch::{Isa, Store};
 use crate::ir::Requant;
@@ -20,37 +19,16 @@ use crate::ir::Requant;
 /// # Rounding
 /// Twice: the product, then the right shift.
 pub(crate) fn requantize<I: Isa>(isa: I, requant: &[Requant], zero: i8, store: Store, y: &mut [i8]) {
-    let &[requant] = requant else {
-        let (low, high) = (store.clamp.low, store.clamp.high);
-        return y.iter_mut().for_each(|y| *y = (*y).min(high).max(low));
-    };
-    if y.len() < MANY { each(isa, requant, zero, store, y) } else { by_table(isa, requant, zero, store, y) }
-}
-
-/// Elements from which on a table pays: making one takes as long as 256 of them.
-const MANY: usize = 384;
-
-fn each<I: Isa>(isa: I, requant: Requant, zero: i8, store: Store, y: &mut [i8]) {
-    for y in y {
-        let acc = i32::from(*y) - i32::from(zero);
-        isa.store(&[acc], &[requant], store, core::slice::from_mut(y));
+    match requant {
+        &[requant] => isa.requantize(y, zero, requant, store),
+        _ => isa.clamp(y, store.clamp),
     }
 }
 
-/// In a frame of its own, for the table.
-#[inline(never)]
-fn by_table<I: Isa>(isa: I, requant: Requant, zero: i8, store: Store, y: &mut [i8]) {
-    let mut table = [0; 256];
-    table.iter_mut().zip(i8::MIN..=i8::MAX).for_each(|(y, x)| *y = x);
-    each(isa, requant, zero, store, &mut table);
-    look_up(&table, y);
-}
-
 /// Looked up; `table` holds the output of each input from -128 to 127.
-pub(crate) fn look_up(table: &[i8], y: &mut [i8]) {
-    let Ok(table) = <&[i8; 256]>::try_from(table) else { return };
-    for y in y {
-        *y = table[usize::from(*y as u8 ^ 0x80)];
+pub(crate) fn look_up<I: Isa>(isa: I, table: &[i8], y: &mut [i8]) {
+    if let Ok(table) = table.try_into() {
+        isa.look_up(table, y);
     }
 }
 
@@ -87,13 +65,17 @@ mod tests {
         on_every_isa!(equals_the_oracle);
     }
 
-    #[test]
-    fn every_input_is_looked_up() {
+    fn every_input_is_looked_up<I: Isa>(isa: I) {
         let table = tanh_table(1 << 30, 23, input_radius(4, 23), 10);
         let mut y: Vec<i8> = (i8::MIN..=i8::MAX).rev().collect();
-        look_up(&table, &mut y);
+        look_up(isa, &table, &mut y);
         assert!(y.iter().rev().eq(&table));
-        look_up(&table[1..], &mut y);
+        look_up(isa, &table[1..], &mut y);
         assert!(y.iter().rev().eq(&table), "a short table changes nothing");
+    }
+
+    #[test]
+    fn on_every_isa_every_input_is_looked_up() {
+        on_every_isa!(every_input_is_looked_up);
     }
 }

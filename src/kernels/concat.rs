@@ -7,39 +7,40 @@
 //! All inputs have the output's scale and zero point; nothing but bytes moves.
 
 use super::{Input, Output};
-use crate::arch::run;
+use crate::arch::Isa;
+use crate::arch::runs::EvenRuns;
 use crate::ir::{Axis, Shape};
 
 /// Copies `x` to `y`, where it starts `at` elements after the first along `axis`. Returns where the next input starts.
 ///
 /// What lies within the axis is side by side in memory, so both tensors are seen as `[outer][inner]`: `inner` elements
 /// from one step of the outer axes to the next.
-pub(crate) fn concat(axis: Axis, x: Input<'_>, at: usize, y: Output<'_>) -> usize {
+pub(crate) fn concat<I: Isa>(isa: I, axis: Axis, x: Input<'_>, at: usize, y: Output<'_>) -> usize {
     let of = |shape: Shape| {
-        let [h, w, c] = [shape.h, shape.w, shape.c].map(usize::from);
+        let (h, w, c) = (usize::from(shape.h), usize::from(shape.w), usize::from(shape.c));
         match axis {
             Axis::Rows => (1, h * w * c),
             Axis::Columns => (h, w * c),
             Axis::Channels => (h * w, c),
         }
     };
-    let ((outer, from), (_, to)) = (of(x.shape), of(y.shape));
-    for i in 0..outer {
-        let place = y.data.get_mut(i * to + at..).unwrap_or_default();
-        place.iter_mut().zip(run(x.data, i * from, from)).for_each(|(y, &x)| *y = x);
-    }
-    at + from
+    let ((count, len), (_, to)) = (of(x.shape), of(y.shape));
+    isa.copy_runs(
+        x.data,
+        y.data.get_mut(at..).unwrap_or_default(),
+        &EvenRuns { len, count, steps: [len, to] },
+    );
+    at + len
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::oracle::{Numbers, hold, outputs, place};
+    use crate::kernels::oracle::{Numbers, hold, on_every_isa, outputs, place};
     use proptest::prelude::*;
     use std::prelude::v1::*;
 
-    #[test]
-    fn every_element_lands_in_its_place() {
+    fn every_element_lands_in_its_place<I: Isa>(isa: I) {
         let parts = prop::collection::vec(1..=9u16, 2..=8);
         let axes = prop::sample::select(vec![Axis::Rows, Axis::Columns, Axis::Channels]);
         hold(256, (1..=4u16, 1..=4u16, parts, axes, any::<u64>()), |(a, b, parts, axis, seed)| {
@@ -57,7 +58,7 @@ mod tests {
                 origins.extend((0..usize::from(extent)).map(|i| (part, i)));
                 inputs.push(numbers.int8s(of(extent).len()));
                 let x = Input { shape: of(extent), zero: 0, data: &inputs[part] };
-                at = concat(axis, x, at, Output { shape: out, zero: 0, data: &mut got });
+                at = concat(isa, axis, x, at, Output { shape: out, zero: 0, data: &mut got });
             }
             for (i, (y, x, c)) in outputs(out).enumerate() {
                 let (part, along) = origins[[y, x, c][axis.at()]];
@@ -70,5 +71,10 @@ mod tests {
             }
             Ok(())
         });
+    }
+
+    #[test]
+    fn on_every_isa_every_element_lands_in_its_place() {
+        on_every_isa!(every_element_lands_in_its_place);
     }
 }

@@ -34,10 +34,10 @@ pub(crate) use concat::concat;
 pub(crate) use conv2d::conv2d;
 pub(crate) use dense::dense;
 pub(crate) use depthwise_conv2d::depthwise_conv2d;
-pub(crate) use mean::mean;
+pub(crate) use mean::{mean, thin_mean};
 pub(crate) use pad::pad;
 pub(crate) use pairs::{Pair, add_broadcast, mul, prelu, sub};
-pub(crate) use pool::{avg_pool2d, max_pool2d};
+pub(crate) use pool::{avg_pool2d, max_pool2d, thin_avg_pool2d, thin_max_pool2d};
 pub(crate) use resize::resize_nearest;
 pub(crate) use shuffle::channel_shuffle;
 pub(crate) use softmax::softmax;
@@ -171,8 +171,13 @@ impl Axis {
     }
 
     fn new(kernel: u16, stride: u16, dilation: u16, before: u16, extent: u16) -> Self {
-        let [kernel, stride, dilation] = [kernel, stride, dilation].map(usize::from);
-        Self { kernel, stride, dilation, before: before.into(), extent: extent.into() }
+        Self {
+            kernel: kernel.into(),
+            stride: stride.into(),
+            dilation: dilation.into(),
+            before: before.into(),
+            extent: extent.into(),
+        }
     }
 
     /// The taps inside for output `o`. Tap `t` reads place `o * stride + t * dilation - before`.

@@ -138,7 +138,7 @@ mod tests {
             let zero = numbers.int8();
             let operand = |i: usize| Input { shape: sides[i], zero: zeros[i], data: &operands[i] };
             let in_place = held % 2;
-            repeat(operand(in_place), Output { shape, zero, data: &mut got });
+            repeat(crate::arch::Scalar, operand(in_place), Output { shape, zero, data: &mut got });
             let other = (held < 2).then(|| operand(1 - in_place));
             let y = Output { shape, zero, data: &mut got };
             let store = y.store(data.clamp);

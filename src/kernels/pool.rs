@@ -9,18 +9,27 @@
 //! and zero point, so that the zero point drops out; the mean rounds to nearest, ties away from zero.
 //!
 //! Tricks:
-//! 1. Blocks of neighbouring channels, which lie side by side: a tap is a run.
-//! 2. The activation goes over all outputs afterwards.
+//! 1. Windows that see as many taps are made together: all inside the image, and what each side of the border leaves.
+//! 2. Channels lie side by side, so that several are taken at once. Fewer than four are a kernel of their own, for nets
+//!    that have such.
+//! 3. The activation goes over all outputs afterwards.
 
 use super::{Axis, Input, Output};
 use crate::arch::Isa;
-use crate::arch::packed::View;
-use crate::ir::{Clamp, Pool2d};
+use crate::arch::pool::View;
+use crate::ir::{Clamp, Padding, Pool2d};
 
 /// Greatest element of each window of `x` into `y`.
 #[inline(never)]
 pub(crate) fn max_pool2d<I: Isa>(isa: I, pool: &Pool2d, clamp: Clamp, x: Input<'_>, mut y: Output<'_>) {
     windows(pool, x, &mut y, |view, y| isa.max_window(y, view));
+    activate(isa, clamp, y);
+}
+
+/// The same of fewer than four channels.
+#[inline(never)]
+pub(crate) fn thin_max_pool2d<I: Isa>(isa: I, pool: &Pool2d, clamp: Clamp, x: Input<'_>, mut y: Output<'_>) {
+    windows(pool, x, &mut y, |view, y| isa.max_thin(y, view));
     activate(isa, clamp, y);
 }
 
@@ -34,31 +43,49 @@ pub(crate) fn avg_pool2d<I: Isa>(isa: I, pool: &Pool2d, clamp: Clamp, x: Input<'
     activate(isa, clamp, y);
 }
 
-/// The windows of a row that see as many taps together, and the pixels they make.
+/// The same of fewer than four channels.
+#[inline(never)]
+pub(crate) fn thin_avg_pool2d<I: Isa>(isa: I, pool: &Pool2d, clamp: Clamp, x: Input<'_>, mut y: Output<'_>) {
+    windows(pool, x, &mut y, |view, y| isa.mean_thin(y, view));
+    activate(isa, clamp, y);
+}
+
+/// The windows that see as many taps together, and the pixels they make: all of them where there is no border.
 #[inline(always)]
 fn windows(pool: &Pool2d, x: Input<'_>, y: &mut Output<'_>, make: impl Fn(&View<'_>, &mut [i8])) {
+    let window = &pool.window;
     let channels = usize::from(x.shape.c);
-    let (rows, columns) = (Axis::rows(&pool.window, x.shape), Axis::columns(&pool.window, x.shape));
     let row = usize::from(x.shape.w) * channels;
     let (height, width) = (usize::from(y.shape.h), usize::from(y.shape.w));
-    let mut at = 0;
-    for oy in 0..height {
-        let in_rows = rows.taps(oy);
+    let all = View {
+        x: x.data,
+        channels,
+        taps: [window.kernel[0].into(), window.kernel[1].into()],
+        steps: [row, channels],
+        pixels: [height, width],
+        pixel_steps: [usize::from(window.stride[0]) * row, usize::from(window.stride[1]) * channels],
+        y_step: width * channels,
+    };
+    if window.padding == Padding::NONE {
+        return make(&all, y.data);
+    }
+    let (rows, columns) = (Axis::rows(window, x.shape), Axis::columns(window, x.shape));
+    let mut oy = 0;
+    while oy < height {
+        let (in_rows, down) = (rows.taps(oy), rows.alike(oy).min(height - oy));
         let mut ox = 0;
         while ox < width {
-            let in_columns = columns.taps(ox);
-            let pixels = columns.alike(ox).min(width - ox);
+            let (in_columns, beside) = (columns.taps(ox), columns.alike(ox).min(width - ox));
             let view = View {
                 x: x.data.get(in_rows.at * row + in_columns.at * channels..).unwrap_or_default(),
                 taps: [in_rows.end - in_rows.first, in_columns.end - in_columns.first],
-                steps: [row, channels],
-                pixels,
-                pixel_step: columns.stride * channels,
+                pixels: [down, beside],
+                ..all
             };
-            let end = at + pixels * channels;
-            make(&view, y.data.get_mut(at..end).unwrap_or_default());
-            (ox, at) = (ox + pixels, end);
+            make(&view, y.data.get_mut((oy * width + ox) * channels..).unwrap_or_default());
+            ox += beside;
         }
+        oy += down;
     }
 }
 
@@ -84,8 +111,14 @@ mod tests {
             let (zero, clamp) = (numbers.int8(), numbers.clamp());
             let x = Input { shape, zero, data: &numbers.int8s(shape.len()) };
             let (mut greatest, mut means) = (vec![55; out.len()], vec![55; out.len()]);
-            max_pool2d(isa, &pool, clamp, x, Output { shape: out, zero, data: &mut greatest });
-            avg_pool2d(isa, &pool, clamp, x, Output { shape: out, zero, data: &mut means });
+            let [y, z] = [&mut greatest, &mut means].map(|data| Output { shape: out, zero, data });
+            if c < 4 {
+                thin_max_pool2d(isa, &pool, clamp, x, y);
+                thin_avg_pool2d(isa, &pool, clamp, x, z);
+            } else {
+                max_pool2d(isa, &pool, clamp, x, y);
+                avg_pool2d(isa, &pool, clamp, x, z);
+            }
             for (i, (oy, ox, n)) in outputs(out).enumerate() {
                 let inside = taps(&window).filter_map(|tap| element(&x, &window, (oy, ox), tap, n));
                 let inside: Vec<i64> = inside.collect();

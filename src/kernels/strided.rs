@@ -8,10 +8,12 @@
 //! Micro copies bytes, and so do these.
 //!
 //! Tricks:
-//! 1. Channels that lie side by side are copied as a run.
+//! 1. Channels that lie side by side are copied as a run, rows likewise. Else elements go one by one along the longer of the
+//!    axes within a row.
 
 use super::{Input, Output};
-use crate::arch::run;
+use crate::arch::Isa;
+use crate::arch::runs::EvenRuns;
 use crate::ir::{Shape, Slice};
 
 /// Distance in memory from an element to its neighbour along each axis.
@@ -31,21 +33,48 @@ pub(super) fn repeated(shape: Shape) -> Steps {
 }
 
 /// Fills `y` with elements of `x` from `start` on.
-fn gather(x: &[i8], start: usize, steps: Steps, mut y: Output<'_>) {
-    let channels = usize::from(y.shape.c);
+fn gather<I: Isa>(isa: I, x: &[i8], start: usize, steps: Steps, y: Output<'_>) {
+    let [h, w, c] = [y.shape.h, y.shape.w, y.shape.c].map(usize::from);
+    let [rows, columns, channels] = steps.map(|step| usize::try_from(step).ok());
+    let (Some(columns), Some(channels)) = (columns, channels) else {
+        return one_by_one(x, start, steps, y);
+    };
+    let beside = channels == 1 || c == 1;
+    if let (true, Some(rows)) = (beside && (columns == c || w == 1), rows) {
+        let runs = EvenRuns { len: w * c, count: h, steps: [rows, w * c] };
+        return isa.copy_runs(x.get(start..).unwrap_or_default(), y.data, &runs);
+    }
+    let (runs, turns, next) = if beside {
+        (EvenRuns { len: c, count: w, steps: [columns, c] }, 1, [0, 0])
+    } else if c < w {
+        (EvenRuns { len: 1, count: w, steps: [columns, c] }, c, [channels, 1])
+    } else {
+        (EvenRuns { len: 1, count: c, steps: [channels, 1] }, w, [columns, c])
+    };
     let mut row = start;
-    for _ in 0..y.shape.h {
+    for to in y.data.chunks_exact_mut((w * c).max(1)) {
+        for turn in 0..turns {
+            let (Some(x), Some(to)) = (x.get(row + turn * next[0]..), to.get_mut(turn * next[1]..)) else {
+                return;
+            };
+            isa.copy_runs(x, to, &runs);
+        }
+        row = row.wrapping_add_signed(steps[0]);
+    }
+}
+
+/// The same for any steps.
+#[inline(never)]
+fn one_by_one(x: &[i8], start: usize, steps: Steps, y: Output<'_>) {
+    let [_, w, c] = [y.shape.h, y.shape.w, y.shape.c].map(usize::from);
+    let mut row = start;
+    for to in y.data.chunks_exact_mut((w * c).max(1)) {
         let mut pixel = row;
-        for _ in 0..y.shape.w {
-            let to = y.next(channels);
-            if steps[2] == 1 {
-                to.iter_mut().zip(run(x, pixel, channels)).for_each(|(y, &x)| *y = x);
-            } else {
-                let mut at = pixel;
-                for y in to {
-                    *y = x.get(at).copied().unwrap_or(*y);
-                    at = at.wrapping_add_signed(steps[2]);
-                }
+        for to in to.chunks_exact_mut(c.max(1)) {
+            let mut at = pixel;
+            for y in to {
+                *y = x.get(at).copied().unwrap_or(*y);
+                at = at.wrapping_add_signed(steps[2]);
             }
             pixel = pixel.wrapping_add_signed(steps[1]);
         }
@@ -55,13 +84,13 @@ fn gather(x: &[i8], start: usize, steps: Steps, mut y: Output<'_>) {
 
 /// Repeats `x` along its axes of one element to the shape of `y`.
 #[inline(never)]
-pub(crate) fn repeat(x: Input<'_>, y: Output<'_>) {
-    gather(x.data, 0, repeated(x.shape), y);
+pub(crate) fn repeat<I: Isa>(isa: I, x: Input<'_>, y: Output<'_>) {
+    gather(isa, x.data, 0, repeated(x.shape), y);
 }
 
 /// The elements of `x` that `slice` names.
 #[inline(never)]
-pub(crate) fn slice(slice: &Slice, x: Input<'_>, y: Output<'_>) {
+pub(crate) fn slice<I: Isa>(isa: I, slice: &Slice, x: Input<'_>, y: Output<'_>) {
     let whole = steps(x.shape);
     let (mut start, mut picked) = (0, whole);
     for (((picked, &whole), begin), stride) in
@@ -70,21 +99,21 @@ pub(crate) fn slice(slice: &Slice, x: Input<'_>, y: Output<'_>) {
         start += usize::from(begin) * whole as usize;
         *picked = whole.wrapping_mul(stride.into());
     }
-    gather(x.data, start, picked, y);
+    gather(isa, x.data, start, picked, y);
 }
 
 /// `x` with its axes in another order: axis `i` of `y` is axis `order[i]` of `x`.
 #[inline(never)]
-pub(crate) fn transpose(order: [u8; 3], x: Input<'_>, y: Output<'_>) {
+pub(crate) fn transpose<I: Isa>(isa: I, order: [u8; 3], x: Input<'_>, y: Output<'_>) {
     let from = steps(x.shape);
     let turned = order.map(|axis| from.get(usize::from(axis)).copied().unwrap_or(0));
-    gather(x.data, 0, turned, y);
+    gather(isa, x.data, 0, turned, y);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::oracle::{Numbers, broadcasts, hold, outputs, place, shapes};
+    use crate::kernels::oracle::{Numbers, broadcasts, hold, on_every_isa, outputs, place, shapes};
     use proptest::prelude::*;
     use std::prelude::v1::*;
 
@@ -104,15 +133,13 @@ mod tests {
         Ok(())
     }
 
-    #[test]
-    fn every_axis_repeats() {
+    fn every_axis_repeats<I: Isa>(isa: I) {
         hold(256, (broadcasts(), any::<u64>()), |((out, [shape, _]), seed)| {
-            moves([shape, out], seed, repeat, |at| at)
+            moves([shape, out], seed, |x, y| repeat(isa, x, y), |at| at)
         });
     }
 
-    #[test]
-    fn a_slice_takes_what_it_names() {
+    fn a_slice_takes_what_it_names<I: Isa>(isa: I) {
         hold(512, (shapes(), any::<[u16; 6]>(), any::<u64>()), |(shape, draws, seed)| {
             let extents = [shape.h, shape.w, shape.c];
             let begin: [u16; 3] = core::array::from_fn(|i| draws[i] % extents[i]);
@@ -129,14 +156,13 @@ mod tests {
             moves(
                 [shape, named.shape],
                 seed,
-                |x, y| slice(&named, x, y),
+                |x, y| slice(isa, &named, x, y),
                 |(h, w, c)| (from(h, 0), from(w, 1), from(c, 2)),
             )
         });
     }
 
-    #[test]
-    fn axes_trade_places() {
+    fn axes_trade_places<I: Isa>(isa: I) {
         let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
         hold(256, (shapes(), 0..6usize, any::<u64>()), |(shape, which, seed)| {
             let order = orders[which];
@@ -144,7 +170,7 @@ mod tests {
             moves(
                 [shape, out],
                 seed,
-                |x, y| transpose(order, x, y),
+                |x, y| transpose(isa, order, x, y),
                 |(h, w, c)| {
                     let mut from = [0; 3];
                     order.iter().zip([h, w, c]).for_each(|(&axis, i)| from[usize::from(axis)] = i);
@@ -152,5 +178,20 @@ mod tests {
                 },
             )
         });
+    }
+
+    #[test]
+    fn on_every_isa_every_axis_repeats() {
+        on_every_isa!(every_axis_repeats);
+    }
+
+    #[test]
+    fn on_every_isa_a_slice_takes_what_it_names() {
+        on_every_isa!(a_slice_takes_what_it_names);
+    }
+
+    #[test]
+    fn on_every_isa_axes_trade_places() {
+        on_every_isa!(axes_trade_places);
     }
 }

@@ -9,9 +9,10 @@
 #![allow(unsafe_code)]
 
 mod add;
+mod channels;
 mod clamp;
 mod collect;
-mod columns;
+mod copy;
 mod depthwise;
 mod dot;
 mod eights;
@@ -23,18 +24,26 @@ mod nibbles;
 mod pool;
 mod products;
 mod quads;
+mod requantize;
+mod runs;
 mod squares;
-mod sum;
+mod table;
+mod thin;
 mod three;
 mod tiles;
 mod two_rows;
 mod twos;
 mod widen;
+mod window;
 mod winograd;
 
-use super::packed::{Eights, Finish, Linear, Lines, Quads, Runs, Sight, Spread, Taps, Tiles, Twos, View};
-use super::{Isa, QUAD};
-use crate::ir::Clamp;
+use super::packed::{
+    Channels, Copies, Eights, Finish, Joins, Linear, Lines, Quads, Runs, Sight, Spread, Taps, Tiles, Twos,
+};
+use super::pool::{self as portable, View};
+use super::runs::EvenRuns;
+use super::{Isa, QUAD, Store};
+use crate::ir::{Clamp, Requant};
 
 /// The token; this module exists only where the CPU has the instructions.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,8 +63,13 @@ impl Isa for Armv7em {
     }
 
     #[inline(always)]
-    fn sum_row(self, acc: &mut [i32], x: &[i8], step: usize, count: usize) {
-        sum::sum_row(acc, x, step, count);
+    fn sum_window(self, acc: &mut [i32], x: &[i8], taps: [usize; 2], steps: [usize; 2]) {
+        pool::sum_window(acc, x, taps, steps);
+    }
+
+    #[inline(always)]
+    fn sum_thin(self, acc: &mut [i32], x: &[i8], taps: [usize; 2], steps: [usize; 2]) {
+        thin::sum_thin(acc, x, taps, steps);
     }
 
     #[inline(always)]
@@ -64,9 +78,21 @@ impl Isa for Armv7em {
     }
 
     #[inline(always)]
+    fn max_thin(self, y: &mut [i8], view: &View<'_>) {
+        thin::max_thin(y, view);
+    }
+
+    #[inline(always)]
     fn mean_window(self, y: &mut [i8], view: &View<'_>) {
         if !pool::mean_window(y, view) {
-            self.mean_of_many(y, view);
+            portable::mean_window(self, y, view);
+        }
+    }
+
+    #[inline(always)]
+    fn mean_thin(self, y: &mut [i8], view: &View<'_>) {
+        if !thin::mean_thin(y, view) {
+            portable::mean_thin(y, view);
         }
     }
 
@@ -126,26 +152,28 @@ impl Isa for Armv7em {
     }
 
     #[inline(always)]
-    fn join_rows(
-        self,
-        rows: [&[i8]; 2],
-        steps: [usize; 2],
-        channels: usize,
-        columns: usize,
-        to: &mut [i8],
-        pitch: usize,
-    ) {
-        join::join_rows(rows, steps, channels, columns, to, pitch);
+    fn join_rows(self, joins: &Joins<'_>, to: &mut [i8]) {
+        join::join_rows(joins, to);
     }
 
     #[inline(always)]
-    fn taps(self, taps: &Taps<'_>, rows: &[&[i8]], y: &mut [i8]) {
-        depthwise::taps(taps, rows, y);
+    fn taps(self, taps: &Taps<'_>, rows: &[i8], table: &mut [i8], y: &mut [i8]) {
+        depthwise::taps(taps, rows, table, y);
     }
 
     #[inline(always)]
-    fn two_rows(self, taps: &Taps<'_>, pairs: [&[i8]; 2], y: &mut [i8], second: Option<&mut [i8]>) {
-        two_rows::two_rows(taps, pairs, y, second);
+    fn two_rows(self, taps: &Taps<'_>, rows: &[i8], y: &mut [i8]) {
+        two_rows::two_rows(taps, rows, y);
+    }
+
+    #[inline(always)]
+    fn copy_rows(self, copies: &Copies, x: &[i8], to: &mut [i8]) {
+        copy::copy_rows(copies, x, to);
+    }
+
+    #[inline(always)]
+    fn four_channels(self, channels: &Channels<'_>, rows: &[i8], table: &mut [i8], y: &mut [i8]) {
+        channels::four_channels(channels, rows, table, y);
     }
 
     #[inline(always)]
@@ -171,6 +199,21 @@ impl Isa for Armv7em {
     #[inline(always)]
     fn finish_tiles(self, finish: &Finish<'_>, products: &[i8], y: &mut [i8]) {
         tiles::finish_tiles(finish, products, y);
+    }
+
+    #[inline(always)]
+    fn copy_runs(self, x: &[i8], y: &mut [i8], runs: &EvenRuns) {
+        runs::copy_runs(x, y, runs);
+    }
+
+    #[inline(always)]
+    fn requantize(self, y: &mut [i8], zero: i8, requant: Requant, store: Store) {
+        requantize::requantize(y, zero, requant, store);
+    }
+
+    #[inline(always)]
+    fn look_up(self, table: &[i8; 256], y: &mut [i8]) {
+        table::look_up(table, y);
     }
 
     #[inline(always)]

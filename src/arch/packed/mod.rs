@@ -4,11 +4,13 @@
 //! functions named like instructions are what those compute. How weights and factors lie is told at
 //! [`crate::ir::Packing`].
 
+mod channels;
 mod depthwise;
 mod squares;
 mod winograd;
 
-pub(crate) use depthwise::{Taps, join_rows, taps, two_rows};
+pub(crate) use channels::{Channels, Copies, copy_rows, four_channels};
+pub(crate) use depthwise::{Joins, Taps, join_rows, taps, two_rows};
 #[cfg(dsp)]
 pub(crate) use squares::NINTH;
 pub(crate) use squares::{
@@ -109,32 +111,6 @@ pub(crate) struct Twos<'a> {
     pub(crate) bias: &'a [i32],
     /// Zero point of the output.
     pub(crate) zero: i8,
-}
-
-/// The taps of a window that lie inside an image.
-#[derive(Clone, Copy)]
-pub(crate) struct View<'a> {
-    /// The image, from the first tap on.
-    pub(crate) x: &'a [i8],
-    /// Rows and columns of taps.
-    pub(crate) taps: [usize; 2],
-    /// Elements from a row of taps to the next, from a tap to the next in a row.
-    pub(crate) steps: [usize; 2],
-    /// Neighbouring pixels that see as many taps.
-    pub(crate) pixels: usize,
-    /// Elements from a pixel's first tap to the next pixel's.
-    pub(crate) pixel_step: usize,
-}
-
-impl View<'_> {
-    /// Whether there are taps, and the image has so many channels in all of them.
-    #[allow(dead_code)] // asked by instances in assembler
-    pub(crate) fn reaches(&self, channels: usize) -> bool {
-        let counts = [self.taps[0], self.taps[1], self.pixels].map(|count| count.checked_sub(1));
-        let [Some(rows), Some(columns), Some(pixels)] = counts else { return false };
-        let reach = rows * self.steps[0] + columns * self.steps[1] + pixels * self.pixel_step + channels;
-        channels > 0 && self.x.len() >= reach
-    }
 }
 
 /// What a window sees: taps, each of them a run of elements, before, inside and behind the image along either axis.

@@ -1,0 +1,126 @@
+//! Runs of bytes: single ones four a turn, 4.5 cycles each; others word by word, 2 cycles a byte, where the last word of a
+//! run whose length is no multiple of 4 overlaps the one before.
+
+use crate::arch::runs::EvenRuns;
+use core::arch::naked_asm;
+
+/// See [`Isa::copy_runs`](crate::arch::Isa::copy_runs).
+#[inline(never)]
+pub(super) fn copy_runs(x: &[i8], y: &mut [i8], runs: &EvenRuns) {
+    if !runs.lie_within(x.len(), y.len()) {
+        return;
+    }
+    let &EvenRuns { len, count, steps: [from, to] } = runs;
+    let (words, bytes) = (len / 4, len & !3);
+    let skips = if len < 4 { [from, to] } else { [from.wrapping_sub(bytes), to.wrapping_sub(bytes)] };
+    let [x_skip, y_skip] = skips;
+    let tail = len.wrapping_sub(bytes).wrapping_sub(4);
+    let words = [count, x_skip, y_skip, words, tail];
+    let (x, y) = (x.as_ptr(), y.as_mut_ptr());
+    // SAFETY: all runs lie within `x` and `y`.
+    unsafe {
+        match len {
+            1 => ones(x, y, &words),
+            2 => twos(x, y, &words),
+            3 => threes(x, y, &words),
+            _ if tail == usize::MAX - 3 => fours(x, y, &words),
+            _ => more(x, y, &words),
+        }
+    }
+}
+
+/// `$prepare` once, `$copy` each run, `$done` runs a turn.
+macro_rules! turns {
+    ($($copy:expr),*) => {
+        naked_asm!(
+            "push {{r4-r8, lr}}",
+            "ldm r2, {{r3-r7}}",
+            "1:",
+            $($copy,)*
+            "add r0, r4",
+            "add r1, r5",
+            "subs r3, #1",
+            "bne 1b",
+            "pop {{r4-r8, pc}}",
+        )
+    };
+}
+
+/// Words, as all of these take them: how many runs; bytes from a run's last whole word, or from where it begins if it has
+/// none, to the next run in `x` and in `y`; whole words of a run; from behind them to its last four bytes.
+///
+/// # Safety
+/// There is one run at least, all of them lie in `x` and `y` and are as long as the function says.
+#[unsafe(naked)]
+unsafe extern "C" fn ones(x: *const i8, y: *mut i8, words: &[usize; 5]) {
+    naked_asm!(
+        "push {{r4-r11, lr}}",
+        "ldm r2, {{r3-r5}}",
+        "add r6, r4, r4, lsl #1",
+        "add r7, r5, r5, lsl #1",
+        "subs r3, #4",
+        "blo 2f",
+        "1:",
+        "ldrb r8, [r0]",
+        "ldrb r9, [r0, r4]",
+        "ldrb r10, [r0, r4, lsl #1]",
+        "ldrb r11, [r0, r6]",
+        "strb r8, [r1]",
+        "strb r9, [r1, r5]",
+        "strb r10, [r1, r5, lsl #1]",
+        "strb r11, [r1, r7]",
+        "add r0, r0, r4, lsl #2",
+        "add r1, r1, r5, lsl #2",
+        "subs r3, #4",
+        "bhs 1b",
+        "2:",
+        "adds r3, #4",
+        "beq 4f",
+        "3:",
+        "ldrb r8, [r0]",
+        "strb r8, [r1]",
+        "add r0, r4",
+        "add r1, r5",
+        "subs r3, #1",
+        "bne 3b",
+        "4:",
+        "pop {{r4-r11, pc}}",
+    )
+}
+
+/// # Safety
+/// As [`ones`].
+#[unsafe(naked)]
+unsafe extern "C" fn twos(x: *const i8, y: *mut i8, words: &[usize; 5]) {
+    turns!("ldrh r8, [r0]", "strh r8, [r1]")
+}
+
+/// # Safety
+/// As [`ones`].
+#[unsafe(naked)]
+unsafe extern "C" fn threes(x: *const i8, y: *mut i8, words: &[usize; 5]) {
+    turns!("ldrh r8, [r0]", "ldrb r12, [r0, #2]", "strh r8, [r1]", "strb r12, [r1, #2]")
+}
+
+/// # Safety
+/// As [`ones`]; runs are whole words.
+#[unsafe(naked)]
+unsafe extern "C" fn fours(x: *const i8, y: *mut i8, words: &[usize; 5]) {
+    turns!("mov r12, r6", "2:", "ldr r8, [r0], #4", "str r8, [r1], #4", "subs r12, #1", "bne 2b")
+}
+
+/// # Safety
+/// As [`ones`]; runs are one word at least.
+#[unsafe(naked)]
+unsafe extern "C" fn more(x: *const i8, y: *mut i8, words: &[usize; 5]) {
+    turns!(
+        "mov r12, r6",
+        "2:",
+        "ldr r8, [r0], #4",
+        "str r8, [r1], #4",
+        "subs r12, #1",
+        "bne 2b",
+        "ldr r8, [r0, r7]",
+        "str r8, [r1, r7]"
+    )
+}
