@@ -149,7 +149,7 @@ PACKED = {
     'DspPatch': 'packed/conv2d', 'DspRows': 'packed/rows_conv2d', 'DspWinograd': 'packed/winograd_conv2d',
     'DspPoint': 'packed/point_conv2d',
     'DspDense': 'packed/dense', 'DspDepthwise': 'packed/depthwise_conv2d',
-    'DspDepthwise3': 'packed/depthwise_conv2d_3x3', 'DspAdd': 'packed/add',
+    'DspDepthwise3': 'packed/depthwise_conv2d_3x3', 'DspFourChannels': 'packed/four_channels', 'DspAdd': 'packed/add',
     'Vectors': 'vectors/conv2d', 'Halves': 'halves/conv2d', 'RingDepthwise': 'halves/depthwise_conv2d',
     'Nibbles': 'nibbles/conv2d', 'NibblesShort': 'nibbles/conv2d', 'NibblesDense': 'nibbles/dense',
     'NibblesDepthwise': 'nibbles/depthwise_conv2d',

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `int8-scalar` | one sample through the engine's portable kernels | 1 |
 //! | `int8-avx2`, `int8-avx-512-vnni` | one sample through its kernels for that CPU, weights packed for it | 1 |
+//! | `int8-…-batch16` | a call with sixteen samples through the same, layer after layer | 16 |
 //! | `f32-single` | a call of the trainer's engine with one sample: its other lanes run empty, so it takes what sixteen take | 1 |
 //! | `f32-batch16` | a call of it with sixteen | 16 |
 //! | `tract-f32` | one sample through tract, with `--features peers` | 1 |
@@ -33,14 +34,21 @@ fn all(c: &mut Criterion) {
 }
 
 fn int8(group: &mut BenchmarkGroup<'_, WallTime>, case: &Case) {
-    group.throughput(Throughput::Elements(1));
     for (name, cpu, net) in engines(case).expect("a legal net") {
+        group.throughput(Throughput::Elements(1));
         let timed = net.with_runner(|runner| {
             let runner = runner.on(cpu);
             let mut arena = vec![0; runner.arena_len()];
             let mut output = vec![0; net.output_shape().len()];
             let input = case.codes(1);
-            group.bench_function(name, |b| b.iter(|| runner.run(&mut arena, black_box(input), &mut output)));
+            group.bench_function(&name, |b| b.iter(|| runner.run(&mut arena, black_box(input), &mut output)));
+            group.throughput(Throughput::Elements(LANES as u64));
+            let mut arena = vec![0; LANES * runner.arena_len()];
+            let mut outputs = vec![0; LANES * output.len()];
+            let inputs = case.codes(LANES);
+            group.bench_function(format!("{name}-batch16"), |b| {
+                b.iter(|| runner.run_many(&mut arena, black_box(inputs), &mut outputs));
+            });
             Ok(())
         });
         timed.expect("a legal graph");

@@ -50,6 +50,57 @@ impl Linked for Every {
     const USES: Uses = Uses::ALL;
 }
 
+/// For which samples a step is taken, and where an arena holds what is theirs.
+trait Samples: Copy {
+    /// Where their part of a tensor lies that has `len` bytes a sample, and would begin at `offset` in an arena of one.
+    fn place(self, offset: usize, len: usize) -> Range<usize>;
+
+    /// Where scratch lies, likewise.
+    fn scratch(self, offset: usize, len: usize) -> Range<usize>;
+}
+
+/// The only one.
+#[derive(Clone, Copy)]
+struct Only;
+
+impl Samples for Only {
+    #[inline(always)]
+    fn place(self, offset: usize, len: usize) -> Range<usize> {
+        offset..offset.wrapping_add(len)
+    }
+
+    #[inline(always)]
+    fn scratch(self, offset: usize, len: usize) -> Range<usize> {
+        self.place(offset, len)
+    }
+}
+
+/// Some of many, whose arena is that of one with every byte as often as there are samples: a tensor's place begins so
+/// many times further on and holds that of each sample, back to back. What lay apart lies apart, and what lay in one
+/// place still does.
+#[derive(Clone, Copy)]
+struct Part {
+    /// Samples in the arena.
+    all: usize,
+    /// The first of these.
+    first: usize,
+    /// How many these are.
+    count: usize,
+}
+
+impl Samples for Part {
+    fn place(self, offset: usize, len: usize) -> Range<usize> {
+        let from = offset * self.all + self.first * len;
+        from..from + self.count * len
+    }
+
+    /// Not one's own: what a step leaves there serves no other.
+    fn scratch(self, offset: usize, len: usize) -> Range<usize> {
+        let from = offset * self.all;
+        from..from + self.count * len
+    }
+}
+
 /// A graph that has been checked, ready to run on any host memory; the firmware's counterpart, checked at compile
 /// time, is [`Engine`](crate::Engine).
 #[derive(Clone, Copy, Debug)]
@@ -89,6 +140,53 @@ impl<'a> Runner<'a> {
         let result = self.observe(arena, input, |_, _| {})?;
         WrongLength::check(result.len(), output.len())?;
         copy(result, output)
+    }
+
+    /// Many inferences at once, over inputs back to back; outputs back to back. The bytes are those of
+    /// [`Runner::run`], one after another. The arena must have [`Runner::arena_len`] bytes for each.
+    ///
+    /// Layer after layer is done for all samples, so that weights are read once for many where their CPU's kernels can
+    /// do that.
+    ///
+    /// # Errors
+    /// When inputs are no whole number of inputs, or outputs or arena have the wrong length; an arena may be longer than
+    /// needed.
+    pub fn run_many(&self, arena: &mut [i8], inputs: &[i8], outputs: &mut [i8]) -> Result<(), WrongLength> {
+        let [x, y] = [self.graph.input, self.graph.output].map(|id| self.graph.tensor(id).shape.len());
+        let all = inputs.len().checked_div(x).unwrap_or(0);
+        WrongLength::check(all * x, inputs.len())?;
+        WrongLength::check(all * y, outputs.len())?;
+        if arena.len() < all * self.arena {
+            return Err(WrongLength { expected: all * self.arena, given: arena.len() });
+        }
+        if !self.layers_lie_apart() {
+            let mut samples = inputs.chunks(x).zip(outputs.chunks_mut(y));
+            return samples.try_for_each(|(input, output)| self.run(arena, input, output));
+        }
+        let whole = Part { all, first: 0, count: all };
+        let entry = place(&self.graph, self.graph.input, whole).and_then(|(_, at)| arena.get_mut(at));
+        copy(inputs, entry.unwrap_or_default())?;
+        for node in self.graph.nodes {
+            if takes_many(node) {
+                step_of::<Every, _>(self.cpu, &self.graph, node, whole, arena);
+                continue;
+            }
+            for first in 0..all {
+                step_of::<Every, _>(self.cpu, &self.graph, node, Part { all, first, count: 1 }, arena);
+            }
+        }
+        let made = place(&self.graph, self.graph.output, whole).and_then(|(_, at)| arena.get(at));
+        copy(made.unwrap_or_default(), outputs)
+    }
+
+    /// Whether the output of each node lies where an input does, or apart from all of them. An output that reaches into its
+    /// input follows what has been read of it, which holds for one sample only.
+    fn layers_lie_apart(&self) -> bool {
+        self.graph.nodes.iter().all(|node| {
+            let Some((_, y)) = place(&self.graph, node.output, Only) else { return false };
+            let mut inputs = node.inputs.iter().filter_map(|&id| place(&self.graph, id, Only));
+            inputs.all(|(_, x)| x == y || x.end <= y.start || y.end <= x.start)
+        })
     }
 
     /// One inference that shows the output of every node, by index, as soon as it is there; returns the output of
@@ -199,36 +297,69 @@ pub(crate) fn run<L: Linked>(
 
 /// The bytes of a tensor; none if the arena does not hold them.
 pub(crate) fn bytes<'m>(graph: &Graph<'_, Int>, id: TensorId, arena: &'m [i8]) -> &'m [i8] {
-    place(graph, id).and_then(|(_, place)| arena.get(place)).unwrap_or_default()
+    place(graph, id, Only).and_then(|(_, place)| arena.get(place)).unwrap_or_default()
 }
 
 /// The bytes of a tensor, to be written.
 pub(crate) fn bytes_mut<'m>(graph: &Graph<'_, Int>, id: TensorId, arena: &'m mut [i8]) -> &'m mut [i8] {
-    place(graph, id).and_then(|(_, place)| arena.get_mut(place)).unwrap_or_default()
+    place(graph, id, Only).and_then(|(_, place)| arena.get_mut(place)).unwrap_or_default()
 }
 
 /// A tensor and where it lies.
-fn place<'a>(graph: &Graph<'a, Int>, id: TensorId) -> Option<(&'a Tensor<Int>, Range<usize>)> {
+#[inline(always)]
+fn place<'a>(
+    graph: &Graph<'a, Int>,
+    id: TensorId,
+    samples: impl Samples,
+) -> Option<(&'a Tensor<Int>, Range<usize>)> {
     let tensor = graph.tensors.get(id.at())?;
-    let at = tensor.meta.offset as usize;
-    Some((tensor, at..at.wrapping_add(tensor.shape.len())))
+    Some((tensor, samples.place(tensor.meta.offset as usize, tensor.shape.len())))
 }
 
 /// One node: a kernel, and its slices of the arena. A graph that has not passed its check may lack some; then
 /// nothing happens.
 pub(crate) fn step<'a, L: Linked>(cpu: Cpu, graph: &Graph<'a, Int>, node: &Node<'a, Int>, arena: &mut [i8]) {
-    cpu.run(Step::<L> { graph, node, arena, linked: PhantomData });
+    step_of::<L, _>(cpu, graph, node, Only, arena);
+}
+
+/// The same for some samples.
+#[inline(always)]
+fn step_of<'a, L: Linked, S: Samples>(
+    cpu: Cpu,
+    graph: &Graph<'a, Int>,
+    node: &Node<'a, Int>,
+    samples: S,
+    arena: &mut [i8],
+) {
+    cpu.run(Step::<L, S> { graph, node, samples, arena, linked: PhantomData });
+}
+
+/// Whether the samples of a node may be given to its kernel all at once: those by fours look how many there are, and to
+/// those that go element by element many samples are a long one.
+fn takes_many(node: &Node<'_, Int>) -> bool {
+    let elementwise = match &node.op {
+        Op::Add(operands) => *operands == Operands::Equal,
+        Op::Relu | Op::Relu6 | Op::ReluN1To1 | Op::Requantize => true,
+        Op::LeakyRelu | Op::HardSwish | Op::Logistic | Op::Tanh | Op::Reshape { .. } => true,
+        Op::Conv2d(_) | Op::DepthwiseConv2d(_) | Op::Dense(_) | Op::BatchNorm => false,
+        Op::MaxPool2d(_) | Op::AvgPool2d(_) | Op::Mean { .. } | Op::Softmax => false,
+        Op::Sub(_) | Op::Mul(_) | Op::Prelu { .. } => false,
+        Op::Concat { .. } | Op::ChannelShuffle { .. } | Op::Pad(_) | Op::Slice(_) => false,
+        Op::Transpose { .. } | Op::ResizeNearest { .. } => false,
+    };
+    elementwise || matches!(node.data.packing, Packing::Fours | Packing::FoursDepthwise)
 }
 
 /// A node to run on whatever instruction set is chosen.
-struct Step<'s, 'a, L> {
+struct Step<'s, 'a, L, S> {
     graph: &'s Graph<'a, Int>,
     node: &'s Node<'a, Int>,
+    samples: S,
     arena: &'s mut [i8],
     linked: PhantomData<L>,
 }
 
-impl<L: Linked> Job for Step<'_, '_, L> {
+impl<L: Linked, S: Samples> Job for Step<'_, '_, L, S> {
     #[inline(always)]
     fn on<I: Isa>(mut self, isa: I) {
         let (op, data) = (&self.node.op, &self.node.data);
@@ -361,7 +492,7 @@ impl<L: Linked> Job for Step<'_, '_, L> {
     }
 }
 
-impl<L: Linked> Step<'_, '_, L> {
+impl<L: Linked, S: Samples> Step<'_, '_, L, S> {
     /// Runs a node with packed weights; `false` where they are not packed.
     #[inline(always)]
     fn packed<I: Isa>(&mut self, isa: I) -> bool {
@@ -417,6 +548,13 @@ impl<L: Linked> Step<'_, '_, L> {
                     && let Op::DepthwiseConv2d(conv) = op
                 {
                     self.run_in_flow(|flow| packed::depthwise_conv2d_3x3(isa, conv, data, flow));
+                }
+            }
+            Packing::DspFourChannels => {
+                if linked[Packing::DspFourChannels.at()]
+                    && let Op::DepthwiseConv2d(conv) = op
+                {
+                    self.run_in_flow(|flow| packed::four_channels(isa, conv, data, flow));
                 }
             }
             Packing::Fours => {
@@ -491,7 +629,7 @@ impl<L: Linked> Step<'_, '_, L> {
     }
 
     fn input(&self, i: usize) -> Option<(&IntTensor, Shape, Range<usize>)> {
-        let (tensor, place) = place(self.graph, *self.node.inputs.get(i)?)?;
+        let (tensor, place) = place(self.graph, *self.node.inputs.get(i)?, self.samples)?;
         Some((&tensor.meta, tensor.shape, place))
     }
 
@@ -527,14 +665,14 @@ impl<L: Linked> Step<'_, '_, L> {
 
     /// Input `i` and the output, which lie apart.
     fn apart(&mut self, i: usize) -> Option<(Input<'_>, Output<'_>)> {
-        let (x, x_place) = place(self.graph, *self.node.inputs.get(i)?)?;
-        let (y, y_place) = place(self.graph, self.node.output)?;
+        let (x, x_place) = place(self.graph, *self.node.inputs.get(i)?, self.samples)?;
+        let (y, y_place) = place(self.graph, self.node.output, self.samples)?;
         let (x_data, y_data) = if x_place.end <= y_place.start {
             let (low, high) = self.arena.split_at_mut_checked(y_place.start)?;
-            (low.get(x_place)?, high.get_mut(..y.shape.len())?)
+            (low.get(x_place)?, high.get_mut(..y_place.len())?)
         } else {
             let (low, high) = self.arena.split_at_mut_checked(x_place.start)?;
-            (high.get(..x.shape.len())?, low.get_mut(y_place)?)
+            (high.get(..x_place.len())?, low.get_mut(y_place)?)
         };
         Some((
             Input { shape: x.shape, zero: x.meta.zero, data: x_data },
@@ -544,12 +682,12 @@ impl<L: Linked> Step<'_, '_, L> {
 
     /// Input `i`, the output and the scratch of the node, which lie apart.
     fn apart_with_scratch(&mut self, i: usize) -> Option<(Input<'_>, Output<'_>, &mut [i8])> {
-        let (x, x_place) = place(self.graph, *self.node.inputs.get(i)?)?;
-        let (y, y_place) = place(self.graph, self.node.output)?;
+        let (x, x_place) = place(self.graph, *self.node.inputs.get(i)?, self.samples)?;
+        let (y, y_place) = place(self.graph, self.node.output, self.samples)?;
         let Scratch { offset, len } = self.node.data.scratch;
         // An empty range within another would count as overlap.
         let from = if len == 0 { 0 } else { offset as usize };
-        let places = [x_place, y_place, from..from.wrapping_add(len as usize)];
+        let places = [x_place, y_place, self.samples.scratch(from, len as usize)];
         let [x_data, y_data, scratch] = self.arena.get_disjoint_mut(places).ok()?;
         Some((
             Input { shape: x.shape, zero: x.meta.zero, data: x_data },
@@ -560,8 +698,8 @@ impl<L: Linked> Step<'_, '_, L> {
 
     /// Input 0 and the output, which may share bytes, with the scratch of the node.
     fn flow(&mut self) -> Option<Flow<'_>> {
-        let (x, x_place) = place(self.graph, *self.node.inputs.first()?)?;
-        let (y, y_place) = place(self.graph, self.node.output)?;
+        let (x, x_place) = place(self.graph, *self.node.inputs.first()?, self.samples)?;
+        let (y, y_place) = place(self.graph, self.node.output, self.samples)?;
         let tensors = ((x.shape, x.meta.zero), (y.shape, y.meta.zero));
         if x_place.end <= y_place.start || y_place.end <= x_place.start {
             let (x, y, scratch) = self.apart_with_scratch(0)?;
@@ -571,7 +709,7 @@ impl<L: Linked> Step<'_, '_, L> {
         let Scratch { offset, len } = self.node.data.scratch;
         let from = if len == 0 { 0 } else { offset as usize };
         let begin = x_place.start.min(y_place.start);
-        let places = [begin..x_place.end.max(y_place.end), from..from.wrapping_add(len as usize)];
+        let places = [begin..x_place.end.max(y_place.end), self.samples.scratch(from, len as usize)];
         let [both, scratch] = self.arena.get_disjoint_mut(places).ok()?;
         let bytes = Bytes::Over(both, [x_place.start - begin, y_place.start - begin]);
         Some(Flow { x: tensors.0, y: tensors.1, bytes, scratch })
@@ -581,7 +719,7 @@ impl<L: Linked> Step<'_, '_, L> {
     fn moved(&mut self, i: usize) -> Option<(i8, Output<'_>)> {
         let (x, _, from) = self.input(i)?;
         let zero = x.zero;
-        let (y, to) = place(self.graph, self.node.output)?;
+        let (y, to) = place(self.graph, self.node.output, self.samples)?;
         if from != to {
             let (x, y) = self.apart(i)?;
             copy(x.data, y.data).ok()?;
@@ -599,7 +737,7 @@ impl<L: Linked> Step<'_, '_, L> {
     #[inline(never)]
     fn operands(&mut self, kernel: impl FnOnce(usize, i8, Option<Input<'_>>, Output<'_>)) {
         let (Some((_, _, first)), Some((_, _, second))) = (self.input(0), self.input(1)) else { return };
-        let Some((_, to)) = place(self.graph, self.node.output) else { return };
+        let Some((_, to)) = place(self.graph, self.node.output, self.samples) else { return };
         let held = usize::from(second == to && first != to);
         let Some((zero, y)) = self.moved(held) else { return };
         if first == second {
@@ -628,7 +766,7 @@ impl<L: Linked> Step<'_, '_, L> {
             return;
         }
         let (Some((_, _, first)), Some((_, _, second))) = (self.input(0), self.input(1)) else { return };
-        let Some((_, to)) = place(self.graph, self.node.output) else { return };
+        let Some((_, to)) = place(self.graph, self.node.output, self.samples) else { return };
         let held = usize::from(second == to && first != to);
         let Some((zero, y)) = self.repeated(isa, held) else { return };
         if first == second {
@@ -642,13 +780,13 @@ impl<L: Linked> Step<'_, '_, L> {
     fn repeated<I: Isa>(&mut self, isa: I, i: usize) -> Option<(i8, Output<'_>)> {
         let (x, shape, _) = self.input(i)?;
         let zero = x.zero;
-        let (y, to) = place(self.graph, self.node.output)?;
+        let (y, to) = place(self.graph, self.node.output, self.samples)?;
         if shape.same(y.shape) {
             return self.moved(i);
         }
         let (x, y) = self.apart(i)?;
         kernels::repeat(isa, x, y);
-        let (y, _) = place(self.graph, self.node.output)?;
+        let (y, _) = place(self.graph, self.node.output, self.samples)?;
         Some((zero, Output { shape: y.shape, zero: y.meta.zero, data: self.arena.get_mut(to)? }))
     }
 }

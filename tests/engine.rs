@@ -215,6 +215,24 @@ fn every_output_can_be_seen() {
 }
 
 #[test]
+fn many_at_once_give_the_bytes_of_one_after_another() {
+    let runner = Runner::new(&TWO).unwrap();
+    let inputs: Vec<i8> = (0..30).map(|i| (i * 41 % 256) as u8 as i8).collect();
+    let mut want = vec![0; 30];
+    for (x, y) in inputs.chunks(6).zip(want.chunks_mut(6)) {
+        runner.run(&mut [0; 6], x, y).unwrap();
+    }
+    let mut got = vec![0; 30];
+    runner.run_many(&mut [0; 31], &inputs, &mut got).unwrap();
+    assert_eq!(got, want);
+    assert_eq!(runner.run_many(&mut [], &[], &mut []), Ok(()));
+    let wrong = |expected, given| Err(WrongLength { expected, given });
+    assert_eq!(runner.run_many(&mut [0; 29], &inputs, &mut got), wrong(30, 29));
+    assert_eq!(runner.run_many(&mut [0; 30], &inputs[..29], &mut got), wrong(24, 29));
+    assert_eq!(runner.run_many(&mut [0; 30], &inputs, &mut got[..29]), wrong(30, 29));
+}
+
+#[test]
 fn wrong_lengths_are_told() {
     let graph = Graph {
         name: "none",

@@ -46,14 +46,16 @@ fn distances(numbers: &mut Numbers, count: usize) -> Vec<usize> {
 }
 
 fn sixteens<I: Isa>(isa: I) {
-    let grids = prop_oneof![2 => (1..=4usize, 1..=9usize), 1 => Just((1, 1))];
+    let grids =
+        prop_oneof![2 => (1..=4usize, 1..=9usize), 1 => (1..=2usize, 10..=40usize), 1 => Just((1, 1))];
     let units = prop_oneof![3 => 1..=40usize, 1 => 41..=150usize];
-    hold(512, (grids, units, 1..=5usize, 1..=9usize, any::<u64>()), |(grid, units, runs, quads, seed)| {
+    let shapes = (grids, 1..=3usize, units, 1..=5usize, 1..=20usize, any::<u64>());
+    hold(512, shapes, |(grid, samples, units, runs, quads, seed)| {
         let mut numbers = Numbers(seed);
         let runs = distances(&mut numbers, runs);
-        let (grid, blocks) = ([grid.0, grid.1], units.div_ceil(16));
-        let pixels = grid[0] * grid[1];
-        let steps = [numbers.below(60), numbers.below(20)];
+        let (grid, blocks) = ([samples, grid.0, grid.1], units.div_ceil(16));
+        let pixels = grid.iter().product::<usize>();
+        let steps = [numbers.below(99), numbers.below(60), numbers.below(20)];
         let y_step = units + numbers.below(2) * numbers.below(20);
         let bias_step = numbers.below(2) * 16 * blocks;
         let s = Sixteens {
@@ -69,8 +71,8 @@ fn sixteens<I: Isa>(isa: I) {
             y_step,
             store: store(&mut numbers),
         };
-        let reach = steps[0] * (grid[0] - 1) + steps[1] * (grid[1] - 1) + runs.iter().max().unwrap();
-        let x = numbers.int8s(reach + 4 * quads);
+        let reach: usize = steps.iter().zip(grid).map(|(step, count)| step * (count - 1)).sum();
+        let x = numbers.int8s(reach + runs.iter().max().unwrap() + 4 * quads);
         let mut y = vec![55; y_step * (pixels - 1) + units];
         prop_assert!(s.fits(x.len(), y.len()));
         prop_assert!(!s.fits(x.len() - 1, y.len()) && !s.fits(x.len(), y.len() - 1));
@@ -81,7 +83,10 @@ fn sixteens<I: Isa>(isa: I) {
                 prop_assert_eq!(got, 55, "between the units of two pixels");
                 continue;
             }
-            let window = pixel / grid[1] * steps[0] + pixel % grid[1] * steps[1];
+            let [_, rows, columns] = grid;
+            let window = pixel / (rows * columns) * steps[0]
+                + pixel / columns % rows * steps[1]
+                + pixel % columns * steps[2];
             let mut acc = i64::from(s.bias[pixel * bias_step + unit]);
             for (r, run) in runs.iter().enumerate() {
                 for e in 0..4 * quads {
@@ -96,33 +101,46 @@ fn sixteens<I: Isa>(isa: I) {
 }
 
 fn lanes<I: Isa>(isa: I) {
-    let shapes = (1..=3usize, 1..=5usize, 1..=150usize, 1..=4usize, any::<bool>(), any::<u64>());
-    hold(512, shapes, |(rows, columns, channels, quads, repeated, seed)| {
+    let shapes = (1..=3usize, 1..=5usize, 1..=150usize, 1..=4usize, 0..=4usize, any::<u64>());
+    hold(512, shapes, |(rows, width, channels, quads, kernel, seed)| {
         let mut numbers = Numbers(seed);
         let blocks = channels.div_ceil(64);
+        // A kernel of so many columns of so many fours each, or taps anywhere.
+        let (columns, repeated) = (kernel.saturating_sub(1), kernel == 0);
         let kinds = if repeated { 1 } else { blocks };
-        let taps = distances(&mut numbers, 4 * quads);
-        let steps = [numbers.below(60), numbers.below(20)];
+        let column_step = 1 + numbers.below(3);
+        let width = if columns > 0 { width * [1, 9][numbers.below(2)] } else { width };
+        let mut taps = distances(&mut numbers, 4 * quads);
+        let mut steps = [numbers.below(60), numbers.below(20)];
+        if columns > 0 {
+            let column = taps.clone();
+            let further = |i: usize| column.iter().map(move |tap| tap + i * channels);
+            taps = (0..columns).flat_map(further).collect();
+            steps[1] = column_step * channels;
+        }
+        let quads = taps.len() / 4;
         let l = Lanes {
             weights: &numbers.weights(kinds * taps.len() * 64),
             requant: &factors(&mut numbers, 64 * kinds),
             bias: &numbers.biases(64 * kinds),
             taps: &taps,
+            columns,
+            column_step,
             channels,
             repeated,
-            grid: [rows, columns],
+            grid: [rows, width],
             steps,
             store: store(&mut numbers),
         };
-        let reach = steps[0] * (rows - 1) + steps[1] * (columns - 1) + taps.iter().max().unwrap();
+        let reach = steps[0] * (rows - 1) + steps[1] * (width - 1) + taps.iter().max().unwrap();
         let x = numbers.int8s(reach + 64 * blocks);
-        let mut y = vec![55; rows * columns * channels];
+        let mut y = vec![55; rows * width * channels];
         prop_assert!(l.fits(x.len(), y.len()));
         prop_assert!(!l.fits(x.len() - 1, y.len()) && !l.fits(x.len(), y.len() - 1));
         isa.lanes(&l, &x, &mut y);
         for (i, &got) in y.iter().enumerate() {
             let (pixel, channel) = (i / channels, i % channels);
-            let window = pixel / columns * steps[0] + pixel % columns * steps[1];
+            let window = pixel / width * steps[0] + pixel % width * steps[1];
             let (place, inside) = (if repeated { 0 } else { channel / 64 }, channel % 64);
             // The lane of an element: see `FourTaps::channel`.
             let lane = 16 * (inside / 4 % 4) + 4 * (inside / 16) + inside % 4;
@@ -136,6 +154,29 @@ fn lanes<I: Isa>(isa: I) {
         }
         Ok(())
     });
+}
+
+fn lay<I: Isa>(isa: I) {
+    hold(
+        512,
+        (1..=4usize, 1..=150usize, 0..90usize, 0..70usize, any::<u64>()),
+        |(rows, row, gap, after, seed)| {
+            let mut numbers = Numbers(seed);
+            let (x, border, pitch) = (numbers.int8s(rows * row), numbers.int8(), row + gap);
+            let mut to = vec![55; pitch * (rows - 1) + row + after];
+            isa.lay(&x, row, &mut to, pitch, border);
+            for (i, &got) in to.iter().enumerate() {
+                let (line, at) = ((i / pitch).min(rows - 1), i - (i / pitch).min(rows - 1) * pitch);
+                let want = if at < row {
+                    i16::from(x[line * row + at]) + i16::from(I::OFFSET)
+                } else {
+                    border.into()
+                };
+                prop_assert_eq!(got, want as i8, "row {}, {}", line, at);
+            }
+            Ok(())
+        },
+    );
 }
 
 fn dots<I: Isa>(isa: I) {
@@ -264,6 +305,11 @@ fn on_every_isa_sixteens_equal_the_oracle() {
 #[test]
 fn on_every_isa_lanes_equal_the_oracle() {
     on_every_isa!(lanes);
+}
+
+#[test]
+fn on_every_isa_laid_rows_equal_the_oracle() {
+    on_every_isa!(lay);
 }
 
 #[test]

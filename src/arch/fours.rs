@@ -6,7 +6,7 @@
 
 use super::{Store, run};
 use crate::fixed::requantise;
-use crate::ir::Requant;
+use crate::ir::{FourTaps, Requant};
 
 /// Units in blocks of sixteen, for the pixels of a grid.
 #[derive(Clone, Copy)]
@@ -17,7 +17,7 @@ pub(crate) struct Sixteens<'a> {
     pub(crate) requant: &'a [Requant],
     /// `[block][16]` of the first pixel.
     pub(crate) bias: &'a [i32],
-    /// Biases from one pixel to the next; 0 where all have the same.
+    /// Biases from one pixel to the next; 0 where all have the same, as those of several samples must.
     pub(crate) bias_step: usize,
     /// How many units.
     pub(crate) units: usize,
@@ -25,17 +25,31 @@ pub(crate) struct Sixteens<'a> {
     pub(crate) runs: &'a [usize],
     /// Four elements each, of a run.
     pub(crate) quads: usize,
-    /// Rows and columns of pixels.
-    pub(crate) grid: [usize; 2],
-    /// Bytes from a pixel's window to that of the one below, and of the one on its right.
-    pub(crate) steps: [usize; 2],
-    /// Bytes from a pixel to the next in the output, row after row.
+    /// Samples, rows and columns of pixels.
+    pub(crate) grid: [usize; 3],
+    /// Bytes from a pixel's window to that of the same in the next sample, of the one below, and of the one on its right.
+    pub(crate) steps: [usize; 3],
+    /// Bytes from a pixel to the next in the output, sample after sample, row after row.
     pub(crate) y_step: usize,
     /// How outputs are stored.
     pub(crate) store: Store,
 }
 
 impl Sixteens<'_> {
+    /// Pixels of the grid.
+    pub(crate) const fn pixels(&self) -> usize {
+        self.grid[0].saturating_mul(self.grid[1]).saturating_mul(self.grid[2])
+    }
+
+    /// Where the window of a pixel begins.
+    pub(crate) fn window(&self, pixel: usize) -> usize {
+        let [_, rows, columns] = self.grid;
+        let (row, column) =
+            (pixel.checked_div(columns).unwrap_or(0), pixel.checked_rem(columns).unwrap_or(0));
+        let (sample, row) = (row.checked_div(rows).unwrap_or(0), row.checked_rem(rows).unwrap_or(0));
+        sample * self.steps[0] + row * self.steps[1] + column * self.steps[2]
+    }
+
     /// Bytes of weights of a block.
     pub(crate) const fn block(&self) -> usize {
         self.runs.len().saturating_mul(self.quads).saturating_mul(64)
@@ -45,11 +59,12 @@ impl Sixteens<'_> {
     #[allow(dead_code)] // asked by the instances of desktop CPUs
     pub(crate) fn fits(&self, x: usize, y: usize) -> bool {
         let blocks = self.units.div_ceil(16);
-        let pixels = self.grid[0].saturating_mul(self.grid[1]);
+        let pixels = self.pixels();
         let last = |step: usize, count: usize| step.saturating_mul(count.saturating_sub(1));
         let run = self.runs.iter().copied().max().unwrap_or(0);
         let reach = last(self.steps[0], self.grid[0])
             .saturating_add(last(self.steps[1], self.grid[1]))
+            .saturating_add(last(self.steps[2], self.grid[2]))
             .saturating_add(run)
             .saturating_add(self.quads.saturating_mul(4));
         pixels > 0
@@ -73,6 +88,10 @@ pub(crate) struct Lanes<'a> {
     pub(crate) bias: &'a [i32],
     /// Where the taps of the first pixel's window lie, filled up to fours with any of them.
     pub(crate) taps: &'a [usize],
+    /// Columns of the kernel, where `taps` are those of one column after another, as many of each; 0 where they are not.
+    pub(crate) columns: usize,
+    /// Pixels of the image from an output's window to the next one's, where there are columns; these are one pixel apart.
+    pub(crate) column_step: usize,
     /// Elements of a pixel, a multiple of 64 but for the last blocks.
     pub(crate) channels: usize,
     /// Whether a row is one pixel, of which every block has the weights of the first one.
@@ -102,6 +121,33 @@ impl Lanes<'_> {
         self.taps.len() * 64
     }
 
+    /// Fours of taps of a column; 0 where taps do not lie in columns.
+    #[allow(dead_code)] // asked by the instances of desktop CPUs
+    pub(crate) const fn column(&self) -> usize {
+        match (self.taps.len() / 4).checked_div(self.columns) {
+            Some(quads) => quads,
+            None => 0,
+        }
+    }
+
+    /// Pixels of the image that the windows of so many neighbouring outputs see in a row.
+    #[allow(dead_code)] // asked by the instances of desktop CPUs
+    pub(crate) const fn seen(&self, outputs: usize) -> usize {
+        outputs.saturating_sub(1) * self.column_step + self.columns
+    }
+
+    /// Neighbouring outputs whose columns fit [`FourTaps::COLUMNS`]; 0 where columns are not to be shared.
+    #[allow(dead_code)] // asked by the instances of desktop CPUs
+    pub(crate) fn neighbours(&self) -> usize {
+        let room = FourTaps::COLUMNS.checked_div(self.column()).unwrap_or(0);
+        match room.checked_sub(self.columns) {
+            Some(more) if self.columns > 0 && !self.repeated => {
+                more.checked_div(self.column_step).map_or(0, |more| more + 1)
+            }
+            _ => 0,
+        }
+    }
+
     /// Sixteen channels that lie side by side, the `part`-th such: where their first weights are, their biases and their
     /// factors. They are every fourth four lanes of their block.
     #[allow(dead_code)] // asked by the instances of desktop CPUs
@@ -126,7 +172,20 @@ impl Lanes<'_> {
             .saturating_add(tap)
             .saturating_add(blocks.saturating_mul(64));
         let outputs = self.grid[0].saturating_mul(self.grid[1]).saturating_mul(self.channels);
+        // By columns the same bytes are read, a pixel of the image being `channels` of them.
+        let column = self.taps.len().checked_div(self.columns).unwrap_or(0);
+        let first = self.taps.get(..column).unwrap_or_default();
+        let shifted = |(i, taps): (usize, &[usize])| {
+            taps.iter().zip(first).all(|(&tap, &first)| tap == first + i * self.channels)
+        };
+        let columns = self.columns == 0
+            || (self.steps[1] == self.column_step * self.channels
+                && column > 0
+                && column.is_multiple_of(4)
+                && self.taps.len() == column * self.columns
+                && self.taps.chunks_exact(column).enumerate().all(shifted));
         blocks > 0
+            && columns
             && self.taps.len().is_multiple_of(4)
             && self.weights.len() >= kinds.saturating_mul(self.block())
             && self.requant.len() >= 64 * kinds
@@ -143,12 +202,24 @@ fn element(x: &[i8], at: usize, offset: u8) -> i32 {
     if offset == 0 { byte.into() } else { i32::from(byte as u8) }
 }
 
+/// See [`Isa::lay`](super::Isa::lay).
+#[inline(always)]
+pub(crate) fn lay(x: &[i8], row: usize, to: &mut [i8], pitch: usize, border: i8, offset: u8) {
+    let rows = if x.len() == row { 1 } else { x.len().checked_div(row).unwrap_or(0) };
+    let (most, last) = to.split_at_mut_checked(rows.saturating_sub(1) * pitch).unwrap_or_default();
+    let lines = most.chunks_exact_mut(pitch.max(1)).chain([last]);
+    for (x, to) in x.chunks_exact(row.max(1)).zip(lines) {
+        let Some((inside, outside)) = to.split_at_mut_checked(row) else { return };
+        // 128 more is the sign bit turned over.
+        inside.iter_mut().zip(x).for_each(|(to, &x)| *to = x ^ offset as i8);
+        outside.iter_mut().for_each(|to| *to = border);
+    }
+}
+
 /// See [`Isa::sixteens`](super::Isa::sixteens).
 pub(crate) fn sixteens(s: &Sixteens<'_>, x: &[i8], y: &mut [i8], offset: u8) {
-    let width = s.grid[1];
-    for pixel in 0..s.grid[0] * width {
-        let (row, column) = (pixel.checked_div(width).unwrap_or(0), pixel.checked_rem(width).unwrap_or(0));
-        let window = row * s.steps[0] + column * s.steps[1];
+    for pixel in 0..s.pixels() {
+        let window = s.window(pixel);
         for block in 0..s.units.div_ceil(16) {
             let mut acc = [0; 16];
             acc.iter_mut().zip(run(s.bias, pixel * s.bias_step + 16 * block, 16)).for_each(|(a, &b)| *a = b);

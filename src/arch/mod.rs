@@ -46,7 +46,7 @@ use crate::ir::{Clamp, IntData, Requant};
 use core::ops::Range;
 use fours::{Lanes, Sixteens};
 use halves::{Block, Windows};
-use packed::{Eights, Finish, Linear, Lines, Quads, Runs, Sight, Taps, Tiles, Twos};
+use packed::{Channels, Copies, Eights, Finish, Joins, Linear, Lines, Quads, Runs, Sight, Taps, Tiles, Twos};
 use pool::View;
 use runs::EvenRuns;
 use vectors::Dots;
@@ -363,33 +363,37 @@ pub(crate) trait Isa: Copy {
         packed::twos(twos, x, y);
     }
 
-    /// Joins two rows of an image, or what stands for one, pixels `steps` bytes apart: `to[c * pitch + 4 * column]` is
-    /// the word of both elements.
+    /// Joins pairs of rows: `to[i * row + c * pitch + 4 * column]` is the word of both elements of pair `i`.
     #[inline(never)]
-    fn join_rows(
-        self,
-        rows: [&[i8]; 2],
-        steps: [usize; 2],
-        channels: usize,
-        columns: usize,
-        to: &mut [i8],
-        pitch: usize,
-    ) {
-        packed::join_rows(rows, steps, channels, columns, to, pitch);
+    fn join_rows(self, joins: &Joins<'_>, to: &mut [i8]) {
+        packed::join_rows(joins, to);
     }
 
-    /// One row of depthwise outputs from joined rows, as many as the kernel spans: `y` is its first channel's first
-    /// column on.
+    /// Rows of depthwise outputs from joined rows. `table` is room for a word a tap; `y` is the first channel of the first
+    /// output on.
     #[inline(never)]
-    fn taps(self, taps: &Taps<'_>, rows: &[&[i8]], y: &mut [i8]) {
-        packed::taps(taps, rows, y);
+    fn taps(self, taps: &Taps<'_>, rows: &[i8], table: &mut [i8], y: &mut [i8]) {
+        packed::taps(taps, rows, table, y);
     }
 
-    /// Two rows of depthwise outputs, or one, of a 3x3 kernel at stride 1 from two joined rows. Taps are a word
-    /// a column, its first three bytes.
+    /// Rows of depthwise outputs, of a 3x3 kernel at stride 1, two by two from two joined rows; a last one may be alone. Taps
+    /// are a word a column, its first three bytes.
     #[inline(never)]
-    fn two_rows(self, taps: &Taps<'_>, pairs: [&[i8]; 2], y: &mut [i8], second: Option<&mut [i8]>) {
-        packed::two_rows(taps, pairs, y, second);
+    fn two_rows(self, taps: &Taps<'_>, rows: &[i8], y: &mut [i8]) {
+        packed::two_rows(taps, rows, y);
+    }
+
+    /// Copies runs of bytes together.
+    #[inline(never)]
+    fn copy_rows(self, copies: &Copies, x: &[i8], to: &mut [i8]) {
+        packed::copy_rows(copies, x, to);
+    }
+
+    /// Rows of depthwise outputs, four channels at a time, from rows that lie with their border. `table` is room for a
+    /// word a tap, whole pairs of them; `y` is the first channel of the first output on.
+    #[inline(never)]
+    fn four_channels(self, channels: &Channels<'_>, rows: &[i8], table: &mut [i8], y: &mut [i8]) {
+        packed::four_channels(channels, rows, table, y);
     }
 
     /// A row of an image as `x + 128`, in halves of words: `to[2 i * pitch + 4 * column]` is that of channels `4 i` and
@@ -471,6 +475,13 @@ pub(crate) trait Isa: Copy {
     #[inline(never)]
     fn four_windows(self, windows: &Windows<'_>, x: &[i8], taps: &[[usize; 4]], y: &mut [i8]) {
         halves::four_windows(windows, x, taps, y);
+    }
+
+    /// Rows of `row` elements with [`Isa::OFFSET`] added, `pitch` apart in `to`; between them, and to the end after the last
+    /// one, `border`.
+    #[inline(never)]
+    fn lay(self, x: &[i8], row: usize, to: &mut [i8], pitch: usize, border: i8) {
+        fours::lay(x, row, to, pitch, border, Self::OFFSET);
     }
 
     /// Copies as many elements as both have.

@@ -98,7 +98,7 @@ fn put(bytes: int8x16_t, y: &mut [i8]) {
 #[target_feature(enable = "neon,dotprod")]
 unsafe fn sixteens(s: &Sixteens<'_>, x: &[i8], y: &mut [i8]) {
     debug_assert!(s.fits(x.len(), y.len()));
-    let count = s.grid[0] * s.grid[1];
+    let count = s.pixels();
     for block in 0..s.units.div_ceil(16) {
         let mut pixel = 0;
         // SAFETY: the caller's promise; pixels stay below their number.
@@ -129,8 +129,7 @@ unsafe fn tile<const P: usize>(s: &Sixteens<'_>, block: usize, pixel: usize, x: 
     // sixteen biases a block, and a block 64 bytes of weights for each four of a run.
     unsafe {
         for p in 0..P {
-            let (row, column) = ((pixel + p) / s.grid[1], (pixel + p) % s.grid[1]);
-            windows[p] = windows[p].add(row * s.steps[0] + column * s.steps[1]);
+            windows[p] = windows[p].add(s.window(pixel + p));
             let bias = s.bias.as_ptr().add((pixel + p) * s.bias_step + 16 * block);
             for (i, sum) in sums[p].iter_mut().enumerate() {
                 *sum = vld1q_s32(bias.add(4 * i));

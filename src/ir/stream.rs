@@ -127,7 +127,8 @@ impl Graph<'_, Int> {
             Packing::Plain => return Ok(()),
             Packing::DspPatch | Packing::DspPoint | Packing::DspRows => {}
             Packing::DspWinograd | Packing::DspDense => {}
-            Packing::DspDepthwise | Packing::DspDepthwise3 | Packing::DspAdd => {}
+            Packing::DspDepthwise | Packing::DspDepthwise3 => {}
+            Packing::DspFourChannels | Packing::DspAdd => {}
             // Short biases must be such that those of a row begin at a word; their number tells.
             Packing::Nibbles | Packing::NibblesShort => {}
             Packing::NibblesDense | Packing::NibblesDepthwise => {}

@@ -6,11 +6,11 @@ use proptest::test_runner::{Config, TestRunner};
 use train_host::export::{Streamed, Target, for_host, pack, pack_streamed};
 use train_host::graph::{IntStore, Net};
 use train_host::plan::plan;
-use zipnet::Cpu;
 use zipnet::ir::{
     Bias, Clamp, Conv2d, Dense, DepthwiseConv2d, Int, IntTensor, Op, Operands, Packing, Padding, Pool2d,
     Requant, Shape, TensorId, Window,
 };
+use zipnet::{Cpu, Runner};
 
 /// Numbers that need not be good: Knuth's linear congruences.
 struct Numbers(u64);
@@ -165,6 +165,15 @@ fn same_on_host(mut net: Net<Int>, numbers: &mut Numbers) -> Result<Packing, Tes
     for cpu in Cpu::all() {
         prop_assert_eq!(net.run_on(cpu, &inputs).expect("runs"), &want[..], "{}", cpu.name());
         prop_assert_eq!(packed.run_on(cpu, &inputs).expect("runs"), &want[..], "{}, packed", cpu.name());
+        let at_once = |runner: Runner<'_>| {
+            let mut outputs = vec![0; want.len()];
+            let mut arena = vec![0; 3 * runner.arena_len()];
+            runner.on(cpu).run_many(&mut arena, &inputs, &mut outputs).expect("fits");
+            Ok(outputs)
+        };
+        let (plain, packed) = (net.with_runner(at_once), packed.with_runner(at_once));
+        prop_assert_eq!(plain.expect("runs"), &want[..], "{}, at once", cpu.name());
+        prop_assert_eq!(packed.expect("runs"), &want[..], "{}, packed, at once", cpu.name());
     }
     Ok(packed.nodes[0].store.packing)
 }
@@ -373,7 +382,9 @@ fn a_packed_depthwise_conv2d_is_the_same() {
         let op = DepthwiseConv2d { multiplier, window, bias: Bias::Channel };
         (Op::DepthwiseConv2d(op), Shape::new(h, w, c), seed)
     });
-    hold(&[Packing::DspDepthwise, Packing::DspDepthwise3, Packing::RingDepthwise], cases(3000), strategy);
+    let packings =
+        [Packing::DspDepthwise, Packing::DspDepthwise3, Packing::DspFourChannels, Packing::RingDepthwise];
+    hold(&packings, cases(3000), strategy);
 }
 
 #[test]

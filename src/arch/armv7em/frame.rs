@@ -1,6 +1,6 @@
 //! What the larger functions in assembler share, as text.
 //!
-//! Such a function takes the address of sixteen words, or of 32 (`_wide`), or of sixteen and more, the address of which it
+//! Such a function takes the address of sixteen words, or of sixteen and more, the address of which it
 //! keeps (`_beside`). What is not in a core register lies in slots: registers of the floating-point unit, where there is
 //! one, for a move takes one cycle; else the stack. An assembler that optimises at link time has to be told of the unit.
 
@@ -75,49 +75,6 @@ macro_rules! leave_beside {
 macro_rules! leave_beside {
     () => {
         "add sp, #68
-        pop {{r4-r11, pc}}"
-    };
-}
-/// Saves registers and fills 32 slots from the words at `r0`.
-#[cfg(target_abi = "eabihf")]
-macro_rules! enter_wide {
-    () => {
-        ".fpu fpv4-sp-d16
-        push {{r4-r11, lr}}
-        vpush {{s16-s31}}
-        vldm r0, {{s0-s31}}"
-    };
-}
-/// Saves registers and fills 32 slots from the words at `r0`.
-#[cfg(not(target_abi = "eabihf"))]
-macro_rules! enter_wide {
-    () => {
-        "push {{r4-r11, lr}}
-        sub sp, #128
-        ldm r0!, {{r4-r11}}
-        stm sp, {{r4-r11}}
-        ldm r0!, {{r4-r11}}
-        add r12, sp, #32
-        stm r12!, {{r4-r11}}
-        ldm r0!, {{r4-r11}}
-        stm r12!, {{r4-r11}}
-        ldm r0, {{r4-r11}}
-        stm r12, {{r4-r11}}"
-    };
-}
-/// Restores registers and returns, after [`enter_wide`].
-#[cfg(target_abi = "eabihf")]
-macro_rules! leave_wide {
-    () => {
-        "vpop {{s16-s31}}
-        pop {{r4-r11, pc}}"
-    };
-}
-/// Restores registers and returns, after [`enter_wide`].
-#[cfg(not(target_abi = "eabihf"))]
-macro_rules! leave_wide {
-    () => {
-        "add sp, #128
         pop {{r4-r11, pc}}"
     };
 }
@@ -231,6 +188,4 @@ macro_rules! high {
     };
 }
 
-pub(super) use {
-    beside, enter, enter_beside, enter_wide, high, keep, leave, leave_beside, leave_wide, narrow, take, turn,
-};
+pub(super) use {beside, enter, enter_beside, high, keep, leave, leave_beside, narrow, take, turn};

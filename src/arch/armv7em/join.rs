@@ -1,92 +1,121 @@
 //! Two rows joined for depthwise convolution: `PKHBT` and `PKHTB` bring the bytes of both together, `SXTB16` widens
 //! them. 23 cycles for four channels of two rows; the one to three that are left go one by one.
 
-use crate::arch::packed;
+use crate::arch::packed::Joins;
 use core::arch::naked_asm;
 
 /// See [`Isa::join_rows`](crate::arch::Isa::join_rows).
 #[inline(never)]
-pub(super) fn join_rows(
-    rows: [&[i8]; 2],
-    steps: [usize; 2],
-    channels: usize,
-    columns: usize,
-    to: &mut [i8],
-    pitch: usize,
-) {
-    let (groups, rest) = (channels / 4, channels % 4);
-    let last = columns.saturating_sub(1);
-    let there = (0..2).all(|i| rows[i].len() >= last * steps[i] + channels)
-        && to.len() + pitch >= channels * pitch + 4 * columns;
-    if !there || channels == 0 || columns == 0 {
-        return packed::join_rows(rows, steps, channels, columns, to, pitch);
+pub(super) fn join_rows(joins: &Joins<'_>, to: &mut [i8]) {
+    let &Joins { rows: [upper, lower], steps: [first, second], channels, columns, count, below, pitch, row } =
+        joins;
+    if channels == 0 || columns == 0 || count == 0 {
+        return;
     }
-    let [upper, lower] = rows.map(<[i8]>::as_ptr);
+    let (groups, rest) = (channels / 4, channels % 4);
+    let (down, across) = ((count - 1) * below, columns - 1);
+    let there = upper.len() >= down + across * first + channels
+        && lower.len() >= down + across * second + channels
+        && to.len() >= (count - 1) * row + (channels - 1) * pitch + 4 * columns;
+    if !there {
+        return;
+    }
+    let mut words = [
+        groups,
+        columns,
+        pitch,
+        first.wrapping_sub(4 * groups),
+        second.wrapping_sub(4 * groups),
+        count,
+        below.wrapping_sub(columns * first),
+        below.wrapping_sub(columns * second),
+        row.wrapping_sub(4 * columns),
+    ];
+    let (upper, lower, to) = (upper.as_ptr(), lower.as_ptr(), to.as_mut_ptr());
     if groups > 0 {
-        let words =
-            [groups, columns, pitch, steps[0].wrapping_sub(4 * groups), steps[1].wrapping_sub(4 * groups)];
-        // SAFETY: either row has four bytes a group in every column, and there is a word for each in every channel.
-        unsafe { asm(upper, lower, to.as_mut_ptr(), &words) }
+        // SAFETY: either row of each pair has four bytes a group in every column, and there is a word for each in every channel.
+        unsafe { asm(upper, lower, to, &mut words) }
     }
     if rest > 0 {
         let at = 4 * groups;
-        let words = [rest, columns, pitch.wrapping_sub(4 * columns), steps[0], steps[1]];
+        (words[0], words[3], words[4], words[5]) = (rest, first, second, count);
         // SAFETY: likewise a byte for each of the other channels.
         unsafe {
-            singly(
-                upper.wrapping_add(at),
-                lower.wrapping_add(at),
-                to.as_mut_ptr().wrapping_add(at * pitch),
-                &words,
-            )
+            let (upper, lower) = (upper.wrapping_add(at), lower.wrapping_add(at));
+            singly(upper, lower, to.wrapping_add(at * pitch), &words);
         }
     }
 }
 
-/// `words`: channels, columns, bytes from behind a channel to the next, bytes from a column to the next in either row.
+/// `words`: channels, columns, bytes from channel to channel, bytes from a column to the next in either row; pairs, bytes from
+/// behind either row to that of the next pair, and from behind the words of a column to those of the next pair.
 ///
 /// # Safety
-/// Both rows and `to` hold what the words say; there is one channel and one column at least.
+/// All rows and `to` hold what the words say; there is one channel, one column and one pair at least.
 #[unsafe(naked)]
-unsafe extern "C" fn singly(upper: *const i8, lower: *const i8, to: *mut i8, words: &[usize; 5]) {
+unsafe extern "C" fn singly(upper: *const i8, lower: *const i8, to: *mut i8, words: &[usize; 9]) {
     naked_asm!(
-        "push {{r4-r10, lr}}",
-        "ldm r3, {{r4-r8}}",
+        "push {{r3-r11, lr}}",
+        "ldr r11, [r3, #20]",
         "1:",
-        "mov r12, r0",
-        "mov lr, r1",
-        "mov r3, r5",
+        "ldr r3, [sp]",
+        "ldr r4, [r3, #4]",
+        "ldr r6, [r3, #8]",
+        "ldr r7, [r3, #12]",
+        "ldr r8, [r3, #16]",
+        "ldr r5, [r3]",
         "2:",
-        "ldrsb r9, [r12]",
-        "ldrsb r10, [lr]",
-        "add r12, r12, r7",
-        "add lr, lr, r8",
+        "ldrsb r9, [r0]",
+        "ldrsb r10, [r1]",
+        "mov r12, r2",
+        "subs r3, r5, #1",
+        "pkhbt r9, r9, r10, lsl #16",
+        "str r9, [r12]",
+        "beq 4f",
+        // the second and the third
+        "ldrsb r9, [r0, #1]",
+        "ldrsb r10, [r1, #1]",
+        "add r12, r12, r6",
         "pkhbt r9, r9, r10, lsl #16",
         "subs r3, #1",
-        "str r9, [r2]",
+        "str r9, [r12]",
+        "beq 4f",
+        "ldrsb r9, [r0, #2]",
+        "ldrsb r10, [r1, #2]",
+        "pkhbt r9, r9, r10, lsl #16",
+        "str r9, [r12, r6]",
+        "4:",
+        "add r0, r0, r7",
+        "add r1, r1, r8",
+        "subs r4, #1",
         "add r2, #4",
         "bne 2b",
-        "add r0, #1",
-        "add r1, #1",
+        "ldr r3, [sp]",
+        "ldr r4, [r3, #24]",
+        "ldr r5, [r3, #28]",
+        "ldr r6, [r3, #32]",
+        "subs r11, #1",
+        "add r0, r0, r4",
+        "add r1, r1, r5",
         "add r2, r2, r6",
-        "subs r4, #1",
         "bne 1b",
-        "pop {{r4-r10, pc}}",
+        "pop {{r3-r11, pc}}",
     )
 }
 
-/// `words`: groups of four channels, columns, bytes from channel to channel, bytes from the end of a column's groups
-/// to the next column in either row.
+/// `words` as those of [`singly`], but groups of four channels, and bytes from the end of a column's groups to the next column.
 ///
 /// # Safety
-/// Both rows and `to` hold what the words say; there is one group and one column at least.
+/// As [`singly`].
 #[unsafe(naked)]
-unsafe extern "C" fn asm(upper: *const i8, lower: *const i8, to: *mut i8, words: &[usize; 5]) {
+unsafe extern "C" fn asm(upper: *const i8, lower: *const i8, to: *mut i8, words: &mut [usize; 9]) {
     naked_asm!(
         "push {{r3-r11, lr}}",
-        "ldr lr, [r3, #4]",
+        "mov r4, r3",
         "ldr r3, [r3, #8]",
         "add r12, r3, r3, lsl #1",
+        "3:",
+        "ldr lr, [r4, #4]",
         "1:",
         "ldr r4, [sp]",
         "mov r11, r2",
@@ -117,6 +146,16 @@ unsafe extern "C" fn asm(upper: *const i8, lower: *const i8, to: *mut i8, words:
         "add r1, r6",
         "subs lr, #1",
         "bne 1b",
+        "ldr r5, [r4, #20]",
+        "ldr r6, [r4, #24]",
+        "ldr r7, [r4, #28]",
+        "ldr r8, [r4, #32]",
+        "subs r5, #1",
+        "add r0, r0, r6",
+        "add r1, r1, r7",
+        "add r2, r2, r8",
+        "str r5, [r4, #20]",
+        "bne 3b",
         "pop {{r3-r11, pc}}",
     )
 }

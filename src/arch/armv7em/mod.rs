@@ -9,9 +9,10 @@
 #![allow(unsafe_code)]
 
 mod add;
+mod channels;
 mod clamp;
 mod collect;
-mod columns;
+mod copy;
 mod depthwise;
 mod dot;
 mod eights;
@@ -34,7 +35,9 @@ mod widen;
 mod window;
 mod winograd;
 
-use super::packed::{Eights, Finish, Linear, Lines, Quads, Runs, Sight, Taps, Tiles, Twos};
+use super::packed::{
+    Channels, Copies, Eights, Finish, Joins, Linear, Lines, Quads, Runs, Sight, Taps, Tiles, Twos,
+};
 use super::pool::{self as portable, View};
 use super::runs::EvenRuns;
 use super::{Isa, QUAD, Store};
@@ -147,26 +150,28 @@ impl Isa for Armv7em {
     }
 
     #[inline(always)]
-    fn join_rows(
-        self,
-        rows: [&[i8]; 2],
-        steps: [usize; 2],
-        channels: usize,
-        columns: usize,
-        to: &mut [i8],
-        pitch: usize,
-    ) {
-        join::join_rows(rows, steps, channels, columns, to, pitch);
+    fn join_rows(self, joins: &Joins<'_>, to: &mut [i8]) {
+        join::join_rows(joins, to);
     }
 
     #[inline(always)]
-    fn taps(self, taps: &Taps<'_>, rows: &[&[i8]], y: &mut [i8]) {
-        depthwise::taps(taps, rows, y);
+    fn taps(self, taps: &Taps<'_>, rows: &[i8], table: &mut [i8], y: &mut [i8]) {
+        depthwise::taps(taps, rows, table, y);
     }
 
     #[inline(always)]
-    fn two_rows(self, taps: &Taps<'_>, pairs: [&[i8]; 2], y: &mut [i8], second: Option<&mut [i8]>) {
-        two_rows::two_rows(taps, pairs, y, second);
+    fn two_rows(self, taps: &Taps<'_>, rows: &[i8], y: &mut [i8]) {
+        two_rows::two_rows(taps, rows, y);
+    }
+
+    #[inline(always)]
+    fn copy_rows(self, copies: &Copies, x: &[i8], to: &mut [i8]) {
+        copy::copy_rows(copies, x, to);
+    }
+
+    #[inline(always)]
+    fn four_channels(self, channels: &Channels<'_>, rows: &[i8], table: &mut [i8], y: &mut [i8]) {
+        channels::four_channels(channels, rows, table, y);
     }
 
     #[inline(always)]

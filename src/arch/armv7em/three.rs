@@ -5,31 +5,38 @@ use super::frame::{enter, keep, leave, take};
 use crate::arch::packed::Taps;
 use core::arch::naked_asm;
 
-/// Outputs of a row, for kernels of three columns at stride 1 or 2. The caller has held every length.
+/// Outputs, for kernels of three neighbouring columns and two joined rows at stride 1 or 2. The caller has held every length.
 #[inline(always)]
-pub(super) fn three(taps: &Taps<'_>, rows: [&[i8]; 2], y: &mut [i8]) {
-    let &Taps { channels, width, pitch, step, stride, .. } = taps;
-    let pairs = width / 2;
-    let words = [
+pub(super) fn three(taps: &Taps<'_>, rows: &[i8], y: &mut [i8]) {
+    let &Taps { output: [height, width], pitch, step, pixel, .. } = taps;
+    let (pairs, more) = (width / 2, height.saturating_sub(1));
+    let x = [0, 1].map(|i| rows.as_ptr() as usize + taps.place(i));
+    let mut words = [
         0,
         0,
         0,
         i32::from(taps.zero) as usize,
-        y.as_mut_ptr() as usize,
+        0,
         step,
         taps.first,
         0,
         taps.record.wrapping_sub(taps.first + 24),
-        1usize.wrapping_sub(pairs * 2 * step),
-        rows[0].as_ptr() as usize,
-        rows[1].as_ptr() as usize,
-        pitch.wrapping_sub(8 * stride * pairs),
+        taps.row_step.wrapping_sub(pairs * 2 * step),
+        x[0],
+        x[1],
+        taps.below.wrapping_sub(2 * pixel * pairs),
         taps.records.as_ptr() as usize,
-        channels,
-        8 * stride * pairs + width % 2,
+        taps.channels,
+        2 * pixel * pairs + width % 2,
+        height,
+        height,
+        1usize.wrapping_sub(more * taps.row_step + pairs * 2 * step),
+        pitch.wrapping_sub(more * taps.below + 2 * pixel * pairs),
+        y.as_mut_ptr() as usize,
     ];
+    words[4] = words.as_ptr() as usize;
     // SAFETY: records, joined rows and outputs are as long as the functions read and write.
-    unsafe { if stride == 1 { near(&words) } else { apart(&words) } }
+    unsafe { if pixel == 4 { near(&mut words) } else { apart(&mut words) } }
 }
 
 /// The words of a column in both joined rows.
@@ -49,11 +56,12 @@ macro_rules! tap {
     };
 }
 
-/// Slots: 0 bias, 1 and 2 factor, 3 zero point, 4 first output of the channel, 5 bytes to the next column, 6 place of the
+/// Slots: 0 bias, 1 and 2 factor, 3 zero point, 4 where all these words lie, 5 bytes to the next column, 6 place of the
 /// taps in a record, 7 end of the pairs of columns, 8 bytes from behind the taps to the next record, 9 bytes from behind the
-/// pairs' outputs to the next channel's, 10 and 11 joined rows, 12 bytes from behind the pairs to the next channel, 13
-/// record, 14 channels left, 15 bytes of the pairs, and 1 more where there is one column more. `r2` to `r7` are the taps,
-/// `r11` is the next output.
+/// pairs' outputs to the next row's, 10 and 11 joined rows, 12 bytes from behind the pairs to the next row's, 13 record, 14
+/// channels left, 15 bytes of the pairs, and 1 more where there is one column more. Words beyond: 16 rows left, 17 rows, 18 and
+/// 19 as slots 9 and 12, from the last row to the next channel, 20 the first output. `r2` to `r7` are the taps, `r11` is the next
+/// output.
 ///
 /// `$pair` sums two outputs in `r8` and `r9`, from bytes of `$step` a row.
 macro_rules! three {
@@ -62,7 +70,8 @@ macro_rules! three {
             enter!(),
             take!("r0", 10),
             take!("r1", 11),
-            take!("r11", 4),
+            take!("r12", 4),
+            "ldr r11, [r12, #80]",
             "1:",
             take!("r12", 13),
             "ldr r8, [r12]",
@@ -84,6 +93,7 @@ macro_rules! three {
             "add r12, r12, lr",
             keep!(13, "r12"),
             take!("r10", 3),
+            "6:",
             take!("lr", 15),
             "bics lr, lr, #1",
             "beq 3f",
@@ -131,8 +141,22 @@ macro_rules! three {
             "ssat r8, #8, r8",
             "strb r8, [r11]",
             "4:",
+            take!("lr", 4),
             take!("r9", 9),
             take!("r12", 12),
+            "ldr r8, [lr, #64]",
+            "subs r8, #1",
+            "beq 5f",
+            "str r8, [lr, #64]",
+            "add r11, r11, r9",
+            "add r0, r0, r12",
+            "add r1, r1, r12",
+            "b 6b",
+            "5:",
+            "ldr r8, [lr, #68]",
+            "ldr r9, [lr, #72]",
+            "ldr r12, [lr, #76]",
+            "str r8, [lr, #64]",
             take!("r8", 14),
             "add r11, r11, r9",
             "add r0, r0, r12",
@@ -150,7 +174,7 @@ macro_rules! three {
 /// # Safety
 /// The words hold what the slots of `three` say, of the lengths that follow from them.
 #[unsafe(naked)]
-unsafe extern "C" fn near(words: &[usize; 16]) {
+unsafe extern "C" fn near(words: &mut [usize; 21]) {
     three!(
         [
             column!(0),
@@ -173,7 +197,7 @@ unsafe extern "C" fn near(words: &[usize; 16]) {
 /// # Safety
 /// As [`near`].
 #[unsafe(naked)]
-unsafe extern "C" fn apart(words: &[usize; 16]) {
+unsafe extern "C" fn apart(words: &mut [usize; 21]) {
     three!(
         [
             column!(0),

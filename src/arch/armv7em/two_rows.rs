@@ -7,41 +7,59 @@ use core::arch::naked_asm;
 
 /// See [`Isa::two_rows`](crate::arch::Isa::two_rows).
 #[inline(never)]
-pub(super) fn two_rows(taps: &Taps<'_>, pairs: [&[i8]; 2], y: &mut [i8], second: Option<&mut [i8]>) {
-    let &Taps { channels, width, pitch, step, .. } = taps;
-    let (Some(last), Some(across)) = (channels.checked_sub(1), width.checked_sub(1)) else { return };
-    let there = pairs.iter().all(|pair| pair.len() >= last * pitch + 4 * (width + 2))
+pub(super) fn two_rows(taps: &Taps<'_>, rows: &[i8], y: &mut [i8]) {
+    let &Taps { channels, output: [height, width], pitch, step, row_step, below, .. } = taps;
+    if channels == 0 || width == 0 || height == 0 {
+        return;
+    }
+    let upper = taps.place;
+    let mut lower = upper + taps.row;
+    if lower >= taps.ring {
+        lower = lower.wrapping_sub(taps.ring);
+    }
+    let reach = (height - 1) / 2 * below + (channels - 1) * pitch + 4 * (width + 2);
+    let there = rows.len() >= upper + reach
+        && rows.len() >= lower + reach
         && taps.record == 24
         && taps.first == 12
         && taps.records.len() >= channels * taps.record
-        && y.len() > across * step + last;
+        && y.len() >= (height - 1) * row_step + (width - 1) * step + channels;
     if !there {
         return;
     }
-    let lower = match second {
-        Some(second) if second.len() > across * step + last => second.as_mut_ptr(),
-        _ => y.as_mut_ptr(),
+    let (x, y) = (rows.as_ptr() as usize, y.as_mut_ptr() as usize);
+    let columns = width / 2;
+    // So many pairs of rows, the first of them further on, and how far below its upper row the lower one is written.
+    let run = |pairs: usize, from: usize, apart: usize| {
+        let (more, down, y) = (pairs - 1, x + from * below, y + 2 * from * row_step);
+        let words = [
+            0,
+            0,
+            0,
+            i32::from(taps.zero) as usize,
+            y,
+            step,
+            y + apart,
+            0,
+            more << 16 | pairs,
+            1usize.wrapping_sub(2 * more * row_step + columns * 2 * step),
+            (2 * row_step).wrapping_sub(columns * 2 * step),
+            below.wrapping_sub(8 * columns),
+            pitch.wrapping_sub(more * below + 8 * columns),
+            taps.records.as_ptr() as usize,
+            channels,
+            8 * columns + width % 2,
+        ];
+        // SAFETY: records, joined rows and outputs are as long as the function reads and writes.
+        unsafe { two_rows_asm(&words, upper + down, lower + down) }
     };
-    let words = [
-        0,
-        0,
-        0,
-        i32::from(taps.zero) as usize,
-        y.as_mut_ptr() as usize,
-        step,
-        lower as usize,
-        0,
-        width % 2,
-        1usize.wrapping_sub(width / 2 * 2 * step),
-        pairs[0].as_ptr() as usize,
-        pairs[1].as_ptr() as usize,
-        pitch.wrapping_sub(8 * (width / 2)),
-        taps.records.as_ptr() as usize,
-        channels,
-        8 * (width / 2),
-    ];
-    // SAFETY: records, joined rows and outputs are as long as the function reads and writes.
-    unsafe { two_rows_asm(&words) }
+    if height > 1 {
+        run(height / 2, 0, row_step);
+    }
+    // A last row by itself is written twice.
+    if height % 2 == 1 {
+        run(1, height / 2, 0);
+    }
 }
 
 /// The words of a column in both joined rows.
@@ -88,19 +106,20 @@ macro_rules! words {
     };
 }
 
-/// Slots: 0 bias, 1 and 2 factor, 3 zero point, 4 and 6 next outputs, 5 bytes to the next column, 7 end of the pairs of
-/// columns, 8 whether there is one column more, 9 bytes from behind the pairs to the next channel's outputs, 10 and 11
-/// joined rows, 12 bytes from behind the pairs to the next channel, 13 record, 14 channels left, 15 bytes of the pairs.
-/// `r2` to `r7` are the taps.
+/// `upper` and `lower` are joined rows. Slots: 0 bias, 1 and 2 factor, 3 zero point, 4 and 6 next outputs, 5 bytes to the next
+/// column, 7 end of the pairs of columns, 8 pairs of rows, and in its upper half those behind this one, 9 bytes from behind the
+/// pairs of columns of the last rows to the next channel's outputs, 10 and 11 from behind those of other rows to the next
+/// outputs and joined rows, 12 from behind those of the last rows to the next channel in joined rows, 13 record, 14 channels left, 15
+/// bytes of the pairs of columns, and 1 more where there is one column more. `r2` to `r7` are the taps.
 ///
 /// # Safety
 /// The words hold what the slots say, of the lengths that follow from them.
 #[unsafe(naked)]
-unsafe extern "C" fn two_rows_asm(words: &[usize; 16]) {
+unsafe extern "C" fn two_rows_asm(words: &[usize; 16], upper: usize, lower: usize) {
     naked_asm!(
         enter!(),
-        take!("r0", 10),
-        take!("r1", 11),
+        "mov r0, r1",
+        "mov r1, r2",
         "1:",
         take!("r12", 13),
         "ldr r8, [r12]",
@@ -115,10 +134,11 @@ unsafe extern "C" fn two_rows_asm(words: &[usize; 16]) {
         keep!(0, "r8"),
         keep!(1, "r9"),
         keep!(2, "r10"),
-        take!("lr", 15),
         "add r12, #24",
         keep!(13, "r12"),
-        "cmp lr, #0",
+        "6:",
+        take!("lr", 15),
+        "bics lr, lr, #1",
         "beq 3f",
         "add lr, lr, r0",
         keep!(7, "lr"),
@@ -174,8 +194,8 @@ unsafe extern "C" fn two_rows_asm(words: &[usize; 16]) {
         "cmp r0, r12",
         "bne 2b",
         "3:",
-        take!("r12", 8),
-        "cmp r12, #0",
+        take!("r12", 15),
+        "tst r12, #1",
         "beq 4f",
         take!("r8", 0),
         "mov r10, r8",
@@ -201,8 +221,13 @@ unsafe extern "C" fn two_rows_asm(words: &[usize; 16]) {
         "strb r10, [r9]",
         "strb r8, [r12]",
         "4:",
+        take!("r11", 8),
         take!("r8", 4),
         take!("r9", 6),
+        "subs r11, r11, #0x10000",
+        "bpl 5f",
+        "add r11, r11, r11, lsl #16",
+        keep!(8, "r11"),
         take!("r10", 9),
         take!("r12", 12),
         "add r8, r8, r10",
@@ -216,5 +241,16 @@ unsafe extern "C" fn two_rows_asm(words: &[usize; 16]) {
         keep!(14, "r8"),
         "bne 1b",
         leave!(),
+        "5:",
+        take!("r10", 10),
+        take!("r12", 11),
+        keep!(8, "r11"),
+        "add r8, r8, r10",
+        "add r9, r9, r10",
+        "add r0, r0, r12",
+        "add r1, r1, r12",
+        keep!(4, "r8"),
+        keep!(6, "r9"),
+        "b 6b",
     )
 }

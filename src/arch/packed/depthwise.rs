@@ -17,22 +17,53 @@ pub(crate) struct Taps<'a> {
     pub(crate) record: usize,
     /// Byte of a record where the taps begin, `[pair of rows][column]`.
     pub(crate) first: usize,
-    /// Columns of the kernel.
-    pub(crate) columns: usize,
-    /// Columns from one output to the next.
-    pub(crate) stride: usize,
-    /// Columns from one tap to the next.
-    pub(crate) dilation: usize,
-    /// Channels to compute.
-    pub(crate) channels: usize,
-    /// Channels of the output, from one column to the next.
-    pub(crate) step: usize,
-    /// Columns of the output.
-    pub(crate) width: usize,
+    /// Joined rows and columns of the kernel.
+    pub(crate) taps: [usize; 2],
+    /// Byte where the first window's first joined row lies.
+    pub(crate) place: usize,
+    /// Bytes from a joined row to the next, which may lie before it by all rows.
+    pub(crate) row: usize,
+    /// Bytes of all joined rows.
+    pub(crate) ring: usize,
+    /// Bytes from one tap to the next.
+    pub(crate) tap: usize,
+    /// Bytes from one output's window to the next.
+    pub(crate) pixel: usize,
+    /// Bytes from one row of windows to the next.
+    pub(crate) below: usize,
     /// Bytes from one channel to the next in a joined row.
     pub(crate) pitch: usize,
+    /// Channels to compute.
+    pub(crate) channels: usize,
+    /// Rows and columns of the output to compute.
+    pub(crate) output: [usize; 2],
+    /// Channels of the output, from one column to the next.
+    pub(crate) step: usize,
+    /// Channels of the output, from one row to the next that is computed.
+    pub(crate) row_step: usize,
     /// Zero point of the output.
     pub(crate) zero: i8,
+}
+
+/// Pairs of rows of an image, or of what stands for one, to be joined.
+#[derive(Clone, Copy)]
+pub(crate) struct Joins<'a> {
+    /// The rows of the first pair, others further on.
+    pub(crate) rows: [&'a [i8]; 2],
+    /// Bytes from a pixel to the next in either.
+    pub(crate) steps: [usize; 2],
+    /// Channels.
+    pub(crate) channels: usize,
+    /// Columns.
+    pub(crate) columns: usize,
+    /// Pairs.
+    pub(crate) count: usize,
+    /// Bytes from a pair to the next.
+    pub(crate) below: usize,
+    /// Bytes from a channel to the next where the words go.
+    pub(crate) pitch: usize,
+    /// Bytes from a joined row to the next.
+    pub(crate) row: usize,
 }
 
 impl Taps<'_> {
@@ -43,6 +74,12 @@ impl Taps<'_> {
         (word(0), Requant { multiplier: word(1), shift: word(2) })
     }
 
+    /// Where the joined row `i` of the first window lies.
+    pub(crate) fn place(&self, i: usize) -> usize {
+        let place = self.place + i * self.row;
+        if place < self.ring { place } else { place.wrapping_sub(self.ring) }
+    }
+
     /// A word of taps of a channel.
     fn tap(&self, channel: usize, i: usize) -> u32 {
         word(self.records, channel * self.record + self.first + 4 * i)
@@ -50,18 +87,13 @@ impl Taps<'_> {
 }
 
 /// See [`Isa::join_rows`](crate::arch::Isa::join_rows).
-pub(crate) fn join_rows(
-    rows: [&[i8]; 2],
-    steps: [usize; 2],
-    channels: usize,
-    columns: usize,
-    to: &mut [i8],
-    pitch: usize,
-) {
-    for column in 0..columns {
-        let [upper, lower] = [0, 1].map(|i| run(rows[i], column * steps[i], channels));
+pub(crate) fn join_rows(joins: &Joins<'_>, to: &mut [i8]) {
+    for (i, column) in (0..joins.count).flat_map(|i| (0..joins.columns).map(move |column| (i, column))) {
+        let at = |row: usize| i * joins.below + column * joins.steps[row];
+        let [upper, lower] = [0, 1].map(|row| run(joins.rows[row], at(row), joins.channels));
         for (c, (&upper, &lower)) in upper.iter().zip(lower).enumerate() {
-            if let Some(to) = to.get_mut(c * pitch + 4 * column..).and_then(|to| to.first_chunk_mut()) {
+            let at = i * joins.row + c * joins.pitch + 4 * column;
+            if let Some(to) = to.get_mut(at..).and_then(|to| to.first_chunk_mut()) {
                 let ([a, b], [c, d]) = (half(upper), half(lower));
                 *to = [a, b, c, d];
             }
@@ -70,19 +102,21 @@ pub(crate) fn join_rows(
 }
 
 /// See [`Isa::taps`](crate::arch::Isa::taps).
-pub(crate) fn taps(taps: &Taps<'_>, rows: &[&[i8]], y: &mut [i8]) {
+pub(crate) fn taps(taps: &Taps<'_>, rows: &[i8], table: &mut [i8], y: &mut [i8]) {
+    let (places, columns) = (table.as_chunks_mut::<4>().0, taps.taps[1]);
+    for (i, to) in places.iter_mut().take(taps.taps[0] * columns).enumerate() {
+        let place = taps.place(i / columns) + i % columns * taps.tap;
+        *to = (place as u32).to_le_bytes().map(|byte| byte as i8);
+    }
     for channel in 0..taps.channels {
         let (bias, factor) = taps.head(channel);
-        for column in 0..taps.width {
+        for (row, column) in (0..taps.output[0]).flat_map(|row| (0..taps.output[1]).map(move |i| (row, i))) {
+            let at = channel * taps.pitch + row * taps.below + column * taps.pixel;
             let mut acc = bias;
-            for (j, row) in rows.iter().enumerate() {
-                for kx in 0..taps.columns {
-                    let at = column * taps.stride + kx * taps.dilation;
-                    let x = word(row, channel * taps.pitch + 4 * at);
-                    acc = smlad(x, taps.tap(channel, j * taps.columns + kx), acc);
-                }
+            for (i, place) in places.iter().take(taps.taps[0] * columns).enumerate() {
+                acc = smlad(word(rows, at + word(place, 0) as usize), taps.tap(channel, i), acc);
             }
-            if let Some(y) = y.get_mut(column * taps.step + channel) {
+            if let Some(y) = y.get_mut(row * taps.row_step + column * taps.step + channel) {
                 *y = narrow(acc, factor, taps.zero);
             }
         }
@@ -90,26 +124,26 @@ pub(crate) fn taps(taps: &Taps<'_>, rows: &[&[i8]], y: &mut [i8]) {
 }
 
 /// See [`Isa::two_rows`](crate::arch::Isa::two_rows).
-pub(crate) fn two_rows(taps: &Taps<'_>, pairs: [&[i8]; 2], y: &mut [i8], mut second: Option<&mut [i8]>) {
+pub(crate) fn two_rows(taps: &Taps<'_>, rows: &[i8], y: &mut [i8]) {
+    let places = [0, 1].map(|i| taps.place(i));
     for channel in 0..taps.channels {
         let (bias, factor) = taps.head(channel);
-        for column in 0..taps.width {
-            let (mut upper, mut lower) = (bias, bias);
+        for (row, column) in (0..taps.output[0]).flat_map(|row| (0..taps.output[1]).map(move |i| (row, i))) {
+            let at = channel * taps.pitch + row / 2 * taps.below + column * taps.pixel;
+            let mut acc = bias;
             for kx in 0..3 {
-                let [a, b] = pairs.map(|pair| word(pair, channel * taps.pitch + 4 * (column + kx)));
+                let [a, b] = places.map(|place| word(rows, place + at + kx * taps.tap));
                 // taps of rows 0 and 1, and of rows 1 and 2
                 let column = taps.tap(channel, kx);
                 let (even, odd) = (sxtb16(column), sxtb16(column >> 8));
                 let (w01, w12) = (even & 0xffff | odd << 16, odd & 0xffff | even & 0xffff_0000);
-                upper = smlad(b & 0xffff, w12 >> 16, smlad(a, w01, upper));
-                lower = smlad(b, w12, smlad(a >> 16, w01 & 0xffff, lower));
+                acc = match row % 2 {
+                    0 => smlad(b & 0xffff, w12 >> 16, smlad(a, w01, acc)),
+                    _ => smlad(b, w12, smlad(a >> 16, w01 & 0xffff, acc)),
+                };
             }
-            let at = column * taps.step + channel;
-            if let Some(y) = y.get_mut(at) {
-                *y = narrow(upper, factor, taps.zero);
-            }
-            if let Some(y) = second.as_mut().and_then(|second| second.get_mut(at)) {
-                *y = narrow(lower, factor, taps.zero);
+            if let Some(y) = y.get_mut(row * taps.row_step + column * taps.step + channel) {
+                *y = narrow(acc, factor, taps.zero);
             }
         }
     }

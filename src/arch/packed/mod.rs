@@ -4,10 +4,12 @@
 //! functions named like instructions are what those compute. How weights and factors lie is told at
 //! [`crate::ir::Packing`].
 
+mod channels;
 mod depthwise;
 mod winograd;
 
-pub(crate) use depthwise::{Taps, join_rows, taps, two_rows};
+pub(crate) use channels::{Channels, Copies, copy_rows, four_channels};
+pub(crate) use depthwise::{Joins, Taps, join_rows, taps, two_rows};
 #[cfg(dsp)]
 pub(crate) use winograd::finish_unit;
 pub(crate) use winograd::{

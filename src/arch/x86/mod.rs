@@ -13,6 +13,7 @@ mod walk;
 
 use super::fours::{Lanes, Sixteens};
 use super::packed::Linear;
+use super::pool;
 use super::{Isa, LANES, Scalar, Store, Sum};
 use crate::ir::Requant;
 
@@ -60,6 +61,11 @@ impl Isa for Avx2 {
         }
     }
 
+    fn lay(self, x: &[i8], row: usize, to: &mut [i8], pitch: usize, border: i8) {
+        // SAFETY: the token proves the instructions.
+        unsafe { avx2::lay(x, row, to, pitch, border) }
+    }
+
     fn store(self, acc: &[i32], requant: &[Requant], store: Store, y: &mut [i8]) {
         // SAFETY: the token proves the instructions.
         unsafe { avx2::store(acc, requant, store, y) }
@@ -68,6 +74,10 @@ impl Isa for Avx2 {
     fn sum_row(self, acc: &mut [i32], x: &[i8], step: usize, count: usize) {
         // SAFETY: the token proves the instructions.
         unsafe { avx2::sum_row(acc, x, step, count) }
+    }
+
+    fn sum_window(self, acc: &mut [i32], x: &[i8], taps: [usize; 2], steps: [usize; 2]) {
+        pool::sum_window(self, acc, x, on_end(taps, steps), steps);
     }
 
     fn add(self, y: &mut [i8], x: Option<&[i8]>, sum: &Sum) {
@@ -99,6 +109,11 @@ impl Isa for Vnni {
         }
     }
 
+    fn lay(self, x: &[i8], row: usize, to: &mut [i8], pitch: usize, border: i8) {
+        // SAFETY: the token proves the instructions.
+        unsafe { vnni::lay(x, row, to, pitch, border) }
+    }
+
     fn store(self, acc: &[i32], requant: &[Requant], store: Store, y: &mut [i8]) {
         // SAFETY: the token proves the instructions.
         unsafe { vnni::store(acc, requant, store, y) }
@@ -107,6 +122,10 @@ impl Isa for Vnni {
     fn sum_row(self, acc: &mut [i32], x: &[i8], step: usize, count: usize) {
         // SAFETY: the token proves the instructions.
         unsafe { vnni::sum_row(acc, x, step, count) }
+    }
+
+    fn sum_window(self, acc: &mut [i32], x: &[i8], taps: [usize; 2], steps: [usize; 2]) {
+        pool::sum_window(self, acc, x, on_end(taps, steps), steps);
     }
 
     fn add(self, y: &mut [i8], x: Option<&[i8]>, sum: &Sum) {
@@ -118,6 +137,11 @@ impl Isa for Vnni {
         // SAFETY: the token proves the instructions.
         unsafe { vnni::add_linear(y, x, linear) }
     }
+}
+
+/// The taps of a window as one row, where its rows lie on end: then all of it is one [`Isa::sum_row`].
+fn on_end([rows, columns]: [usize; 2], steps: [usize; 2]) -> [usize; 2] {
+    if steps[0] == columns * steps[1] { [1, rows * columns] } else { [rows, columns] }
 }
 
 /// [`Isa::sum_row`], to be compiled for an instruction set: where there are [`LANES`] sums they stay in registers.

@@ -5,6 +5,9 @@
 //! so both are `floor((p + 2^30 + 2^(30+e) - 2^31 (v < 0)) / 2^(31+e))`. `p < 0` serves for `v < 0`, and so does
 //! `acc < 0`: they differ only where `v` is 0, and with `e >= 1` that 0 becomes 0 either way.
 //!
+//! Of that sum the upper 32 bits serve, shifted to the right by `e - 1`: a floor of a floor. No product leaves 63 bits,
+//! whatever the factors.
+//!
 //! What `v < 0` decides is a tie below zero. Where an activation raises all that is not positive to the zero point, as
 //! ReLU does, it decides nothing and is left out.
 

@@ -2,9 +2,10 @@
 
 use crate::arch::fours::Sixteens;
 
-/// A walk over the pixels of the grid, row after row.
+/// A walk over the pixels of the grid, sample after sample, row after row.
 pub(super) struct Walk<'a> {
     s: &'a Sixteens<'a>,
+    sample: usize,
     row: usize,
     column: usize,
     /// Where the pixel's window begins.
@@ -14,27 +15,45 @@ pub(super) struct Walk<'a> {
 impl<'a> Walk<'a> {
     /// From the first pixel on.
     pub(super) const fn new(s: &'a Sixteens<'a>) -> Self {
-        Self { s, row: 0, column: 0, x: 0 }
+        Self { s, sample: 0, row: 0, column: 0, x: 0 }
     }
 
-    /// Windows of the next `P` pixels.
-    ///
-    /// # Safety
-    /// There are so many, and `s.fits` the image that begins at `x`.
+    /// Where the windows of the next `P` pixels begin, of which there must be so many.
     #[inline(always)]
-    pub(super) unsafe fn next<const P: usize>(&mut self, x: *const i8) -> [*const i8; P] {
-        let mut windows = [x; P];
+    pub(super) fn next<const P: usize>(&mut self) -> [usize; P] {
+        let mut windows = [0; P];
         for window in &mut windows {
-            debug_assert!(self.row < self.s.grid[0]);
-            // SAFETY: windows of pixels in the grid lie within the image.
-            *window = unsafe { x.add(self.x) };
+            debug_assert!(self.sample < self.s.grid[0]);
+            *window = self.x;
             self.column += 1;
-            self.x += self.s.steps[1];
-            if self.column == self.s.grid[1] {
-                (self.row, self.column) = (self.row + 1, 0);
-                self.x = self.row * self.s.steps[0];
+            self.x += self.s.steps[2];
+            if self.column == self.s.grid[2] {
+                self.turn();
             }
         }
         windows
+    }
+
+    /// Where the window of the next pixel begins, if it and the `count - 1` after it lie in one row, which are passed.
+    #[inline(always)]
+    pub(super) fn straight(&mut self, count: usize) -> Option<usize> {
+        let (first, end) = (self.x, self.column + count);
+        if end > self.s.grid[2] {
+            return None;
+        }
+        (self.column, self.x) = (end, first + count * self.s.steps[2]);
+        if end == self.s.grid[2] {
+            self.turn();
+        }
+        Some(first)
+    }
+
+    /// To the next row.
+    fn turn(&mut self) {
+        (self.row, self.column) = (self.row + 1, 0);
+        if self.row == self.s.grid[1] {
+            (self.sample, self.row) = (self.sample + 1, 0);
+        }
+        self.x = self.sample * self.s.steps[0] + self.row * self.s.steps[1];
     }
 }

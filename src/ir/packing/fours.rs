@@ -153,6 +153,11 @@ pub struct FourTaps {
     /// Pixels whose channels share a block of lanes: neighbouring outputs, whose channels lie on end in the image too;
     /// 1 where they do not, or where a pixel fills a block.
     pub pixels: usize,
+    /// Whether taps lie column by column of the kernel, each filled up to whole fours: then neighbouring outputs share
+    /// columns. Else they lie row by row.
+    pub by_columns: bool,
+    /// Columns of the image from an output to the next.
+    pub column_step: usize,
     /// Channels of a pixel.
     pub channels: usize,
 }
@@ -162,6 +167,8 @@ impl FourTaps {
     pub const MOST: usize = 64;
     /// Lanes of a block.
     pub const LANES: usize = 64;
+    /// The most fours of taps that are held interleaved for neighbouring outputs.
+    pub const COLUMNS: usize = 64;
 
     /// `None` for several outputs a channel, or too many taps.
     pub const fn new(conv: &DepthwiseConv2d, x: Shape) -> Option<Self> {
@@ -173,12 +180,23 @@ impl FourTaps {
             return None;
         }
         let image = Bordered::new(window, x);
-        let several = window.stride[1] == 1 && Self::LANES.is_multiple_of(c);
+        let several = window.stride[1] == 1 && Self::LANES.is_multiple_of(c) && Self::LANES > c;
+        let kernel = [window.kernel[0] as usize, window.kernel[1] as usize];
+        let stride = window.stride[1] as usize;
+        // To interleave a four of taps takes about eight instructions, to multiply it four.
+        let (column, rows) = (kernel[0].div_ceil(4), (kernel[0] * kernel[1]).div_ceil(4));
+        let new_columns = if stride < kernel[1] { stride } else { kernel[1] };
+        let by_columns = !several
+            && 4 * column * kernel[1] <= Self::MOST
+            && window.dilation[1] == 1
+            && column * (2 * new_columns + kernel[1]) < 3 * rows;
         Some(Self {
             image,
-            kernel: [window.kernel[0] as usize, window.kernel[1] as usize],
+            kernel,
             tap_steps: [window.dilation[0] as usize * image.pitch, window.dilation[1] as usize * c],
             pixels: if several { Self::LANES / c } else { 1 },
+            by_columns,
+            column_step: stride,
             channels: c,
         })
     }
@@ -190,7 +208,28 @@ impl FourTaps {
 
     /// Four taps each.
     pub const fn quads(&self) -> usize {
-        (self.kernel[0] * self.kernel[1]).div_ceil(4)
+        let [rows, columns] = self.kernel;
+        if self.by_columns { columns * rows.div_ceil(4) } else { (rows * columns).div_ceil(4) }
+    }
+
+    /// Row and column of a tap, beyond the kernel for those that only fill up.
+    const fn at(&self, tap: usize) -> [usize; 2] {
+        let [rows, columns] = self.kernel;
+        let column = 4 * rows.div_ceil(4);
+        if self.by_columns { [tap % column, tap / column] } else { [tap / columns, tap % columns] }
+    }
+
+    /// Row and column of a tap; `None` for those that only fill up.
+    pub const fn tap(&self, tap: usize) -> Option<[usize; 2]> {
+        let [row, column] = self.at(tap);
+        if row < self.kernel[0] && column < self.kernel[1] { Some([row, column]) } else { None }
+    }
+
+    /// Where a tap lies from the first one on. One that only fills up lies where another of its column does, or the first.
+    pub const fn place(&self, tap: usize) -> usize {
+        let [row, column] = self.at(tap);
+        let row = if row < self.kernel[0] { row } else { 0 };
+        row * self.tap_steps[0] + column * self.tap_steps[1]
     }
 
     /// What a node has.

@@ -12,27 +12,27 @@ pub struct Joined {
     pub image: Shape,
     /// Rows and columns of the output, likewise.
     pub output: [u16; 2],
-    /// Joined rows that are kept at once.
+    /// Joined rows that a window spans, at most.
+    pub span: usize,
+    /// Joined rows that are kept at once: as many as windows see, or as keep within [`Joined::ROOM`], or as a window spans.
     pub kept: usize,
     /// Columns of a joined row, border included.
     pub columns: usize,
     /// Outputs of a channel.
     pub multiplier: usize,
-    /// Channels that are computed at once, as many as keep the joined rows within about [`Joined::ROOM`]; all but the
-    /// last such a multiple of 4.
+    /// Channels that are joined at once, as many as keep the joined rows that a window spans within about [`Joined::ROOM`];
+    /// all but the last such a multiple of 4.
     pub channels: usize,
 }
 
 impl Joined {
-    /// Most joined rows that are kept at once.
-    pub const MOST: usize = 8;
     /// Bytes that joined rows shall take, unless four channels take more.
     pub const ROOM: usize = 2048;
 
     /// Bytes of an output channel's record in [`Packing::DspDepthwise3`](super::Packing::DspDepthwise3).
     pub const RECORD_OF_THREE: usize = 24;
 
-    /// `None` where rows cannot be joined: several biases a channel, or a window of too many rows.
+    /// `None` where there are several biases a channel.
     pub const fn new(conv: &DepthwiseConv2d, x: Shape) -> Option<Self> {
         let (mut window, mut image) = (conv.window, x);
         if x.w == 1 && window.kernel[1] == 1 && window.padding.left == 0 && window.padding.right == 0 {
@@ -55,13 +55,14 @@ impl Joined {
             window,
             image,
             output,
+            span: 0,
             kept: 0,
             columns: 0,
             multiplier: conv.multiplier as usize,
             channels: 0,
         };
-        joined.kept = joined.pairs(odd as usize);
-        if matches!(conv.bias, Bias::Unit) || joined.kept > Self::MOST {
+        joined.span = joined.pairs(odd as usize);
+        if matches!(conv.bias, Bias::Unit) {
             return None;
         }
         let [_, stride] = window.stride;
@@ -71,11 +72,16 @@ impl Joined {
             + 1;
         let there = window.padding.left as usize + image.w as usize;
         joined.columns = if read > there { read } else { there };
-        let each = 4 * joined.kept * joined.columns;
-        let all = (x.c as usize).next_multiple_of(4);
-        let parts = (all * each).div_ceil(Self::ROOM);
+        // Where a channel has several outputs they are computed channel by channel, however many are joined.
+        let once = joined.multiplier == 1;
+        let all = if once || x.c < 4 { (x.c as usize).next_multiple_of(4) } else { 4 };
+        let parts = (all * 4 * joined.span * joined.columns).div_ceil(Self::ROOM);
         let channels = all.div_ceil(parts).next_multiple_of(4);
         joined.channels = if channels > x.c as usize { x.c as usize } else { channels };
+        let seen = (output[0] as usize - 1) * window.stride[0] as usize / 2 + joined.span;
+        let room = Self::ROOM / (4 * joined.columns * joined.channels);
+        let room = if room < joined.span { joined.span } else { room };
+        joined.kept = if room < seen { room } else { seen };
         Some(joined)
     }
 
@@ -96,17 +102,24 @@ impl Joined {
         h == 3 && w == 3 && sh == 1 && sw == 1 && dh == 1 && dw == 1
     }
 
-    pub(super) const fn lengths(&self, record: usize, x: Shape) -> Packed {
-        Packed {
-            weights: record * self.multiplier * x.c as usize,
-            bias: 0,
-            requant: 0,
-            scratch: self.scratch(),
-        }
+    /// Bytes of the table of places of taps.
+    pub const fn table(&self) -> usize {
+        4 * self.span * self.window.kernel[1] as usize
     }
 
-    /// Bytes of scratch: the joined rows, and a pixel that stands for a row of the border.
-    pub const fn scratch(&self) -> usize {
-        (4 * self.kept * self.columns + 1) * self.channels
+    /// Bytes of a run of border that stands for a row: a pixel, or a row where those are single bytes.
+    pub const fn border(&self) -> usize {
+        if self.image.c == 1 { self.image.w as usize } else { self.channels }
+    }
+
+    /// What a convolution has whose channels have records of so many bytes.
+    pub(super) const fn lengths(&self, record: usize) -> Packed {
+        let table = if self.is_three() && record == Self::RECORD_OF_THREE { 0 } else { self.table() };
+        Packed {
+            weights: record * self.multiplier * self.image.c as usize,
+            bias: 0,
+            requant: 0,
+            scratch: table + 4 * self.kept * self.columns * self.channels + self.border(),
+        }
     }
 }

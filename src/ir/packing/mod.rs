@@ -22,6 +22,7 @@
 //! gives what [`requantise`](crate::fixed::requantise) gives, for `e` from 2 to 31.
 
 mod bunches;
+mod channels;
 mod fours;
 mod halves;
 mod joined;
@@ -32,6 +33,7 @@ mod vectors;
 mod winograd;
 
 pub use bunches::Bunches;
+pub use channels::FourChannels;
 pub use fours::{Bordered, FourTaps, Fours};
 pub use halves::{Halves, Ring};
 pub use joined::Joined;
@@ -81,6 +83,12 @@ pub enum Packing {
     DspDepthwise,
     /// Depthwise 3x3 at stride 1, as before, but the taps of a column are the bytes of one word, the last of them 0.
     DspDepthwise3,
+    /// Depthwise convolution of one output and one bias a channel, four channels at a time. A record for each four channels:
+    /// biases, a word a channel; for each two taps, row by row, a word a channel, the first tap in the low half; for the
+    /// last of an odd number two words, of channels 0 and 2, 1 and 3; factors, the first words of all four and then the
+    /// second ones. Where two or three channels are left the last four have one more. A single channel that is left, or each of
+    /// fewer than four, has bias, factor, and a word for each two taps. See [`FourChannels`].
+    DspFourChannels,
     /// Add of two inputs of one shape: the three biases `[a, b, c]` are such that the sum is
     /// `clamp((256 a x0 >> 16) + (256 b x1 >> 16) + c) >> 21`, which export has tried for all pairs of inputs.
     DspAdd,
@@ -131,7 +139,7 @@ pub struct Packed {
 
 impl Packing {
     /// Number of variants.
-    pub const COUNT: usize = 18;
+    pub const COUNT: usize = 19;
 
     /// The variant's number.
     pub const fn at(self) -> usize {
@@ -150,6 +158,7 @@ impl Packing {
             | Packing::DspDense
             | Packing::DspDepthwise
             | Packing::DspDepthwise3
+            | Packing::DspFourChannels
             | Packing::DspAdd => true,
         }
     }
@@ -202,12 +211,17 @@ impl Packing {
             Packing::DspDepthwise => {
                 let Op::DepthwiseConv2d(conv) = op else { return None };
                 let Some(joined) = Joined::new(conv, x) else { return None };
-                Some(joined.lengths(joined.record(), x))
+                Some(joined.lengths(joined.record()))
             }
             Packing::DspDepthwise3 => {
                 let Op::DepthwiseConv2d(conv) = op else { return None };
                 let Some(joined) = Joined::new(conv, x) else { return None };
-                if joined.is_three() { Some(joined.lengths(Joined::RECORD_OF_THREE, x)) } else { None }
+                if joined.is_three() { Some(joined.lengths(Joined::RECORD_OF_THREE)) } else { None }
+            }
+            Packing::DspFourChannels => {
+                let Op::DepthwiseConv2d(conv) = op else { return None };
+                let Some(four) = FourChannels::new(conv, x) else { return None };
+                Some(four.lengths())
             }
             Packing::Fours => {
                 let (fours, pixels) = if let Op::Dense(dense) = op {

@@ -10,7 +10,7 @@
 //! holds at all times until everything is read. So the input has to begin behind the output by the most that `written - read`
 //! comes to: its lead.
 
-use super::{Chunk, Lanes, Packing, Ring};
+use super::{Chunk, FourChannels, Lanes, Packing, Ring};
 use crate::ir::{Op, Shape, Window};
 
 impl Packing {
@@ -25,6 +25,14 @@ impl Packing {
             Packing::Nibbles | Packing::NibblesShort => None,
             Packing::NibblesDense | Packing::NibblesDepthwise => None,
             Packing::DspPatch | Packing::DspDepthwise | Packing::DspDepthwise3 => None,
+            Packing::DspFourChannels => {
+                let Op::DepthwiseConv2d(conv) = op else { return None };
+                match FourChannels::new(conv, x) {
+                    // All channels at once.
+                    Some(four) if four.from(0) == x.c as usize => Some(by_rows(&conv.window, x, y)),
+                    _ => None,
+                }
+            }
             Packing::DspPoint => {
                 let Some((conv, x)) = Chunk::point(op, x) else { return None };
                 // Groups of some pixels are read and written one after another.
@@ -65,7 +73,7 @@ impl Packing {
     /// many bytes.
     pub const fn in_place(self, op: &Op, x: Shape) -> bool {
         let Ok(y) = op.output(&[x]) else { return false };
-        if matches!(self, Packing::DspDepthwise | Packing::DspDepthwise3)
+        if matches!(self, Packing::DspDepthwise | Packing::DspDepthwise3 | Packing::DspFourChannels)
             && let Op::DepthwiseConv2d(conv) = op
         {
             // Channel after channel, each of which is read before it is written.

@@ -1,4 +1,4 @@
-//! Convolution and matrix times vector, sixteen units at a time.
+//! Convolution and matrix times vector, sixteen units at a time, for several samples back to back.
 
 use super::{biases, lay, spread};
 use crate::arch::fours::Sixteens;
@@ -35,7 +35,11 @@ pub(crate) fn dense<I: Isa>(
     groups(isa, &Fours::dense(dense, x.shape), [1, 1], false, data, x, y, scratch);
 }
 
-/// Group after group.
+/// Bytes of image, bordered image and output that as many samples as are done at once may take, unless weights take more:
+/// about what a data cache of the first level holds.
+const AT_ONCE: usize = 32 << 10;
+
+/// Some samples after others, group after group.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)] // an operator and its tensors
 fn groups<I: Isa>(
@@ -48,27 +52,36 @@ fn groups<I: Isa>(
     y: Output<'_>,
     scratch: &mut [i8],
 ) {
-    let image = lay::<I>(&fours.image, x, scratch);
     let mut places = [0; Fours::MOST];
     let places = spread(&mut places, fours.runs, fours.run_steps);
     let each = Fours::UNITS * fours.blocks();
     let bias = biases::<I>(data.bias);
     let y_step = fours.groups * fours.units;
-    for group in 0..fours.groups {
-        let sixteens = Sixteens {
-            weights: run(data.weights, group * fours.weights(), fours.weights()),
-            requant: run(data.requant, group * each, each),
-            bias: bias.get(group * each..).unwrap_or_default(),
-            bias_step: if bias_of_pixel { each * fours.groups } else { 0 },
-            units: fours.units,
-            runs: places,
-            quads: fours.quads(),
-            grid,
-            steps: fours.image.steps,
-            y_step,
-            store: y.store(data.clamp),
-        };
-        let x = image.get(group * fours.channels..).unwrap_or_default();
-        isa.sixteens(&sixteens, x, y.data.get_mut(group * fours.units..).unwrap_or_default());
+    let (x_len, y_len) = (x.shape.len(), grid[0] * grid[1] * y_step);
+    let sample = x_len + fours.image.len + y_len;
+    let room = if data.weights.len() > AT_ONCE { data.weights.len() } else { AT_ONCE };
+    let alone = bias_of_pixel || x.data.len() == x_len; // no division for what is only one
+    let most = if alone { 1 } else { room.checked_div(sample).unwrap_or(0).max(1) };
+    let store = y.store(data.clamp);
+    for (x_data, y) in x.data.chunks(most * x_len).zip(y.data.chunks_mut(most * y_len)) {
+        let count = if alone { 1 } else { x_data.len().checked_div(x_len).unwrap_or(0) };
+        let (image, step) = lay(isa, &fours.image, Input { data: x_data, ..x }, scratch);
+        for group in 0..fours.groups {
+            let sixteens = Sixteens {
+                weights: run(data.weights, group * fours.weights(), fours.weights()),
+                requant: run(data.requant, group * each, each),
+                bias: bias.get(group * each..).unwrap_or_default(),
+                bias_step: if bias_of_pixel { each * fours.groups } else { 0 },
+                units: fours.units,
+                runs: places,
+                quads: fours.quads(),
+                grid: [count, grid[0], grid[1]],
+                steps: [step, fours.image.steps[0], fours.image.steps[1]],
+                y_step,
+                store,
+            };
+            let x = image.get(group * fours.channels..).unwrap_or_default();
+            isa.sixteens(&sixteens, x, y.get_mut(group * fours.units..).unwrap_or_default());
+        }
     }
 }

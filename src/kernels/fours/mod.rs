@@ -16,31 +16,22 @@ use super::Input;
 use crate::arch::{Isa, run};
 use crate::ir::Bordered;
 
-/// Copies `x` into scratch with its border, each element with the offset of the instruction set added, from an address on
-/// that a register's loads like. Where there is no border rows lie on end and are copied as one.
-fn lay<'s, I: Isa>(image: &Bordered, x: Input<'_>, scratch: &'s mut [i8]) -> &'s [i8] {
+/// Copies the samples of `x` into scratch with their borders, each element with the offset of the instruction set added, from
+/// an address on that a register's loads like; and bytes from one sample to the next, of which every address is one.
+fn lay<'s, I: Isa>(isa: I, image: &Bordered, x: Input<'_>, scratch: &'s mut [i8]) -> (&'s [i8], usize) {
     let from = scratch.as_ptr().align_offset(Bordered::ALIGN);
-    let Some(to) = scratch.get_mut(from..) else { return &[] };
-    let row = usize::from(x.shape.w) * usize::from(x.shape.c);
-    let together = image.pitch == row || image.len == x.data.len();
-    let rows = if together { 1 } else { usize::from(x.shape.h) };
-    let row = if together { x.data.len() } else { row };
-    if image.len != x.data.len() {
-        to.fill(flipped::<I>(x.zero));
+    let step = image.len.next_multiple_of(Bordered::ALIGN);
+    let Some(to) = scratch.get_mut(from..) else { return (&[], step) };
+    let (len, row) = (x.shape.len(), usize::from(x.shape.w) * usize::from(x.shape.c));
+    let zero = x.zero ^ I::OFFSET as i8;
+    // Where there is no border rows lie on end and are copied as one.
+    let row = if image.len == len { len } else { row };
+    for (x, to) in x.data.chunks_exact(len.max(1)).zip(to.chunks_mut(step.max(1))) {
+        let Some((above, to)) = to.split_at_mut_checked(image.before[0]) else { continue };
+        above.fill(zero);
+        isa.lay(x, row, to, image.pitch, zero);
     }
-    for i in 0..rows {
-        let to = to.get_mut(image.before[0] + i * image.pitch..).unwrap_or_default();
-        for (to, &x) in to.iter_mut().zip(run(x.data, i * row, row)) {
-            *to = flipped::<I>(x);
-        }
-    }
-    to
-}
-
-/// An element as the instruction set reads it: 128 more is the sign bit turned over.
-#[inline(always)]
-fn flipped<I: Isa>(x: i8) -> i8 {
-    x ^ I::OFFSET as i8
+    (to, step)
 }
 
 /// Of biases as they are, then biases for elements with 128 added, those that the instruction set wants.

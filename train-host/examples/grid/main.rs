@@ -22,14 +22,17 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match arguments[..] {
-        ["table", out] => write_table(Path::new(out), 1),
-        ["table", out, "--every", n] => write_table(Path::new(out), n.parse().unwrap_or(1)),
+        ["table", out] => write_table(Path::new(out), 1, ""),
+        ["table", out, "--every", n] => write_table(Path::new(out), n.parse().unwrap_or(1), ""),
+        ["table", out, "--every", n, "--only", part] => {
+            write_table(Path::new(out), n.parse().unwrap_or(1), part)
+        }
         ["net", name, out] => write_net(name, Path::new(out)),
         ["report", log] => judge::report(Path::new(log), None),
         ["report", log, cycles] => judge::report(Path::new(log), Some(Path::new(cycles))),
         _ => {
             eprintln!(
-                "usage: grid table OUT.rs [--every N] | grid report LOG [CYCLES.json] | grid net {} OUT.rs",
+                "usage: grid table OUT.rs [--every N [--only PART]] | grid report LOG [CYCLES.json] | grid net {} OUT.rs",
                 nets::NAMES.join("|")
             );
             return ExitCode::from(2);
@@ -44,11 +47,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// Every `every`-th point of the grid as one table for firmware.
-fn write_table(out: &Path, every: usize) -> Result<()> {
+/// Every `every`-th of the points of the grid whose names hold `part`, as one table for firmware.
+fn write_table(out: &Path, every: usize, part: &str) -> Result<()> {
     let (mut modules, mut cases) = (String::new(), String::new());
     let (mut arena, mut input) = (0, 0);
-    let points = shapes::grid();
+    let mut points = shapes::grid();
+    points.retain(|point| point.name().contains(part));
     let mut nets = 0;
     for point in points.iter().step_by(every.max(1)) {
         let (stored, golden) = made::made(point)?;

@@ -233,6 +233,15 @@ fn depthwise(all: &mut Vec<Point>) {
     }
     line(all, base, &[1, 2, 3], |p, d| p.dilation = d);
     line(all, base, &[[1, 1], [1, 2], [2, 1], [2, 2], [3, 3]], |p, stride| p.stride = stride);
+    // As MobileNets shrink their maps.
+    for (image, channels) in [(48, 8), (24, 16), (5, 128)] {
+        let narrow = Point { image: [image, image], groups: channels, ..base };
+        line(all, narrow, &[[1, 1], [2, 2]], |p, stride| p.stride = stride);
+    }
+    let wide = Point { image: [24, 24], groups: 32, kernel: [5, 5], ..base };
+    line(all, wide, &[[1, 1], [2, 2]], |p, stride| p.stride = stride);
+    let table = Point { image: [25, 5], groups: 64, ..base };
+    line(all, table, &[[3, 3], [3, 1]], |p, kernel| p.kernel = kernel);
     let series = Point { image: [48, 1], groups: 64, kernel: [10, 1], ..base };
     line(all, series, &[2, 3, 4, 5, 8, 10, 16, 20, 25], |p, k| p.kernel[0] = k);
     line(all, series, &[1, 2, 3], |p, s| p.stride = [s, 1]);

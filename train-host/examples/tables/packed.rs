@@ -28,6 +28,7 @@ const fn packings(target: Target) -> &'static [Packing] {
             Packing::DspDense,
             Packing::DspDepthwise,
             Packing::DspDepthwise3,
+            Packing::DspFourChannels,
             Packing::DspAdd,
         ],
         Target::CortexM55 => &[Packing::Vectors, Packing::RingDepthwise, Packing::DspAdd],

@@ -6,8 +6,14 @@ use std::time::Instant;
 use zipnet::{Cpu, Runner};
 
 use super::Nets;
+use crate::batch::Batch;
 use crate::float::{Executor, LANES};
 use crate::{Error, Result};
+
+/// The end of the name of one who takes [`LANES`] samples a call.
+pub(super) const MANY: &str = ", 16 a call";
+
+const _: () = assert!(LANES == 16);
 
 /// One of those who take turns.
 pub(super) struct Contender<'a> {
@@ -18,17 +24,16 @@ pub(super) struct Contender<'a> {
 }
 
 /// All there are for a net: int8 on each instruction set of this host, the fastest first and the portable one only where
-/// there is no other; the float engine, with one sample a call and with [`LANES`]; with the feature `peers`, tract.
+/// there is no other, with one sample a call, then with [`LANES`]; the float engine likewise; with the feature `peers`, tract.
 ///
 /// # Errors
 /// Where a peer does not load the net, or computes something else.
 pub(super) fn contenders<'a, 'r: 'a>(runner: Runner<'r>, nets: &'a Nets) -> Result<Vec<Contender<'a>>> {
     let fast = |cpu: &Cpu| *cpu == Cpu::fastest() || cpu.name() != "scalar";
     let mut all: Vec<Contender<'a>> = Cpu::all().filter(fast).map(|cpu| int8(runner, cpu, nets)).collect();
+    all.extend(Cpu::all().filter(fast).map(|cpu| int8_batch(runner, cpu, nets)));
     if let Ok(net) = &nets.float {
-        for (name, count) in
-            [("f32, one sample a call".to_owned(), 1), (format!("f32, {LANES} a call"), LANES)]
-        {
+        for (name, count) in [("f32, one sample a call".to_owned(), 1), (format!("f32{MANY}"), LANES)] {
             let mut executor = Executor::new(net, 1);
             let mut outputs = Vec::new();
             let inputs = &nets.samples[..count * net.input_shape().len()];
@@ -55,6 +60,19 @@ fn int8<'a, 'r: 'a>(runner: Runner<'r>, cpu: Cpu, nets: &'a Nets) -> Contender<'
         let input = inputs.next().unwrap_or_default();
         runner.run(&mut arena, black_box(input), &mut output).map_err(Error::new)?;
         black_box(&output);
+        Ok(())
+    })
+}
+
+/// The int8 engine, [`LANES`] samples a call.
+fn int8_batch<'a, 'r: 'a>(runner: Runner<'r>, cpu: Cpu, nets: &'a Nets) -> Contender<'a> {
+    let mut batch = Batch::new(runner.on(cpu), &nets.int8);
+    let (size, made) = (nets.int8.input_shape().len(), nets.int8.output_shape().len());
+    let mut outputs = vec![0; LANES * made];
+    let inputs = &nets.codes[..LANES * size];
+    timed(format!("int8, {}{MANY}", cpu.name()), 1, LANES, move || {
+        batch.run(black_box(inputs), &mut outputs)?;
+        black_box(&outputs);
         Ok(())
     })
 }

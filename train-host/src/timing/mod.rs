@@ -5,8 +5,8 @@
 //! fraction of a second, and what is told is their median and spread, and the ratio of the least times.
 //!
 //! All run on one thread over the same samples. The float engine computes [`LANES`] samples at once: a call with one
-//! sample takes what a call with all takes. Both are measured, for both occur: a sensor brings one sample at a time,
-//! an archive many.
+//! sample takes what a call with all takes. The int8 engine reads its weights once for several samples of a call. Calls with
+//! one sample and with many are both measured, for both occur: a sensor brings one sample at a time, an archive many.
 
 mod contenders;
 mod layers;
@@ -28,7 +28,7 @@ use crate::float::LANES;
 use crate::graph::{Net, show};
 use crate::quantise::{dequantise, fold::fold};
 use crate::{Error, Result};
-use contenders::contenders;
+use contenders::{MANY, contenders};
 
 /// How long to measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +59,9 @@ pub struct Timing {
     pub without_float: Option<String>,
     /// The int8 engine on the fastest instruction set, then all others.
     pub contenders: Vec<Time>,
+    /// The time of float over that of int8 on the fastest instruction set in the same round, both with [`LANES`] samples a
+    /// call.
+    pub many: Option<Spread>,
     /// The layers of int8 on the fastest instruction set, in runs of their own: the clock is read between any two,
     /// which takes some time itself.
     pub layers: Vec<LayerTime>,
@@ -199,6 +202,14 @@ pub fn measure(nets: &Nets, effort: Effort) -> Result<Timing> {
         }
         Ok((times, batches * LANES))
     })?;
+    let many: Vec<&Vec<f64>> =
+        times.iter().filter(|(name, _)| name.ends_with(MANY)).map(|(_, times)| times).collect();
+    let many = match (many.first(), many.last()) {
+        (Some(int8), Some(float)) if nets.float.is_ok() => {
+            Some(Spread::of(float.iter().zip(*int8).map(|(f, q)| f / q).collect()))
+        }
+        _ => None,
+    };
     let first = times[0].1.clone();
     let least = Spread::of(first.clone()).min;
     let contenders = times.into_iter().map(|(name, times)| {
@@ -212,6 +223,7 @@ pub fn measure(nets: &Nets, effort: Effort) -> Result<Timing> {
         samples,
         without_float: nets.float.as_ref().err().map(Error::to_string),
         contenders: contenders.collect(),
+        many,
         layers: layers::layers(&packed, Cpu::fastest(), &nets.codes, effort)?,
     })
 }
@@ -239,6 +251,12 @@ impl Timing {
             None => text.push_str(&format!(
                 "\nOur float engine computes {LANES} samples at once: a call with one takes what a call with {LANES} takes.\n"
             )),
+        }
+        if let Some(many) = self.many {
+            let [median, quartiles, _] = many.cells(1.0);
+            text.push_str(&format!(
+                "With {LANES} samples a call it takes {median} ({quartiles}) times as long as int8.\n"
+            ));
         }
         text.push_str(&layers::text(&self.layers));
         text
@@ -306,6 +324,8 @@ mod tests {
         assert_eq!(timing.contenders[0].name, format!("int8, {}", Cpu::fastest().name()));
         let named = |name: &str| timing.contenders.iter().find(|c| c.name.starts_with(name)).expect("there");
         let (single, batch) = (named("f32, one"), named("f32, 16"));
+        let many = timing.many.expect("both take many");
+        assert!(many.min > 0.0 && many.min <= many.median && many.median <= many.max, "{timing:?}");
         // Empty lanes are not cheaper than full ones.
         assert!(single.ns.min > 2.0 * batch.ns.min, "{timing:?}");
         let json = serde_json::to_value(&timing).expect("plain data");
@@ -336,6 +356,7 @@ mod tests {
         alone.nodes[0].store.clamp = zipnet::ir::Clamp::new(-3, 3);
         let timing = time(&Nets::imported(&alone), 3);
         assert!(timing.contenders.iter().all(|c| c.name.starts_with("int8")), "{timing:?}");
+        assert_eq!(timing.many, None);
         assert!(
             timing.text().contains("No float net to compare with: dense: its clamp"),
             "{}",

@@ -1,7 +1,6 @@
 //! Requantisation of eight accumulators. Products have 64 bits, so the even and the odd lanes are done apart.
 //!
-//! In one rounding where that is possible: [`rounding`](super::super::rounding) tells how. There is no arithmetic shift of
-//! 64 bits, so `2^62` is added, which makes every sum positive, and what becomes of it is taken away after the shift.
+//! In one rounding where that is possible: [`rounding`](super::super::rounding) tells how.
 
 use super::super::rounding::{AWAY, TWICE, rounding};
 use crate::arch::Store;
@@ -13,12 +12,10 @@ use core::arch::x86_64::*;
 pub(super) struct Factors {
     /// Multipliers of even lanes, and of odd ones.
     multiplier: [__m256i; 2],
-    /// What is added to a product, `2^30 + 2^(30+e) + 2^62`.
+    /// What is added to a product, `2^30 + 2^(30+e)`.
     round: [__m256i; 2],
-    /// The shift of even lanes, `31 + e`; of odd ones, which is to leave the result in the upper half, `e - 1`.
-    shift: [__m256i; 2],
-    /// `2^(31-e)`.
-    less: __m256i,
+    /// The shift of the upper half of that sum, `e - 1`.
+    shift: __m256i,
     /// Whether every shift is to the right by 1 or more.
     regular: bool,
 }
@@ -34,15 +31,12 @@ impl Factors {
         let low = _mm256_set1_epi64x(0xffff_ffff);
         let e = [_mm256_and_si256(right, low), _mm256_srli_epi64::<32>(right)];
         let half = _mm256_set1_epi64x(1 << 30);
-        let always = _mm256_set1_epi64x((1 << 62) + (1 << 30));
         let round = [
-            _mm256_add_epi64(always, _mm256_sllv_epi64(half, e[0])),
-            _mm256_add_epi64(always, _mm256_sllv_epi64(half, e[1])),
+            _mm256_add_epi64(half, _mm256_sllv_epi64(half, e[0])),
+            _mm256_add_epi64(half, _mm256_sllv_epi64(half, e[1])),
         ];
-        let shift =
-            [_mm256_add_epi64(e[0], _mm256_set1_epi64x(31)), _mm256_sub_epi64(e[1], _mm256_set1_epi64x(1))];
-        let less = _mm256_srlv_epi32(_mm256_set1_epi32(i32::MIN), right);
-        Self { multiplier: [multiplier, _mm256_srli_epi64::<32>(multiplier)], round, shift, less, regular }
+        let shift = _mm256_sub_epi32(right, _mm256_set1_epi32(1));
+        Self { multiplier: [multiplier, _mm256_srli_epi64::<32>(multiplier)], round, shift, regular }
     }
 
     /// How outputs of these and like factors are rounded.
@@ -65,9 +59,8 @@ impl Factors {
             even = _mm256_sub_epi64(even, _mm256_and_si256(acc, sign));
             odd = _mm256_sub_epi64(odd, _mm256_and_si256(upper, sign));
         }
-        let even = _mm256_srlv_epi64(even, self.shift[0]);
-        let odd = _mm256_srlv_epi64(odd, self.shift[1]);
-        _mm256_sub_epi32(_mm256_blend_epi32::<0b1010_1010>(even, odd), self.less)
+        let even = _mm256_srli_epi64::<32>(even);
+        _mm256_srav_epi32(_mm256_blend_epi32::<0b1010_1010>(even, odd), self.shift)
     }
 }
 

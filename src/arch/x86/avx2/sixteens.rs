@@ -20,7 +20,7 @@ pub(in super::super) unsafe fn sixteens(s: &Sixteens<'_>, x: &[i8], y: &mut [i8]
     let mut block = 0;
     // SAFETY: the caller's promise; blocks stay below `blocks`.
     unsafe {
-        while s.grid == [1, 1] && block + 4 <= blocks {
+        while s.pixels() == 1 && block + 4 <= blocks {
             some::<4>(s, block, x, y);
             block += 4;
         }
@@ -67,7 +67,7 @@ unsafe fn pixels<const B: usize, const ROUND: u8>(
     x: &[i8],
     y: &mut [i8],
 ) {
-    let count = s.grid[0] * s.grid[1];
+    let count = s.pixels();
     let mut at = Walk::new(s);
     let mut pixel = 0;
     // SAFETY: `fits` holds, so every pixel's windows, biases and live outputs lie within.
@@ -76,7 +76,7 @@ unsafe fn pixels<const B: usize, const ROUND: u8>(
         let bias = s.bias.as_ptr().add(16 * block);
         let y = y.as_mut_ptr().add(16 * block);
         while B == 1 && pixel + 4 <= count {
-            let windows = at.next::<4>(x.as_ptr());
+            let windows = at.next::<4>().map(|from| x.as_ptr().add(from));
             let sums = tile::<4, B>(s, windows, weights, bias.add(pixel * s.bias_step));
             for (p, sums) in sums.iter().enumerate() {
                 out.put::<ROUND>(sums, y.add((pixel + p) * s.y_step));
@@ -84,7 +84,7 @@ unsafe fn pixels<const B: usize, const ROUND: u8>(
             pixel += 4;
         }
         while pixel < count {
-            let windows = at.next::<1>(x.as_ptr());
+            let windows = at.next::<1>().map(|from| x.as_ptr().add(from));
             let [sums] = tile::<1, B>(s, windows, weights, bias.add(pixel * s.bias_step));
             out.put::<ROUND>(&sums, y.add(pixel * s.y_step));
             pixel += 1;

@@ -2,6 +2,7 @@
 
 use super::super::rounding::{AWAY, TWICE};
 use super::factors::{Factors, Narrow, Twice};
+use crate::arch::fours;
 use crate::arch::packed::{self, Linear};
 use crate::arch::{Isa, Scalar, Store, Sum};
 use crate::ir::Requant;
@@ -93,4 +94,10 @@ pub(in super::super) fn add_linear(y: &mut [i8], x: Option<&[i8]>, linear: &Line
 #[target_feature(enable = "avx2")]
 pub(in super::super) fn sum_row(acc: &mut [i32], x: &[i8], step: usize, count: usize) {
     super::super::sum_row(acc, x, step, count);
+}
+
+/// See [`Isa::lay`]: the portable body in wider registers.
+#[target_feature(enable = "avx2")]
+pub(in super::super) fn lay(x: &[i8], row: usize, to: &mut [i8], pitch: usize, border: i8) {
+    fours::lay(x, row, to, pitch, border, 0);
 }

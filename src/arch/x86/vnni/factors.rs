@@ -4,7 +4,7 @@
 //!
 //! Products have 64 bits, so the even and the odd lanes are done apart.
 
-use super::super::rounding::{HIDDEN, TWICE, rounding};
+use super::super::rounding::{AWAY, TWICE, rounding};
 use crate::arch::Store;
 use crate::fixed::requantise;
 use crate::ir::Requant;
@@ -17,8 +17,8 @@ pub(super) struct Factors {
     multiplier: [__m512i; 2],
     /// What is added to a product, `2^30 + 2^(30+e)`.
     round: [__m512i; 2],
-    /// The shift of even lanes, `31 + e`; of odd ones, which is to leave the result in the upper half, `e - 1`.
-    shift: [__m512i; 2],
+    /// The shift of the upper half of that sum, `e - 1`.
+    shift: __m512i,
     /// Whether every shift is to the right by 1 or more.
     regular: bool,
 }
@@ -42,8 +42,7 @@ impl Factors {
             _mm512_add_epi64(half, _mm512_sllv_epi64(half, e[0])),
             _mm512_add_epi64(half, _mm512_sllv_epi64(half, e[1])),
         ];
-        let shift =
-            [_mm512_add_epi64(e[0], _mm512_set1_epi64(31)), _mm512_sub_epi64(e[1], _mm512_set1_epi64(1))];
+        let shift = _mm512_sub_epi32(right, _mm512_set1_epi32(1));
         Self { multiplier: [multiplier, _mm512_srli_epi64::<32>(multiplier)], round, shift, regular }
     }
 
@@ -59,24 +58,18 @@ impl Factors {
         if ROUND == TWICE {
             return one_by_one(acc, q);
         }
-        let even = _mm512_mul_epi32(acc, self.multiplier[0]);
-        let odd = _mm512_mul_epi32(_mm512_srli_epi64::<32>(acc), self.multiplier[1]);
-        let even = _mm512_srav_epi64(rounded::<ROUND>(even, self.round[0]), self.shift[0]);
-        let odd = _mm512_srav_epi64(rounded::<ROUND>(odd, self.round[1]), self.shift[1]);
-        _mm512_mask_blend_epi32(0xaaaa, even, odd)
+        let upper = _mm512_srli_epi64::<32>(acc);
+        let mut even = _mm512_add_epi64(_mm512_mul_epi32(acc, self.multiplier[0]), self.round[0]);
+        let mut odd = _mm512_add_epi64(_mm512_mul_epi32(upper, self.multiplier[1]), self.round[1]);
+        if ROUND == AWAY {
+            let sign = _mm512_set1_epi64(1 << 31);
+            even = _mm512_sub_epi64(even, _mm512_and_si512(acc, sign));
+            odd = _mm512_sub_epi64(odd, _mm512_and_si512(upper, sign));
+        }
+        // The upper halves of the even lanes to where those of the odd ones leave room.
+        let halves = _mm512_mask_shuffle_epi32::<_MM_PERM_DDBB>(odd, 0x5555, even);
+        _mm512_srav_epi32(halves, self.shift)
     }
-}
-
-/// A product and what rounds it.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-fn rounded<const ROUND: u8>(product: __m512i, round: __m512i) -> __m512i {
-    let sum = _mm512_add_epi64(product, round);
-    if ROUND == HIDDEN {
-        return sum;
-    }
-    let negative = _mm512_movepi64_mask(product);
-    _mm512_mask_sub_epi64(sum, negative, sum, _mm512_set1_epi64(1 << 31))
 }
 
 /// Factors of 1/2 and more, which are rare.

@@ -8,4 +8,4 @@ mod sums;
 
 pub(super) use lanes::lanes;
 pub(super) use sixteens::sixteens;
-pub(super) use sums::{add, add_linear, store, sum_row};
+pub(super) use sums::{add, add_linear, lay, store, sum_row};

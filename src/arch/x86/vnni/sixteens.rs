@@ -1,5 +1,11 @@
 //! Convolution and matrix times vector: tiles of `P` pixels times `B` blocks of sixteen units, all their sums in
 //! registers. Four elements of a pixel, repeated over a register, meet four weights of each of sixteen units.
+//!
+//! Tricks:
+//! 1. Sixteen sums a tile, whatever its shape: as many as hide how long a sum takes, and as leave registers for factors.
+//! 2. A pixel that is alone, as in matrix times vector, reads each weight once: how fast those come decides. One block
+//!    after another reads them on end, which caches bring sooner than several at once, and eight sums in turn keep
+//!    pace.
 
 use super::super::rounding::{AWAY, HIDDEN, TWICE};
 use super::super::walk::Walk;
@@ -7,6 +13,9 @@ use super::factors::{Factors, Narrow};
 use crate::arch::fours::Sixteens;
 use crate::ir::Requant;
 use core::arch::x86_64::*;
+
+/// Sums that a pixel which is alone is spread over.
+const TURNS: usize = 8;
 
 /// All pixels and units.
 ///
@@ -16,19 +25,21 @@ use core::arch::x86_64::*;
 pub(in super::super) unsafe fn sixteens(s: &Sixteens<'_>, x: &[i8], y: &mut [i8]) {
     debug_assert!(s.fits(x.len(), y.len()));
     let blocks = s.units.div_ceil(16);
+    let many = s.pixels() >= 4;
     let mut block = 0;
     // SAFETY: the caller's promise; blocks stay below `blocks`.
     unsafe {
-        while s.grid == [1, 1] && block + 4 <= blocks {
+        while many && block + 4 <= blocks {
             some::<4>(s, block, x, y);
             block += 4;
         }
-        while block + 2 <= blocks {
+        while many && block + 2 <= blocks {
             some::<2>(s, block, x, y);
             block += 2;
         }
-        if block < blocks {
+        while block < blocks {
             some::<1>(s, block, x, y);
+            block += 1;
         }
     }
 }
@@ -70,32 +81,113 @@ unsafe fn pixels<const B: usize, const ROUND: u8>(
     x: &[i8],
     y: &mut [i8],
 ) {
-    let count = s.grid[0] * s.grid[1];
-    let mut at = Walk::new(s);
-    let mut pixel = 0;
     // SAFETY: `fits` holds, so every pixel's windows, biases and live outputs lie within.
     unsafe {
-        let weights = s.weights.as_ptr().add(block * s.block());
-        let bias = s.bias.as_ptr().add(16 * block);
-        let y = y.as_mut_ptr().add(16 * block);
-        while B < 4 && pixel + 8 <= count {
-            let windows = at.next::<8>(x.as_ptr());
-            let sums = tile::<8, B>(s, windows, weights, bias.add(pixel * s.bias_step));
-            out.many::<ROUND, _>(&sums, y.add(pixel * s.y_step));
-            pixel += 8;
+        let mut at = Tiles {
+            s,
+            walk: Walk::new(s),
+            left: s.pixels(),
+            x: x.as_ptr(),
+            weights: s.weights.as_ptr().add(block * s.block()),
+            bias: s.bias.as_ptr().add(16 * block),
+            y: y.as_mut_ptr().add(16 * block),
+        };
+        if ROUND != TWICE && B == 1 {
+            at.straight::<16, B, ROUND>(out);
         }
-        while B < 4 && pixel + 4 <= count {
-            let windows = at.next::<4>(x.as_ptr());
-            let sums = tile::<4, B>(s, windows, weights, bias.add(pixel * s.bias_step));
-            out.many::<ROUND, _>(&sums, y.add(pixel * s.y_step));
-            pixel += 4;
+        if ROUND != TWICE && B <= 2 {
+            at.tiles::<8, B, ROUND>(out);
         }
-        while pixel < count {
-            let windows = at.next::<1>(x.as_ptr());
-            let sums = alone::<B>(s, windows[0], weights, bias.add(pixel * s.bias_step));
-            out.one::<ROUND>(&sums, y.add(pixel * s.y_step));
-            pixel += 1;
+        at.tiles::<4, B, ROUND>(out);
+        at.singles::<B, ROUND>(out);
+    }
+}
+
+/// A walk in tiles of pixels.
+struct Tiles<'a> {
+    s: &'a Sixteens<'a>,
+    walk: Walk<'a>,
+    /// Pixels that are left.
+    left: usize,
+    /// The image.
+    x: *const i8,
+    /// Weights of the blocks.
+    weights: *const i8,
+    /// Biases of the next pixel.
+    bias: *const i32,
+    /// Where the outputs of the next pixel go.
+    y: *mut i8,
+}
+
+impl Tiles<'_> {
+    /// Tiles of `P` pixels that lie in one row, up to the first pixels that do not.
+    ///
+    /// Called for several kinds of rounding, such a function is inlined only when told so; if it were not, its sums
+    /// would go through memory.
+    ///
+    /// # Safety
+    /// The CPU has the instructions, `fits` holds, and `out` is for the blocks whose weights these are.
+    #[inline(always)]
+    unsafe fn straight<const P: usize, const B: usize, const ROUND: u8>(&mut self, out: &Out<'_, B>) {
+        while self.left >= P {
+            let Some(first) = self.walk.straight(P) else { return };
+            let step = self.s.steps[2];
+            // SAFETY: the caller's promise; there are `P` pixels.
+            unsafe {
+                let sums = tile::<P, B>(self.s, self.x, |p| first + p * step, self.weights, self.bias);
+                out.many::<ROUND, P>(&sums, self.y);
+                self.pass(P);
+            }
         }
+    }
+
+    /// Tiles of `P` pixels wherever they lie, as many as there are.
+    ///
+    /// # Safety
+    /// As for [`Tiles::straight`].
+    #[inline(always)]
+    unsafe fn tiles<const P: usize, const B: usize, const ROUND: u8>(&mut self, out: &Out<'_, B>) {
+        while self.left >= P {
+            let windows = self.walk.next::<P>();
+            // SAFETY: the caller's promise; there are `P` pixels.
+            unsafe {
+                let sums = tile::<P, B>(self.s, self.x, |p| windows[p], self.weights, self.bias);
+                out.many::<ROUND, P>(&sums, self.y);
+                self.pass(P);
+            }
+        }
+    }
+
+    /// The pixels that are left, one by one.
+    ///
+    /// # Safety
+    /// As for [`Tiles::straight`].
+    #[inline(always)]
+    unsafe fn singles<const B: usize, const ROUND: u8>(&mut self, out: &Out<'_, B>) {
+        while self.left > 0 {
+            // SAFETY: the caller's promise; there is a pixel.
+            unsafe {
+                let [window] = self.walk.next::<1>();
+                for b in 0..B {
+                    let weights = self.weights.add(b * self.s.block());
+                    let sums = alone(self.s, self.x.add(window), weights, self.bias.add(16 * b));
+                    out.one::<ROUND>(sums, b, self.y);
+                }
+                self.pass(1);
+            }
+        }
+    }
+
+    /// Goes on by `count` pixels.
+    ///
+    /// # Safety
+    /// There are so many.
+    #[inline(always)]
+    unsafe fn pass(&mut self, count: usize) {
+        self.left -= count;
+        // Past the last pixel nothing is read, so there the addresses may be any.
+        self.bias = self.bias.wrapping_add(count * self.s.bias_step);
+        self.y = self.y.wrapping_add(count * self.s.y_step);
     }
 }
 
@@ -111,61 +203,81 @@ struct Out<'a, const B: usize> {
 }
 
 impl<const B: usize> Out<'_, B> {
-    /// A multiple of four pixels.
+    /// Four, eight or sixteen sums, of some pixels. With one block or four this is no loop: one that is not unrolled finds
+    /// its sums in memory. With two blocks that takes no longer.
     ///
     /// # Safety
-    /// `y` is where the first pixel's live outputs go, and within the outputs with all others.
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+    /// The CPU has the instructions; `y` is where the first pixel's live outputs go, and within the outputs with all
+    /// others.
+    #[inline(always)]
     unsafe fn many<const ROUND: u8, const P: usize>(&self, sums: &[[__m512i; B]; P], y: *mut i8) {
-        let at_once = 4 / B;
-        for p in (0..P).step_by(at_once) {
-            let mut values = [_mm512_setzero_si512(); 4];
-            for (i, value) in values.iter_mut().enumerate() {
-                let (pixel, b) = (p + i / B, i % B);
-                *value = self.factors[b].apply::<ROUND>(sums[pixel][b], &self.requant[b]);
+        let sums = sums.as_flattened().as_chunks().0;
+        let step = 4 / B * self.step;
+        // SAFETY: the caller's promise.
+        unsafe {
+            if B == 2 {
+                for (i, sums) in sums.iter().enumerate() {
+                    self.four::<ROUND>(sums, y.add(i * step));
+                }
+                return;
             }
-            let bytes = self.narrow.four_in_order(values);
-            // SAFETY: the caller's promise.
-            unsafe {
-                let to = y.add(p * self.step);
-                if self.step == 16 * B && self.live == 16 * B {
-                    _mm512_storeu_si512(to.cast(), bytes);
-                    continue;
-                }
-                let parts = [
-                    _mm512_castsi512_si128(bytes),
-                    _mm512_extracti32x4_epi32::<1>(bytes),
-                    _mm512_extracti32x4_epi32::<2>(bytes),
-                    _mm512_extracti32x4_epi32::<3>(bytes),
-                ];
-                for (i, part) in parts.into_iter().enumerate() {
-                    self.put(part, i % B, to.add(i / B * self.step));
-                }
+            self.four::<ROUND>(&sums[0], y);
+            if P * B >= 8 {
+                self.four::<ROUND>(&sums[1], y.add(step));
+            }
+            if P * B == 16 {
+                self.four::<ROUND>(&sums[2], y.add(2 * step));
+                self.four::<ROUND>(&sums[3], y.add(3 * step));
             }
         }
     }
 
-    /// One pixel.
+    /// Four sums, those of each pixel side by side.
     ///
     /// # Safety
-    /// `y` is where its live outputs go.
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-    unsafe fn one<const ROUND: u8>(&self, sums: &[__m512i; B], y: *mut i8) {
-        for b in 0..B {
-            let values = self.factors[b].apply::<ROUND>(sums[b], &self.requant[b]);
-            // SAFETY: the caller's promise.
-            unsafe { self.put(self.narrow.one(values), b, y) }
+    /// As for [`Out::many`].
+    #[inline(always)]
+    unsafe fn four<const ROUND: u8>(&self, sums: &[__m512i; 4], to: *mut i8) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let mut values = *sums;
+            for (i, value) in values.iter_mut().enumerate() {
+                *value = self.factors[i % B].apply::<ROUND>(*value, &self.requant[i % B]);
+            }
+            let bytes = self.narrow.four_in_order(values);
+            if self.live == 16 * B && (B == 4 || self.step == 16 * B) {
+                return _mm512_storeu_si512(to.cast(), bytes);
+            }
+            let parts = [
+                _mm512_castsi512_si128(bytes),
+                _mm512_extracti32x4_epi32::<1>(bytes),
+                _mm512_extracti32x4_epi32::<2>(bytes),
+                _mm512_extracti32x4_epi32::<3>(bytes),
+            ];
+            for (i, part) in parts.into_iter().enumerate() {
+                self.put(part, i % B, to.add(i / B * self.step));
+            }
+        }
+    }
+
+    /// Block `b` of one pixel.
+    ///
+    /// # Safety
+    /// The CPU has the instructions; `y` is where the pixel's live outputs go.
+    #[inline(always)]
+    unsafe fn one<const ROUND: u8>(&self, sums: __m512i, b: usize, y: *mut i8) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let values = self.factors[b].apply::<ROUND>(sums, &self.requant[b]);
+            self.put(self.narrow.one(values), b, y);
         }
     }
 
     /// Block `b` of a pixel, as far as it is live. A store under a mask takes as long as many without.
     ///
     /// # Safety
-    /// `y` is where the pixel's live outputs go.
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+    /// The CPU has the instructions; `y` is where the pixel's live outputs go.
+    #[inline(always)]
     unsafe fn put(&self, bytes: __m128i, b: usize, y: *mut i8) {
         // SAFETY: the caller's promise; a mask keeps to what is live.
         unsafe {
@@ -183,95 +295,76 @@ impl<const B: usize> Out<'_, B> {
 /// Sums of `P` pixels and `B` blocks.
 ///
 /// # Safety
-/// Windows, weights and biases are where `s` tells, all within their slices.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+/// The CPU has the instructions. The window of pixel `p` begins at `window(p)` of the image `x`; it, weights and biases lie
+/// within their slices as `s` tells.
+#[inline(always)]
 unsafe fn tile<const P: usize, const B: usize>(
     s: &Sixteens<'_>,
-    x: [*const i8; P],
+    x: *const i8,
+    window: impl Fn(usize) -> usize,
     weights: *const i8,
     bias: *const i32,
 ) -> [[__m512i; B]; P] {
-    let mut sums = [[_mm512_setzero_si512(); B]; P];
-    let mut w = [weights; B];
     // SAFETY: `B` blocks of weights lie on end; each run has `quads` fours of elements in every window.
     unsafe {
+        let mut sums = [[_mm512_setzero_si512(); B]; P];
         for b in 0..B {
-            w[b] = weights.add(b * s.block());
             for (p, sums) in sums.iter_mut().enumerate() {
                 sums[b] = _mm512_loadu_si512(bias.add(p * s.bias_step + 16 * b).cast());
             }
         }
-        let mut at = 0;
+        let mut at = weights;
         for &run in s.runs {
-            for quad in 0..s.quads {
+            let mut x = x.add(run);
+            for _ in 0..s.quads {
                 let mut four = [_mm512_setzero_si512(); B];
                 for b in 0..B {
-                    four[b] = _mm512_loadu_si512(w[b].add(at).cast());
+                    four[b] = _mm512_loadu_si512(at.add(b * s.block()).cast());
                 }
                 for p in 0..P {
-                    let elements = x[p].add(run + 4 * quad).cast::<i32>().read_unaligned();
+                    let elements = x.add(window(p)).cast::<i32>().read_unaligned();
                     let elements = _mm512_set1_epi32(elements);
                     for b in 0..B {
                         sums[p][b] = _mm512_dpbusd_epi32(sums[p][b], elements, four[b]);
                     }
                 }
-                at += 64;
+                (x, at) = (x.add(4), at.add(64));
             }
         }
+        sums
     }
-    sums
 }
 
-/// Sums of one pixel and `B` blocks, four of each in turn, for a sum waits for the one before.
+/// Sums of one pixel and one block, [`TURNS`] of them in turn, for a sum waits for the one before.
 ///
 /// # Safety
 /// As for [`tile`].
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-unsafe fn alone<const B: usize>(
-    s: &Sixteens<'_>,
-    x: *const i8,
-    weights: *const i8,
-    bias: *const i32,
-) -> [__m512i; B] {
-    let mut sums = [[_mm512_setzero_si512(); 4]; B];
-    let mut w = [weights; B];
+#[inline(always)]
+unsafe fn alone(s: &Sixteens<'_>, x: *const i8, weights: *const i8, bias: *const i32) -> __m512i {
     // SAFETY: as in `tile`.
     unsafe {
-        for b in 0..B {
-            w[b] = weights.add(b * s.block());
-            sums[b][0] = _mm512_loadu_si512(bias.add(16 * b).cast());
-        }
-        let mut at = 0;
+        let mut sums = [_mm512_setzero_si512(); TURNS];
+        sums[0] = _mm512_loadu_si512(bias.cast());
+        let mut at = weights;
         for &run in s.runs {
-            let mut quad = 0;
-            while quad + 4 <= s.quads {
-                for i in 0..4 {
-                    let elements = x.add(run + 4 * (quad + i)).cast::<i32>().read_unaligned();
-                    let elements = _mm512_set1_epi32(elements);
-                    for b in 0..B {
-                        let four = _mm512_loadu_si512(w[b].add(at + 64 * i).cast());
-                        sums[b][i] = _mm512_dpbusd_epi32(sums[b][i], elements, four);
-                    }
+            let mut from = x.add(run);
+            for _ in 0..s.quads / TURNS {
+                for (i, sum) in sums.iter_mut().enumerate() {
+                    let elements = _mm512_set1_epi32(from.add(4 * i).cast::<i32>().read_unaligned());
+                    let four = _mm512_loadu_si512(at.add(64 * i).cast());
+                    *sum = _mm512_dpbusd_epi32(*sum, elements, four);
                 }
-                quad += 4;
-                at += 256;
+                (from, at) = (from.add(4 * TURNS), at.add(64 * TURNS));
             }
-            while quad < s.quads {
-                let elements = x.add(run + 4 * quad).cast::<i32>().read_unaligned();
-                for b in 0..B {
-                    let four = _mm512_loadu_si512(w[b].add(at).cast());
-                    sums[b][0] = _mm512_dpbusd_epi32(sums[b][0], _mm512_set1_epi32(elements), four);
-                }
-                quad += 1;
-                at += 64;
+            for _ in 0..s.quads % TURNS {
+                let elements = _mm512_set1_epi32(from.cast::<i32>().read_unaligned());
+                sums[0] = _mm512_dpbusd_epi32(sums[0], elements, _mm512_loadu_si512(at.cast()));
+                (from, at) = (from.add(4), at.add(64));
             }
         }
+        let [a, b, c, d, e, f, g, h] = sums;
+        let low = _mm512_add_epi32(_mm512_add_epi32(a, b), _mm512_add_epi32(c, d));
+        let high = _mm512_add_epi32(_mm512_add_epi32(e, f), _mm512_add_epi32(g, h));
+        _mm512_add_epi32(low, high)
     }
-    let mut all = [_mm512_setzero_si512(); B];
-    for (all, [s0, s1, s2, s3]) in all.iter_mut().zip(sums) {
-        *all = _mm512_add_epi32(_mm512_add_epi32(s0, s1), _mm512_add_epi32(s2, s3));
-    }
-    all
 }

@@ -2,6 +2,7 @@
 
 use super::super::rounding::{AWAY, TWICE};
 use super::factors::{Factors, Narrow};
+use crate::arch::fours;
 use crate::arch::packed::{self, Linear};
 use crate::arch::{Isa, Scalar, Store, Sum};
 use crate::ir::Requant;
@@ -120,4 +121,10 @@ pub(in super::super) fn add_linear(y: &mut [i8], x: Option<&[i8]>, linear: &Line
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 pub(in super::super) fn sum_row(acc: &mut [i32], x: &[i8], step: usize, count: usize) {
     super::super::sum_row(acc, x, step, count);
+}
+
+/// See [`Isa::lay`]: the portable body in wider registers.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+pub(in super::super) fn lay(x: &[i8], row: usize, to: &mut [i8], pitch: usize, border: i8) {
+    fours::lay(x, row, to, pitch, border, 128);
 }

@@ -1,11 +1,39 @@
 //! Packings of depthwise convolution: a record of words for each channel.
 
-use zipnet::ir::{DepthwiseConv2d, Joined, Packing, Shape};
+use zipnet::ir::{DepthwiseConv2d, FourChannels, Joined, Packing, Requant, Scratch, Shape};
 
 use crate::graph::IntStore;
 
+/// A depthwise convolution by the kernel that is fastest for it, with more scratch than it needs as far as there is `room`.
+pub(super) fn pack(conv: &DepthwiseConv2d, x: Shape, plain: &IntStore, room: usize) -> Option<IntStore> {
+    if joins(conv, x) { None } else { four_channels(conv, x, plain, room) }
+        .or_else(|| records(conv, x, plain))
+}
+
+/// Taps of a kernel at stride 1 from which on joined rows are faster.
+const MANY: usize = 36;
+
+/// Whether a depthwise convolution is faster over joined rows than four channels at a time. For 3x3 at stride 1, and for fewer
+/// channels, cycles of a Cortex-M4 decide, fitted to those that were measured.
+fn joins(conv: &DepthwiseConv2d, x: Shape) -> bool {
+    let (Some(joined), Some(four)) = (Joined::new(conv, x), FourChannels::new(conv, x)) else { return true };
+    let [height, width] = joined.output.map(usize::from);
+    if x.c < 4 && !joined.is_three() {
+        return conv.window.kernel != [3, 3]
+            || 15 * height * width >= 4 * usize::from(x.h) * usize::from(x.w) + 1000;
+    }
+    if !joined.is_three() {
+        let near = conv.window.stride == [1, 1] && conv.window.dilation == [1, 1];
+        return near && width >= 4 && conv.window.taps() >= MANY;
+    }
+    let rows = height.div_ceil(2) * (78 * (width / 2) + 58 * (width % 2) + 26);
+    let joined = rows + 3 * height * width + 110;
+    let lanes = 4 * four.fours() + 2 * four.singles();
+    joined * usize::from(x.c) < 67 * height * width * lanes / 2
+}
+
 /// A depthwise convolution as [`Packing::DspDepthwise3`] where that is for it, else as [`Packing::DspDepthwise`].
-pub(super) fn records(conv: &DepthwiseConv2d, x: Shape, plain: &IntStore) -> Option<IntStore> {
+fn records(conv: &DepthwiseConv2d, x: Shape, plain: &IntStore) -> Option<IntStore> {
     let joined = Joined::new(conv, x)?;
     let channels = usize::from(x.c) * joined.multiplier;
     let mut words: Vec<i32> = Vec::new();
@@ -21,13 +49,54 @@ pub(super) fn records(conv: &DepthwiseConv2d, x: Shape, plain: &IntStore) -> Opt
             words.extend(taps(&joined, channel, channels, &plain.weights));
         }
     }
-    Some(IntStore {
+    let packing = if joined.is_three() { Packing::DspDepthwise3 } else { Packing::DspDepthwise };
+    Some(store(&words, packing, plain))
+}
+
+/// A depthwise convolution as [`Packing::DspFourChannels`] where that is for it.
+fn four_channels(conv: &DepthwiseConv2d, x: Shape, plain: &IntStore, room: usize) -> Option<IntStore> {
+    let four = FourChannels::new(conv, x)?;
+    let (channels, taps) = (usize::from(x.c), conv.window.taps());
+    let (pairs, odd) = (taps / 2, taps % 2 == 1);
+    let tap = |tap: usize, channel: usize| match tap < taps {
+        true => plain.weights[tap * channels + channel],
+        false => 0,
+    };
+    let factors: Option<Vec<Requant>> = plain.requant.iter().map(|factor| factor.packed()).collect();
+    let factors = factors?;
+    let mut words: Vec<i32> = Vec::new();
+    for i in 0..four.fours() {
+        let first = (4 * i).min(channels - 4);
+        let lanes = || first..first + 4;
+        words.extend(lanes().map(|channel| plain.bias[channel]));
+        for pair in 0..pairs {
+            words.extend(lanes().map(|channel| both(tap(2 * pair, channel), tap(2 * pair + 1, channel))));
+        }
+        if odd {
+            let last = |lane: usize| tap(taps - 1, first + lane);
+            words.extend([both(last(0), last(2)), both(last(1), last(3))]);
+        }
+        words.extend(lanes().map(|channel| factors[channel].multiplier));
+        words.extend(lanes().map(|channel| factors[channel].shift));
+    }
+    for (channel, factor) in factors.iter().enumerate().skip(channels - four.singles()) {
+        words.extend([plain.bias[channel], factor.multiplier, factor.shift]);
+        let pairs = 0..taps.div_ceil(2);
+        words.extend(pairs.map(|pair| both(tap(2 * pair, channel), tap(2 * pair + 1, channel))));
+    }
+    let scratch = Scratch { offset: 0, len: four.scratch_within(room) as u32 };
+    Some(IntStore { scratch, ..store(&words, Packing::DspFourChannels, plain) })
+}
+
+/// What a node has whose weights are such words.
+fn store(words: &[i32], packing: Packing, plain: &IntStore) -> IntStore {
+    IntStore {
         weights: words.iter().flat_map(|word| word.to_le_bytes().map(|byte| byte as i8)).collect(),
         bias: Vec::new(),
         requant: Vec::new(),
-        packing: if joined.is_three() { Packing::DspDepthwise3 } else { Packing::DspDepthwise },
+        packing,
         ..plain.clone()
-    })
+    }
 }
 
 /// `[parity][pair of rows][column]`.

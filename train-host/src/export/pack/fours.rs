@@ -90,11 +90,13 @@ fn packed(
 /// A depthwise convolution as [`Packing::FoursDepthwise`].
 pub(super) fn depthwise(conv: &DepthwiseConv2d, x: Shape, plain: &IntStore) -> Option<IntStore> {
     let taps = FourTaps::new(conv, x).filter(|_| fits(plain))?;
-    let (c, count) = (usize::from(x.c), conv.window.taps());
+    let (c, count, columns) = (usize::from(x.c), 4 * taps.quads(), usize::from(conv.window.kernel[1]));
     let slots: Vec<Option<usize>> = (0..taps.blocks())
         .flat_map(|block| (0..FourTaps::LANES).map(move |lane| taps.channel(block, lane)))
         .collect();
-    let weight = |channel: usize, tap: usize| if tap < count { plain.weights[tap * c + channel] } else { 0 };
+    let weight = |channel: usize, tap: usize| {
+        taps.tap(tap).map_or(0, |[row, column]| plain.weights[(row * columns + column) * c + channel])
+    };
     let mut weights = Vec::with_capacity(slots.len() * 4 * taps.quads());
     for block in slots.chunks(FourTaps::LANES) {
         for quad in 0..taps.quads() {

@@ -317,7 +317,8 @@ fn packed(net: &Net<Int>, i: usize, aim: usize, streamed: bool) -> Option<IntSto
     let mut store = if let Op::Conv2d(conv) = &node.op {
         convolution(net, i, conv, aim, streamed)?
     } else if let Op::DepthwiseConv2d(conv) = &node.op {
-        depthwise::records(conv, x, &node.store)?
+        let room = aim.saturating_sub(alive(net, i)(Packing::DspFourChannels));
+        depthwise::pack(conv, x, &node.store, room)?
     } else if let Op::Dense(dense) = &node.op {
         dual::eights(dense, &node.store)?
     } else if let Op::Add(Operands::Equal) = &node.op {

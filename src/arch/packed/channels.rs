@@ -1,0 +1,161 @@
+//! Blocks of depthwise convolution four channels at a time, over rows of int8 that lie with their border.
+
+use super::{half, narrow, smlad, word};
+use crate::arch::run;
+use crate::ir::Requant;
+
+/// Some channels of a depthwise convolution, and where their windows lie in the rows that are kept, a ring of them.
+#[derive(Clone, Copy)]
+pub(crate) struct Channels<'a> {
+    /// Records of four channels, one after another.
+    pub(crate) records: &'a [i8],
+    /// Records of single channels: a last one, or all of fewer than four.
+    pub(crate) singles: &'a [i8],
+    /// Rows and columns of taps.
+    pub(crate) taps: [usize; 2],
+    /// Byte where the first window's first tap lies.
+    pub(crate) first: usize,
+    /// Bytes from a row of taps to the next, which may lie before it by all rows.
+    pub(crate) row: usize,
+    /// Bytes of all rows.
+    pub(crate) ring: usize,
+    /// Bytes from a tap to the next in a row.
+    pub(crate) tap: usize,
+    /// Bytes from a window to the next.
+    pub(crate) pixel: usize,
+    /// Bytes from a window to the one below it.
+    pub(crate) below: usize,
+    /// Channels to compute.
+    pub(crate) channels: usize,
+    /// Rows and columns of the output to compute.
+    pub(crate) output: [usize; 2],
+    /// Channels of the output, from one column to the next.
+    pub(crate) step: usize,
+    /// Channels of the output, from one row to the next.
+    pub(crate) row_step: usize,
+    /// Zero point of the output.
+    pub(crate) zero: i8,
+}
+
+impl Channels<'_> {
+    /// Where the taps of the first window lie.
+    pub(crate) fn places(&self) -> impl Iterator<Item = usize> {
+        let ([rows, columns], mut at) = (self.taps, self.first);
+        (0..rows).flat_map(move |_| {
+            let from = at;
+            at += self.row;
+            if at >= self.ring {
+                at -= self.ring;
+            }
+            (0..columns).map(move |kx| from + kx * self.tap)
+        })
+    }
+
+    /// Bytes of a record of four channels.
+    pub(crate) const fn record(&self) -> usize {
+        let taps = self.taps[0] * self.taps[1];
+        48 + 16 * (taps / 2) + 8 * (taps % 2)
+    }
+
+    /// Bytes of a record of one channel.
+    pub(crate) const fn single(&self) -> usize {
+        12 + 4 * (self.taps[0] * self.taps[1]).div_ceil(2)
+    }
+
+    /// How many fours there are, and channels by themselves.
+    pub(crate) const fn parts(&self) -> [usize; 2] {
+        match self.channels {
+            few @ 0..4 => [0, few],
+            channels => [(channels + 2) / 4, (channels % 4 == 1) as usize],
+        }
+    }
+
+    /// Four channels from the first one on that have the record `i`: the last record may be one of the last four.
+    pub(crate) fn four(&self, i: usize) -> usize {
+        (4 * i).min(self.channels.saturating_sub(4))
+    }
+}
+
+/// Runs of bytes in rows, to be copied together.
+#[derive(Clone, Copy)]
+pub(crate) struct Copies {
+    /// Bytes of a run.
+    pub(crate) len: usize,
+    /// Rows, and runs of a row.
+    pub(crate) counts: [usize; 2],
+    /// Bytes from a row to the next, and from a run to the next.
+    pub(crate) steps: [usize; 2],
+    /// Bytes to the next row where they are written.
+    pub(crate) pitch: usize,
+}
+
+/// See [`Isa::copy_rows`](crate::arch::Isa::copy_rows).
+pub(crate) fn copy_rows(copies: &Copies, x: &[i8], to: &mut [i8]) {
+    for row in 0..copies.counts[0] {
+        let to = to.get_mut(row * copies.pitch..).unwrap_or_default();
+        for (i, to) in to.chunks_exact_mut(copies.len.max(1)).take(copies.counts[1]).enumerate() {
+            let from = row * copies.steps[0] + i * copies.steps[1];
+            to.iter_mut().zip(run(x, from, copies.len)).for_each(|(to, x)| *to = *x);
+        }
+    }
+}
+
+/// See [`Isa::four_channels`](crate::arch::Isa::four_channels).
+pub(crate) fn four_channels(channels: &Channels<'_>, rows: &[i8], table: &mut [i8], y: &mut [i8]) {
+    let count = channels.taps[0] * channels.taps[1];
+    let (pairs, odd) = (count / 2, count % 2 == 1);
+    let places = table.as_chunks_mut::<4>().0;
+    for (to, place) in places.iter_mut().zip(channels.places()) {
+        *to = (place as u32).to_le_bytes().map(|byte| byte as i8);
+    }
+    let x = |tap: usize, at: usize| {
+        let place = places.get(tap).map_or(0, |place| word(place, 0) as usize);
+        rows.get(place + at).copied().unwrap_or_default()
+    };
+    let both = |tap: usize, at: usize| {
+        let ([a, b], [c, d]) = (half(x(tap, at)), half(x(tap + 1, at)));
+        word(&[a, b, c, d], 0)
+    };
+    for (row, column) in
+        (0..channels.output[0]).flat_map(|row| (0..channels.output[1]).map(move |i| (row, i)))
+    {
+        let at = row * channels.below + column * channels.pixel;
+        let y = y.get_mut(row * channels.row_step + column * channels.step..).unwrap_or_default();
+        let [fours, singles] = channels.parts();
+        for i in 0..fours {
+            let first = channels.four(i);
+            let record = run(channels.records, i * channels.record(), channels.record());
+            let word = |i: usize| word(record, 4 * i);
+            for lane in 0..4 {
+                let mut acc = word(lane) as i32;
+                for pair in 0..pairs {
+                    acc = smlad(both(2 * pair, at + first + lane), word(4 + 4 * pair + lane), acc);
+                }
+                let mut head = 4 + 4 * pairs;
+                if odd {
+                    let tap = (word(head + lane % 2) >> (16 * (lane / 2))) & 0xffff;
+                    acc = smlad(i32::from(x(2 * pairs, at + first + lane)) as u32 & 0xffff, tap, acc);
+                    head += 2;
+                }
+                let factor =
+                    Requant { multiplier: word(head + lane) as i32, shift: word(head + 4 + lane) as i32 };
+                if let Some(y) = y.get_mut(first + lane) {
+                    *y = narrow(acc, factor, channels.zero);
+                }
+            }
+        }
+        for i in 0..singles {
+            let last = channels.channels - singles + i;
+            let record = run(channels.singles, i * channels.single(), channels.single());
+            let word = |i: usize| word(record, 4 * i);
+            let mut acc = word(0) as i32;
+            for pair in 0..count.div_ceil(2) {
+                acc = smlad(both(2 * pair, at + last), word(3 + pair), acc);
+            }
+            if let Some(y) = y.get_mut(last) {
+                let factor = Requant { multiplier: word(1) as i32, shift: word(2) as i32 };
+                *y = narrow(acc, factor, channels.zero);
+            }
+        }
+    }
+}
