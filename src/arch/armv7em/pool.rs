@@ -1,6 +1,6 @@
 //! Windows of pooling: four channels at a time stay in registers, 11 cycles a tap of a mean or a sum, 9 of a maximum.
 
-use super::window::{Divisor, Words, divide, window};
+use super::window::{Divisor, Words, divide, fours, window};
 use crate::arch::pool::View;
 
 /// See [`Isa::max_window`](crate::arch::Isa::max_window).
@@ -9,7 +9,7 @@ pub(super) fn max_window(y: &mut [i8], view: &View<'_>) {
     if view.fits(y.len()) {
         parts(view.channels, |from, fours| {
             // SAFETY: the view fits.
-            unsafe { max_of_four(&mut Words::new(y, view, Divisor::NONE, [from, fours, 4])) }
+            unsafe { max_of_four(&mut Words::new(y, view, Divisor::NONE, from, fours)) }
         });
     }
 }
@@ -21,7 +21,7 @@ pub(super) fn mean_window(y: &mut [i8], view: &View<'_>) -> bool {
     if view.fits(y.len()) {
         parts(view.channels, |from, fours| {
             // SAFETY: the view fits.
-            unsafe { mean_of_four(&mut Words::new(y, view, divisor, [from, fours, 4])) }
+            unsafe { mean_of_four(&mut Words::new(y, view, divisor, from, fours)) }
         });
     }
     true
@@ -51,8 +51,8 @@ fn parts(channels: usize, mut call: impl FnMut(usize, usize)) {
 /// The words hold what [`Words`] says, and the bytes they tell of can be read and written.
 #[unsafe(naked)]
 unsafe extern "C" fn max_of_four(words: &mut Words) {
-    window!(
-        [4, 4],
+    fours!(
+        4,
         ["ldr r4, [r1]"],
         ["ldr lr, [r3]", "add r3, r3, r11", "subs r9, #1", "ssub8 r5, r4, lr", "sel r4, r4, lr", "bne 3b"],
         ["str r4, [r8]"]
@@ -63,8 +63,8 @@ unsafe extern "C" fn max_of_four(words: &mut Words) {
 /// As [`max_of_four`].
 #[unsafe(naked)]
 unsafe extern "C" fn mean_of_four(words: &mut Words) {
-    window!(
-        [4, 4],
+    fours!(
+        4,
         ["mov r4, #0", "mov r5, #0", "mov r6, #0", "mov r7, #0"],
         [
             "ldr lr, [r3]",
@@ -92,8 +92,8 @@ unsafe extern "C" fn mean_of_four(words: &mut Words) {
 /// As [`max_of_four`].
 #[unsafe(naked)]
 unsafe extern "C" fn sum_of_four(words: &mut Words) {
-    window!(
-        [4, 16],
+    fours!(
+        16,
         ["mov r4, #0", "mov r5, #0", "mov r6, #0", "mov r7, #0"],
         [
             "ldr lr, [r3]",

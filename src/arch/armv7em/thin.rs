@@ -20,8 +20,8 @@ pub(super) fn max_thin(y: &mut [i8], view: &View<'_>) {
             1 => singly(y, view, Divisor::NONE, max_of_quads, |x| {
                 max_of_runs(x, view.taps[0], view.taps[1], view.steps[0]) as i8
             }),
-            2 => max_of_two(&mut Words::new(y, view, Divisor::NONE, [0, 1, 2])),
-            _ => max_of_three(&mut Words::new(y, view, Divisor::NONE, [0, 1, 3])),
+            2 => max_of_two(&mut Words::new(y, view, Divisor::NONE, 0, 0)),
+            _ => max_of_three(&mut Words::new(y, view, Divisor::NONE, 0, 0)),
         }
     }
 }
@@ -41,8 +41,8 @@ pub(super) fn mean_thin(y: &mut [i8], view: &View<'_>) -> bool {
                 let sum = sum_of_runs(x, view.taps[0], view.taps[1], view.steps[0]);
                 crate::fixed::mean(sum, count as u32) as i8
             }),
-            2 => mean_of_two(&mut Words::new(y, view, divisor, [0, 1, 2])),
-            _ => mean_of_three(&mut Words::new(y, view, divisor, [0, 1, 3])),
+            2 => mean_of_two(&mut Words::new(y, view, divisor, 0, 0)),
+            _ => mean_of_three(&mut Words::new(y, view, divisor, 0, 0)),
         }
     }
     true
@@ -59,8 +59,8 @@ pub(super) fn sum_thin(acc: &mut [i32], x: &[i8], taps: [usize; 2], steps: [usiz
     unsafe {
         match acc {
             [sum] => *sum = sum_of_runs(x.as_ptr(), taps[0], taps[1], steps[0]),
-            [_, _] => sum_of_two(&mut Words::sums(acc, &view, 0, 1)),
-            _ => sum_of_three(&mut Words::sums(acc, &view, 0, 1)),
+            [_, _] => sum_of_two(&mut Words::sums(acc, &view, 0, 0)),
+            _ => sum_of_three(&mut Words::sums(acc, &view, 0, 0)),
         }
     }
 }
@@ -132,9 +132,10 @@ unsafe fn singly(
 
 /// Words of two or three channels but for the last tap of a row: `$word` takes in `lr`, `$last` the bytes at `r3`.
 macro_rules! thin {
-    ($sizes:tt, [$($start:expr),*], [$($word:expr),*], [$($last:expr),*], $finish:tt) => {
+    ([$($start:expr),*], [$($word:expr),*], [$($last:expr),*], $finish:tt) => {
         window!(
-            $sizes,
+            [],
+            [],
             [$($start),*],
             [
                 "subs r9, #1",
@@ -158,7 +159,6 @@ macro_rules! thin {
 #[unsafe(naked)]
 unsafe extern "C" fn max_of_two(words: &mut Words) {
     thin!(
-        [2, 2],
         ["mov r4, #0x80808080"],
         ["ssub8 r5, r4, lr", "sel r4, r4, lr"],
         ["ldrh lr, [r3]", "ssub8 r5, r4, lr", "sel r4, r4, lr"],
@@ -171,7 +171,6 @@ unsafe extern "C" fn max_of_two(words: &mut Words) {
 #[unsafe(naked)]
 unsafe extern "C" fn max_of_three(words: &mut Words) {
     thin!(
-        [3, 3],
         ["mov r4, #0x80808080"],
         ["ssub8 r5, r4, lr", "sel r4, r4, lr"],
         [
@@ -190,7 +189,6 @@ unsafe extern "C" fn max_of_three(words: &mut Words) {
 #[unsafe(naked)]
 unsafe extern "C" fn mean_of_two(words: &mut Words) {
     thin!(
-        [2, 2],
         ["mov r4, #0", "mov r5, #0"],
         ["sxtab r4, r4, lr", "sxtab r5, r5, lr, ror #8"],
         ["ldrh lr, [r3]", "sxtab r4, r4, lr", "sxtab r5, r5, lr, ror #8"],
@@ -203,7 +201,6 @@ unsafe extern "C" fn mean_of_two(words: &mut Words) {
 #[unsafe(naked)]
 unsafe extern "C" fn mean_of_three(words: &mut Words) {
     thin!(
-        [3, 3],
         ["mov r4, #0", "mov r5, #0", "mov r6, #0"],
         ["sxtab r4, r4, lr", "sxtab r5, r5, lr, ror #8", "sxtab r6, r6, lr, ror #16"],
         ["ldrh lr, [r3]", "ldrsb r7, [r3, #2]", "sxtab r4, r4, lr", "sxtab r5, r5, lr, ror #8", "add r6, r7"],
@@ -223,7 +220,6 @@ unsafe extern "C" fn mean_of_three(words: &mut Words) {
 #[unsafe(naked)]
 unsafe extern "C" fn sum_of_two(words: &mut Words) {
     thin!(
-        [2, 8],
         ["mov r4, #0", "mov r5, #0"],
         ["sxtab r4, r4, lr", "sxtab r5, r5, lr, ror #8"],
         ["ldrh lr, [r3]", "sxtab r4, r4, lr", "sxtab r5, r5, lr, ror #8"],
@@ -236,7 +232,6 @@ unsafe extern "C" fn sum_of_two(words: &mut Words) {
 #[unsafe(naked)]
 unsafe extern "C" fn sum_of_three(words: &mut Words) {
     thin!(
-        [3, 12],
         ["mov r4, #0", "mov r5, #0", "mov r6, #0"],
         ["sxtab r4, r4, lr", "sxtab r5, r5, lr, ror #8", "sxtab r6, r6, lr, ror #16"],
         ["ldrh lr, [r3]", "ldrsb r7, [r3, #2]", "sxtab r4, r4, lr", "sxtab r5, r5, lr, ror #8", "add r6, r7"],

@@ -27,8 +27,8 @@ impl Divisor {
     }
 }
 
-/// What the loops are told, and where they count: outputs and inputs of the next block; rows and columns of taps, bytes from
-/// row to row and from column to column; blocks of channels; of a mean the divisor; pixels
+/// What the loops are told, and where they count: outputs and inputs of the next four channels; rows and columns of taps, bytes from
+/// row to row and from column to column; fours of channels; of a mean the divisor; pixels
 /// that are left in the row, and bytes from behind a pixel's channels to the next pixel's in the inputs and in the outputs;
 /// pixels in a row; rows of pixels that are left, and bytes from behind a row's pixels to the next one's likewise. There is
 /// one of everything at least.
@@ -36,26 +36,21 @@ impl Divisor {
 pub(super) struct Words([usize; 17]);
 
 impl Words {
-    /// `blocks` of `each` channels from channel `from` on, into int8.
+    /// `fours` of channels from channel `from` on, into int8.
     #[inline(always)]
-    pub(super) fn new(
-        y: &mut [i8],
-        view: &View<'_>,
-        divisor: Divisor,
-        [from, blocks, each]: [usize; 3],
-    ) -> Self {
+    pub(super) fn new(y: &mut [i8], view: &View<'_>, divisor: Divisor, from: usize, fours: usize) -> Self {
         let y = y.as_mut_ptr().wrapping_add(from);
-        Self::of(y as usize, view, from, blocks, blocks * each, divisor)
+        Self::of(y as usize, view, from, fours, 4 * fours, divisor)
     }
 
-    /// The same of fours, into sums.
+    /// The same into sums.
     #[inline(always)]
-    pub(super) fn sums(acc: &mut [i32], view: &View<'_>, from: usize, blocks: usize) -> Self {
-        Self::of(acc.as_mut_ptr().wrapping_add(from) as usize, view, from, blocks, 0, Divisor::NONE)
+    pub(super) fn sums(acc: &mut [i32], view: &View<'_>, from: usize, fours: usize) -> Self {
+        Self::of(acc.as_mut_ptr().wrapping_add(from) as usize, view, from, fours, 0, Divisor::NONE)
     }
 
     #[inline(always)]
-    fn of(y: usize, view: &View<'_>, from: usize, blocks: usize, done: usize, divisor: Divisor) -> Self {
+    fn of(y: usize, view: &View<'_>, from: usize, fours: usize, done: usize, divisor: Divisor) -> Self {
         let &View { x, channels, taps, steps, pixels, pixel_steps, y_step } = view;
         let [rows, columns] = pixels;
         let [down, beside] = pixel_steps;
@@ -66,7 +61,7 @@ impl Words {
             taps[1],
             steps[0],
             steps[1],
-            blocks,
+            fours,
             divisor.0[0],
             divisor.0[1],
             columns,
@@ -81,18 +76,18 @@ impl Words {
     }
 }
 
-/// `$start` begins a maximum or a sum in the registers from `r4` on, `$tap` takes in the elements at `r3`, counts in `r9` and
-/// goes back to `3`, `$finish` stores at `r8`; `$x` bytes of inputs make `$y` bytes of outputs.
+/// `$open` and `$close` are around what is done to a pixel or to each block of its channels, which lie at `r1` and are stored
+/// at `r8`: `$start` begins a maximum or a sum in the registers from `r4` on, `$tap` takes in the elements at `r3`, counts in
+/// `r9` and goes back to `3`, `$finish` stores.
 macro_rules! window {
-    ([$x:literal, $y:literal], [$($start:expr),*], [$($tap:expr),*], [$($finish:expr),*]) => {
+    ([$($open:expr),*], [$($close:expr),*], [$($start:expr),*], [$($tap:expr),*], [$($finish:expr),*]) => {
         core::arch::naked_asm!(
             "push {{r4-r11, lr}}",
             "ldr r1, [r0, #4]",
             "ldr r10, [r0, #16]",
             "ldr r11, [r0, #20]",
             "10:",
-            "ldr r12, [r0, #24]",
-            "1:",
+            $($open,)*
             $($start,)*
             "ldr r8, [r0, #8]",
             "mov r2, r1",
@@ -106,11 +101,7 @@ macro_rules! window {
             "bne 2b",
             "ldr r8, [r0]",
             $($finish,)*
-            concat!("add r8, #", $y),
-            "str r8, [r0]",
-            concat!("add r1, #", $x),
-            "subs r12, #1",
-            "bne 1b",
+            $($close,)*
             "ldr r9, [r0, #36]",
             "ldr r2, [r0, #40]",
             "ldr r3, [r0, #44]",
@@ -132,6 +123,19 @@ macro_rules! window {
             "str r8, [r0]",
             "bne 10b",
             "pop {{r4-r11, pc}}",
+        )
+    };
+}
+
+/// [`window`] of four channels at a time, which make so many bytes of outputs.
+macro_rules! fours {
+    ($y:literal, $start:tt, $tap:tt, $finish:tt) => {
+        window!(
+            ["ldr r12, [r0, #24]", "1:"],
+            [concat!("add r8, #", $y), "str r8, [r0]", "add r1, #4", "subs r12, #1", "bne 1b"],
+            $start,
+            $tap,
+            $finish
         )
     };
 }
@@ -159,4 +163,4 @@ macro_rules! divide {
     };
 }
 
-pub(super) use {divide, window};
+pub(super) use {divide, fours, window};
