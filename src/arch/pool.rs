@@ -103,7 +103,7 @@ pub(super) fn max_thin(y: &mut [i8], view: &View<'_>) {
     thin(y, view, i8::MIN.into(), |greatest, x| greatest.max(x), |greatest| greatest as i8);
 }
 
-/// See [`Isa::mean_thin`].
+/// See [`Isa::mean_thin`]; for any number of channels.
 #[inline(always)]
 pub(super) fn mean_thin(y: &mut [i8], view: &View<'_>) {
     let count = view.count() as u32;

@@ -37,13 +37,15 @@ pub(super) fn sum_window(acc: &mut [i32], x: &[i8], taps: [usize; 2], steps: [us
     }
 }
 
-/// Channels, four at least, in fours, of which the last may overlap: from where, how many fours.
+/// Channels, four at least, in fours, of which the last may overlap: from where, how many fours. A loop keeps what is called
+/// once in the image.
 #[inline(always)]
 fn parts(channels: usize, mut call: impl FnMut(usize, usize)) {
-    let Some(last) = channels.checked_sub(4) else { return };
-    call(0, channels / 4);
-    if !channels.is_multiple_of(4) {
-        call(last, 1);
+    let (mut from, mut fours) = (0, channels / 4);
+    while fours > 0 {
+        call(from, fours);
+        from += 4 * fours;
+        (from, fours) = (channels - 4, usize::from(from < channels));
     }
 }
 
