@@ -51,7 +51,9 @@
 //! | [`fixed`] | What does an int8 number mean? Requantise, round, saturate. |
 //! | `kernels` | What does an operator compute? One file each, written once over the trait `Isa`. |
 //! | `arch` | How does this CPU do the inner blocks? The trait, its instances, and the one place that chooses. |
-//! | `engine` | In which order, in which memory? [`Runner`] for any graph on a host. |
+//! | `engine` | In which order? [`Runner`] for any graph on a host. |
+//! | `step` | Which kernel runs a node? |
+//! | `place` | Where in memory? |
 //! | `stream` | What if the input comes row by row? [`Stream`]. |
 //! | `model` | What does a user call? [`Model`], [`Engine`], [`Arena`], [`Class`]. |
 //! | `float` | Reals before and after the net, behind the feature of that name; never inside. |
@@ -77,9 +79,12 @@ pub mod float;
 pub mod ir;
 mod kernels;
 mod model;
+mod place;
+mod step;
 mod stream;
 
 pub use arch::Cpu;
-pub use engine::{RunError, Runner, WrongLength, run_graph, run_streamed};
+pub use engine::{RunError, Runner, run_graph, run_streamed};
 pub use model::{Arena, Class, Engine, Golden, Memory, Model, argmax, from_u8, top};
+pub use place::WrongLength;
 pub use stream::Stream;

@@ -1,8 +1,10 @@
 //! A model of a firmware: a table known when it is compiled, an arena, and the calls a user makes.
 
 use crate::arch::Cpu;
-use crate::engine::{self, Linked, WrongLength};
+use crate::engine::run;
 use crate::ir::{Graph, Int, Tensor, Uses};
+use crate::place::{WrongLength, bytes, bytes_mut, copy};
+use crate::step::Linked;
 use crate::stream::{Rows, Stream};
 use core::marker::PhantomData;
 
@@ -151,7 +153,7 @@ impl<M: Model> Engine<M> {
 
     /// The input of the graph.
     fn entry_mut(&mut self) -> &mut [i8] {
-        engine::bytes_mut(M::GRAPH, M::GRAPH.input, self.arena.bytes_mut())
+        bytes_mut(M::GRAPH, M::GRAPH.input, self.arena.bytes_mut())
     }
 
     /// One inference over what was loaded; returns the scores.
@@ -162,8 +164,8 @@ impl<M: Model> Engine<M> {
     /// The same, and shows the output of every node, by index, as soon as it is there.
     #[inline(always)]
     pub fn observe(&mut self, see: impl FnMut(usize, &[i8])) -> &[i8] {
-        engine::run::<Of<M>>(Cpu::fastest(), M::GRAPH, self.arena.bytes_mut(), see);
-        engine::bytes(M::GRAPH, M::GRAPH.output, self.arena.bytes())
+        run::<Of<M>>(Cpu::fastest(), M::GRAPH, self.arena.bytes_mut(), see);
+        bytes(M::GRAPH, M::GRAPH.output, self.arena.bytes())
     }
 
     /// One inference over `input`; returns the scores.
@@ -182,7 +184,7 @@ impl<M: Model> Engine<M> {
     /// When the input has not as many elements as the model's.
     pub fn load(&mut self, input: &[i8]) -> Result<(), WrongLength> {
         if M::HEAD.is_none() {
-            return engine::copy(input, self.entry_mut());
+            return copy(input, self.entry_mut());
         }
         WrongLength::check(Self::INPUT.shape.len(), input.len())?;
         let mut rows = Rows::default();

@@ -6,9 +6,10 @@
 //! nowhere.
 
 use crate::arch::{Cpu, run};
-use crate::engine::{Linked, WrongLength, step};
 use crate::ir::{Bias, Graph, Int, IntData, IntTensor, Node, Shape, Strip, Tensor, TensorId};
 use crate::model::{Engine, Model};
+use crate::place::WrongLength;
+use crate::step::{Linked, step};
 
 /// How far an input has come.
 #[derive(Clone, Copy, Debug, Default)]

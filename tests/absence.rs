@@ -26,7 +26,15 @@ fn no_word(files: &[Source], what: &str, wrong: impl Fn(&str) -> bool) {
 
 #[test]
 fn no_float_where_int8_is_computed() {
-    for path in ["src/fixed.rs", "src/kernels", "src/arch", "src/engine.rs", "src/model.rs"] {
+    for path in [
+        "src/fixed.rs",
+        "src/kernels",
+        "src/arch",
+        "src/engine.rs",
+        "src/step.rs",
+        "src/place.rs",
+        "src/model.rs",
+    ] {
         let files = room(path);
         no_word(&files, "float", |word| matches!(word, "f16" | "f32" | "f64" | "micromath"));
         for file in &files {
