@@ -46,9 +46,7 @@ use crate::ir::{Clamp, IntData, Requant};
 use core::ops::Range;
 use fours::{Lanes, Sixteens};
 use halves::{Block, Windows};
-use packed::{
-    Channels, Copies, Eights, Finish, Joins, Linear, Lines, Quads, Runs, Sight, Spread, Taps, Tiles, Twos,
-};
+use packed::{Channels, Eights, Finish, Joins, Linear, Lines, Quads, Runs, Sight, Spread, Taps, Tiles, Twos};
 use pool::View;
 use runs::EvenRuns;
 use vectors::Dots;
@@ -383,12 +381,6 @@ pub(crate) trait Isa: Copy {
     #[inline(never)]
     fn two_rows(self, taps: &Taps<'_>, rows: &[i8], y: &mut [i8]) {
         packed::two_rows(taps, rows, y);
-    }
-
-    /// Copies runs of bytes together.
-    #[inline(never)]
-    fn copy_rows(self, copies: &Copies, x: &[i8], to: &mut [i8]) {
-        packed::copy_rows(copies, x, to);
     }
 
     /// Rows of depthwise outputs, four channels at a time, from rows that lie with their border. `table` is room for a

@@ -12,7 +12,6 @@ mod add;
 mod channels;
 mod clamp;
 mod collect;
-mod copy;
 mod depthwise;
 mod dot;
 mod eights;
@@ -38,7 +37,7 @@ mod window;
 mod winograd;
 
 use super::packed::{
-    Channels, Copies, Eights, Finish, Joins, Linear, Lines, Quads, Runs, Sight, Spread, Taps, Tiles, Twos,
+    Channels, Eights, Finish, Joins, Linear, Lines, Quads, Runs, Sight, Spread, Taps, Tiles, Twos,
 };
 use super::pool::{self as portable, View};
 use super::runs::EvenRuns;
@@ -165,11 +164,6 @@ impl Isa for Armv7em {
     #[inline(always)]
     fn two_rows(self, taps: &Taps<'_>, rows: &[i8], y: &mut [i8]) {
         two_rows::two_rows(taps, rows, y);
-    }
-
-    #[inline(always)]
-    fn copy_rows(self, copies: &Copies, x: &[i8], to: &mut [i8]) {
-        copy::copy_rows(copies, x, to);
     }
 
     #[inline(always)]

@@ -1,8 +1,11 @@
-//! Runs of bytes: single ones four a turn, 4.5 cycles each; others word by word, 2 cycles a byte, where the last word of a
-//! run whose length is no multiple of 4 overlaps the one before.
+//! Runs of bytes: single ones four a turn, 4.5 cycles each; short ones word by word, 2 cycles a byte, where the last word of
+//! a run whose length is no multiple of 4 overlaps the one before; others 16 bytes a turn, 14 cycles.
 
 use crate::arch::runs::EvenRuns;
 use core::arch::naked_asm;
+
+/// Bytes of a run that is copied 16 at a time.
+const LONG: usize = 16;
 
 /// See [`Isa::copy_runs`](crate::arch::Isa::copy_runs).
 #[inline(never)]
@@ -11,11 +14,14 @@ pub(super) fn copy_runs(x: &[i8], y: &mut [i8], runs: &EvenRuns) {
         return;
     }
     let &EvenRuns { len, count, steps: [from, to] } = runs;
-    let (words, bytes) = (len / 4, len & !3);
-    let skips = if len < 4 { [from, to] } else { [from.wrapping_sub(bytes), to.wrapping_sub(bytes)] };
-    let [x_skip, y_skip] = skips;
-    let tail = len.wrapping_sub(bytes).wrapping_sub(4);
-    let words = [count, x_skip, y_skip, words, tail];
+    // Of long runs all bytes are passed, of shorter ones whole words, of the shortest none.
+    let passed = match len {
+        0..4 => 0,
+        4..LONG => len & !3,
+        _ => len,
+    };
+    let tail = len.wrapping_sub(passed).wrapping_sub(4);
+    let words = [count, from.wrapping_sub(passed), to.wrapping_sub(passed), passed / 4, tail];
     let (x, y) = (x.as_ptr(), y.as_mut_ptr());
     // SAFETY: all runs lie within `x` and `y`.
     unsafe {
@@ -23,7 +29,8 @@ pub(super) fn copy_runs(x: &[i8], y: &mut [i8], runs: &EvenRuns) {
             1 => ones(x, y, &words),
             2 => twos(x, y, &words),
             3 => threes(x, y, &words),
-            _ if tail == usize::MAX - 3 => fours(x, y, &words),
+            LONG.. => many(x, y, &[count, words[1], words[2], len, 0]),
+            _ if len.is_multiple_of(4) => fours(x, y, &words),
             _ => more(x, y, &words),
         }
     }
@@ -46,8 +53,8 @@ macro_rules! turns {
     };
 }
 
-/// Words, as all of these take them: how many runs; bytes from a run's last whole word, or from where it begins if it has
-/// none, to the next run in `x` and in `y`; whole words of a run; from behind them to its last four bytes.
+/// Words, as all of these take them: how many runs; bytes from behind a run's last whole word, or from where it begins if it
+/// has none, to the next run in `x` and in `y`; whole words of a run; from behind them to its last four bytes.
 ///
 /// # Safety
 /// There is one run at least, all of them lie in `x` and `y` and are as long as the function says.
@@ -122,5 +129,71 @@ unsafe extern "C" fn more(x: *const i8, y: *mut i8, words: &[usize; 5]) {
         "bne 2b",
         "ldr r8, [r0, r7]",
         "str r8, [r1, r7]"
+    )
+}
+
+/// Words: how many runs; bytes from behind a run to the next in `x` and in `y`; bytes of a run.
+///
+/// # Safety
+/// As [`ones`]; runs are of 16 bytes at least.
+#[unsafe(naked)]
+unsafe extern "C" fn many(x: *const i8, y: *mut i8, words: &[usize; 5]) {
+    naked_asm!(
+        "push {{r4-r11, lr}}",
+        "ldm r2, {{r3, r8, r9, r11}}",
+        "1:",
+        "sub r12, r11, #16",
+        "2:",
+        "ldr r4, [r0]",
+        "ldr r5, [r0, #4]",
+        "ldr r6, [r0, #8]",
+        "ldr r7, [r0, #12]",
+        "add r0, #16",
+        "subs r12, #16",
+        "str r4, [r1]",
+        "str r5, [r1, #4]",
+        "str r6, [r1, #8]",
+        "str r7, [r1, #12]",
+        "add r1, #16",
+        "bhs 2b",
+        "cmn r12, #16",
+        "bne 4f",
+        "3:",
+        "add r0, r0, r8",
+        "add r1, r1, r9",
+        "subs r3, #1",
+        "bne 1b",
+        "pop {{r4-r11, pc}}",
+        "4:",
+        // bits 3 and 2 of what is left, as carry and sign
+        "lsls r10, r12, #29",
+        "bcc 5f",
+        "ldr r4, [r0]",
+        "ldr r5, [r0, #4]",
+        "add r0, #8",
+        "str r4, [r1]",
+        "str r5, [r1, #4]",
+        "add r1, #8",
+        "5:",
+        "bpl 6f",
+        "ldr r4, [r0]",
+        "add r0, #4",
+        "str r4, [r1]",
+        "add r1, #4",
+        "6:",
+        // bits 1 and 0
+        "lsls r10, r12, #31",
+        "bcc 7f",
+        "ldrh r4, [r0]",
+        "add r0, #2",
+        "strh r4, [r1]",
+        "add r1, #2",
+        "7:",
+        "bpl 3b",
+        "ldrb r4, [r0]",
+        "add r0, #1",
+        "strb r4, [r1]",
+        "add r1, #1",
+        "b 3b",
     )
 }

@@ -76,30 +76,6 @@ impl Channels<'_> {
     }
 }
 
-/// Runs of bytes in rows, to be copied together.
-#[derive(Clone, Copy)]
-pub(crate) struct Copies {
-    /// Bytes of a run.
-    pub(crate) len: usize,
-    /// Rows, and runs of a row.
-    pub(crate) counts: [usize; 2],
-    /// Bytes from a row to the next, and from a run to the next.
-    pub(crate) steps: [usize; 2],
-    /// Bytes to the next row where they are written.
-    pub(crate) pitch: usize,
-}
-
-/// See [`Isa::copy_rows`](crate::arch::Isa::copy_rows).
-pub(crate) fn copy_rows(copies: &Copies, x: &[i8], to: &mut [i8]) {
-    for row in 0..copies.counts[0] {
-        let to = to.get_mut(row * copies.pitch..).unwrap_or_default();
-        for (i, to) in to.chunks_exact_mut(copies.len.max(1)).take(copies.counts[1]).enumerate() {
-            let from = row * copies.steps[0] + i * copies.steps[1];
-            to.iter_mut().zip(run(x, from, copies.len)).for_each(|(to, x)| *to = *x);
-        }
-    }
-}
-
 /// See [`Isa::four_channels`](crate::arch::Isa::four_channels).
 pub(crate) fn four_channels(channels: &Channels<'_>, rows: &[i8], table: &mut [i8], y: &mut [i8]) {
     let count = channels.taps[0] * channels.taps[1];

@@ -6,7 +6,8 @@
 
 use super::activate;
 use crate::arch::Isa;
-use crate::arch::packed::{Channels, Copies};
+use crate::arch::packed::Channels;
+use crate::arch::runs::EvenRuns;
 use crate::ir::{DepthwiseConv2d, FourChannels, IntData};
 use crate::kernels::{Flow, Input};
 
@@ -126,22 +127,25 @@ impl<'a> Ring<'a> {
         let [height, width, step] = [x.shape.h, x.shape.w, x.shape.c].map(usize::from);
         // What lies above has been there from the beginning on.
         let (mut next, end) = (self.next.max(top).max(above), top + count);
-        // Where all channels are taken a row is one run.
-        let all = self.channels == step;
-        let (len, columns) = if all { (width * step, 1) } else { (self.channels, width) };
+        let across = width * step;
         while next < end {
             let slot = self.slot(next);
             let at = slot * self.pitch + left * self.channels;
             let to = self.rows.get_mut(at..).unwrap_or_default();
             let inside = (height + above).saturating_sub(next);
             let rows = if inside > 0 {
-                let rows = inside.min(end - next).min(self.kept - slot);
-                let from = (next - above) * width * step + self.from;
-                let x = x.data.get(from..).unwrap_or_default();
-                let runs =
-                    Copies { len, counts: [rows, columns], steps: [width * step, step], pitch: self.pitch };
-                isa.copy_rows(&runs, x, to);
-                rows
+                let x = x.data.get((next - above) * across + self.from..).unwrap_or_default();
+                // Where all channels are taken, or there is one pixel, a row is one run.
+                if self.channels == step || width == 1 {
+                    let rows = inside.min(end - next).min(self.kept - slot);
+                    let steps = [across, self.pitch];
+                    isa.copy_runs(x, to, &EvenRuns { len: width * self.channels, count: rows, steps });
+                    rows
+                } else {
+                    let steps = [step, self.channels];
+                    isa.copy_runs(x, to, &EvenRuns { len: self.channels, count: width, steps });
+                    1
+                }
             } else {
                 to.get_mut(..width * self.channels).unwrap_or_default().fill(self.zero);
                 1
