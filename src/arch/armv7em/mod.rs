@@ -9,6 +9,7 @@
 #![allow(unsafe_code)]
 
 mod add;
+mod channel;
 mod channels;
 mod clamp;
 mod collect;

@@ -2,15 +2,19 @@
 
 use super::{half, narrow, smlad, word};
 use crate::arch::run;
-use crate::ir::Requant;
+use crate::ir::{FourChannels, Requant};
 
 /// Some channels of a depthwise convolution, and where their windows lie in the rows that are kept, a ring of them.
 #[derive(Clone, Copy)]
 pub(crate) struct Channels<'a> {
     /// Records of four channels, one after another.
     pub(crate) records: &'a [i8],
+    /// Bytes of such a record.
+    pub(crate) record: usize,
     /// Records of single channels: a last one, or all of fewer than four.
     pub(crate) singles: &'a [i8],
+    /// Bytes of such a record.
+    pub(crate) single: usize,
     /// Rows and columns of taps.
     pub(crate) taps: [usize; 2],
     /// Byte where the first window's first tap lies.
@@ -51,25 +55,6 @@ impl Channels<'_> {
         })
     }
 
-    /// Bytes of a record of four channels.
-    pub(crate) const fn record(&self) -> usize {
-        let taps = self.taps[0] * self.taps[1];
-        48 + 16 * (taps / 2) + 8 * (taps % 2)
-    }
-
-    /// Bytes of a record of one channel.
-    pub(crate) const fn single(&self) -> usize {
-        12 + 4 * (self.taps[0] * self.taps[1]).div_ceil(2)
-    }
-
-    /// How many fours there are, and channels by themselves.
-    pub(crate) const fn parts(&self) -> [usize; 2] {
-        match self.channels {
-            few @ 0..4 => [0, few],
-            channels => [(channels + 2) / 4, (channels % 4 == 1) as usize],
-        }
-    }
-
     /// Four channels from the first one on that have the record `i`: the last record may be one of the last four.
     pub(crate) fn four(&self, i: usize) -> usize {
         (4 * i).min(self.channels.saturating_sub(4))
@@ -97,10 +82,10 @@ pub(crate) fn four_channels(channels: &Channels<'_>, rows: &[i8], table: &mut [i
     {
         let at = row * channels.below + column * channels.pixel;
         let y = y.get_mut(row * channels.row_step + column * channels.step..).unwrap_or_default();
-        let [fours, singles] = channels.parts();
+        let [fours, singles] = FourChannels::parts(channels.channels);
         for i in 0..fours {
             let first = channels.four(i);
-            let record = run(channels.records, i * channels.record(), channels.record());
+            let record = run(channels.records, i * channels.record, channels.record);
             let word = |i: usize| word(record, 4 * i);
             for lane in 0..4 {
                 let mut acc = word(lane) as i32;
@@ -122,7 +107,7 @@ pub(crate) fn four_channels(channels: &Channels<'_>, rows: &[i8], table: &mut [i
         }
         for i in 0..singles {
             let last = channels.channels - singles + i;
-            let record = run(channels.singles, i * channels.single(), channels.single());
+            let record = run(channels.singles, i * channels.single, channels.single);
             let word = |i: usize| word(record, 4 * i);
             let mut acc = word(0) as i32;
             for pair in 0..count.div_ceil(2) {

@@ -70,14 +70,20 @@ impl FourChannels {
         12 + 4 * self.window.taps().div_ceil(2)
     }
 
-    /// Records of four channels: where two or three are left, one of the last four.
-    pub const fn fours(&self) -> usize {
-        if self.image.c < 4 { 0 } else { (self.image.c as usize + 2) / 4 }
+    /// So many channels as fours, of which the last one is of the last four where two or three are left, and as channels by
+    /// themselves: one that is left, or all where there are fewer than four.
+    pub const fn parts(channels: usize) -> [usize; 2] {
+        if channels < 4 { [0, channels] } else { [(channels + 2) / 4, (channels % 4 == 1) as usize] }
     }
 
-    /// Channels that have a record each: one that is left, or all where there are fewer than four.
+    /// Records of four channels.
+    pub const fn fours(&self) -> usize {
+        Self::parts(self.image.c as usize)[0]
+    }
+
+    /// Channels that have a record each.
     pub const fn singles(&self) -> usize {
-        if self.image.c < 4 { self.image.c as usize } else { (self.image.c % 4 == 1) as usize }
+        Self::parts(self.image.c as usize)[1]
     }
 
     /// Bytes of the table of places of taps, whole pairs.

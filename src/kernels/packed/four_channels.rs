@@ -33,7 +33,9 @@ pub(crate) fn four_channels<I: Isa>(isa: I, conv: &DepthwiseConv2d, data: &IntDa
         let Some(mut ring) = Ring::new(&four, x_zero, c, channels, scratch) else { return };
         let mut windows = Channels {
             records: data.weights.get(c / 4 * record..).unwrap_or_default(),
+            record,
             singles,
+            single: four.single(),
             taps: four.window.kernel.map(usize::from),
             first: 0,
             // A kernel of one row has none to step to.
