@@ -4,6 +4,7 @@
 
 use super::channel::{Place, channel};
 use super::frame::{enter, keep, leave, take};
+use super::places::write_row;
 use crate::arch::packed::Channels;
 use crate::ir::FourChannels;
 use core::arch::naked_asm;
@@ -41,15 +42,8 @@ pub(super) fn four_channels(channels: &Channels<'_>, rows: &[i8], table: &mut [i
             *begin = at;
         }
         there &= at + reach <= ring;
-        let mut place = at;
-        for _ in 0..taps[1] {
-            // SAFETY: the table has a word for each tap.
-            unsafe {
-                to.write_unaligned(place as u32);
-                to = to.add(1);
-            }
-            place += tap;
-        }
+        // SAFETY: the table has a word for each tap.
+        to = unsafe { write_row(to, at, taps[1], tap) };
         at += row;
         if at >= ring {
             at -= ring;
@@ -91,17 +85,16 @@ pub(super) fn four_channels(channels: &Channels<'_>, rows: &[i8], table: &mut [i
         row_step.wrapping_sub(width * step).wrapping_sub(next),
     ];
     words[15] = words.as_ptr() as usize;
-    let mut whole = whole;
-    while fours > 0 {
-        // SAFETY: records, rows and outputs are as long as the functions read and write for these channels.
-        unsafe { if count == 9 { nine(&mut words) } else { any(&mut words) } }
-        if whole == fours {
-            break;
-        }
+    // SAFETY: records, rows and outputs are as long as the functions read and write for these channels.
+    let compute = |words: &mut _| unsafe { if count == 9 { nine(words) } else { any(words) } };
+    if whole > 0 {
+        compute(&mut words);
+    }
+    if fours > whole {
         // Once more, for the last four channels.
         (words[8], words[14], words[9]) = (words[14], words[14] + record, pixel.wrapping_sub(4));
         (words[12], words[16]) = (x + channels.four(whole), height);
-        whole = fours;
+        compute(&mut words);
     }
     for i in 0..alone {
         let last = channels.channels - alone + i;

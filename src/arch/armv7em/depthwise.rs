@@ -2,6 +2,7 @@
 //! tells a table, so that it makes no difference how far apart they are, nor how far outputs.
 
 use super::frame::{enter, keep, leave, take};
+use super::places::write_row;
 use super::three::three;
 use crate::arch::packed::Taps;
 use core::arch::naked_asm;
@@ -33,15 +34,8 @@ pub(super) fn taps(taps: &Taps<'_>, rows: &[i8], table: &mut [i8], y: &mut [i8])
     }
     let mut to = table.as_mut_ptr().cast::<u32>();
     for i in 0..joined {
-        let mut place = taps.place(i);
-        for _ in 0..columns {
-            // SAFETY: the table has a word for each tap.
-            unsafe {
-                to.write_unaligned(place as u32);
-                to = to.add(1);
-            }
-            place += taps.tap;
-        }
+        // SAFETY: the table has a word for each tap.
+        to = unsafe { write_row(to, taps.place(i), columns, taps.tap) };
     }
     let turns = count.div_ceil(TURN);
     let skip = turns * TURN - count;

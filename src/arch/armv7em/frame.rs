@@ -181,6 +181,52 @@ macro_rules! turn {
     };
 }
 
+/// Eight sums, in `r2` to `r7`, `r12` and `lr`, of nothing.
+macro_rules! clear_eight {
+    () => {
+        "mov r2, #0
+        mov r3, #0
+        mov r4, #0
+        mov r5, #0
+        mov r6, #0
+        mov r7, #0
+        mov r12, #0
+        mov lr, #0"
+    };
+}
+
+/// The same to memory, as words.
+macro_rules! store_eight {
+    ($to:literal) => {
+        concat!(
+            "str r2, [",
+            $to,
+            "]\n",
+            "str r3, [",
+            $to,
+            ", #4]\n",
+            "str r4, [",
+            $to,
+            ", #8]\n",
+            "str r5, [",
+            $to,
+            ", #12]\n",
+            "str r6, [",
+            $to,
+            ", #16]\n",
+            "str r7, [",
+            $to,
+            ", #20]\n",
+            "str r12, [",
+            $to,
+            ", #24]\n",
+            "str lr, [",
+            $to,
+            ", #28]\n",
+        )
+    };
+}
+
 /// `256 A + B` and `B` to `A`.
 macro_rules! high {
     ($sum:literal, $low:literal) => {
@@ -188,4 +234,7 @@ macro_rules! high {
     };
 }
 
-pub(super) use {beside, enter, enter_beside, high, keep, leave, leave_beside, narrow, take, turn};
+pub(super) use {
+    beside, clear_eight, enter, enter_beside, high, keep, leave, leave_beside, narrow, store_eight, take,
+    turn,
+};

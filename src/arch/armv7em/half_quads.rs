@@ -63,8 +63,8 @@ pub(super) fn half_quads(quads: &Quads<'_>, units: usize, runs: Runs<'_>, y: &mu
     }
 }
 
-/// Two elements of two pixels times two units.
-macro_rules! step_of_two {
+/// Weights to `r8`, two elements of either pixel to `r10` and `r11`.
+macro_rules! load {
     ($at:literal) => {
         concat!(
             "ldr r8, [r1, #4*",
@@ -76,31 +76,39 @@ macro_rules! step_of_two {
             "ldr r11, [r0, #8*",
             $at,
             "+4]\n",
-            "smlad r2, r8, r10, r2\n",
-            "smlad r3, r8, r11, r3\n",
-            "sxtb16 r8, r8\n",
-            "smlad r4, r8, r10, r4\n",
-            "smlad r5, r8, r11, r5\n",
         )
+    };
+}
+
+/// Their products.
+macro_rules! multiply {
+    ($first:literal, $second:literal) => {
+        concat!(
+            "smlad ",
+            $first,
+            ", r8, r10, ",
+            $first,
+            "\n",
+            "smlad ",
+            $second,
+            ", r8, r11, ",
+            $second,
+            "\n",
+        )
+    };
+}
+
+/// Two elements of two pixels times two units.
+macro_rules! step_of_two {
+    ($at:literal) => {
+        concat!(load!($at), multiply!("r2", "r3"), "sxtb16 r8, r8\n", multiply!("r4", "r5"))
     };
 }
 
 /// Two elements of two pixels times one unit.
 macro_rules! step_of_one {
     ($at:literal) => {
-        concat!(
-            "ldr r8, [r1, #4*",
-            $at,
-            "]\n",
-            "ldr r10, [r0, #8*",
-            $at,
-            "]\n",
-            "ldr r11, [r0, #8*",
-            $at,
-            "+4]\n",
-            "smlad r4, r8, r10, r4\n",
-            "smlad r5, r8, r11, r5\n",
-        )
+        concat!(load!($at), multiply!("r4", "r5"))
     };
 }
 

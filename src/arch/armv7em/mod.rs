@@ -21,6 +21,7 @@ mod gather;
 mod half_quads;
 mod join;
 mod nibbles;
+mod places;
 mod pool;
 mod products;
 mod quads;

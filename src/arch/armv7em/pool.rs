@@ -61,23 +61,33 @@ unsafe extern "C" fn max_of_four(words: &mut Words) {
     )
 }
 
+/// [`fours`] that are summed.
+macro_rules! sums {
+    ($y:literal, $finish:tt) => {
+        fours!(
+            $y,
+            ["mov r4, #0", "mov r5, #0", "mov r6, #0", "mov r7, #0"],
+            [
+                "ldr lr, [r3]",
+                "add r3, r3, r11",
+                "subs r9, #1",
+                "sxtab r4, r4, lr",
+                "sxtab r5, r5, lr, ror #8",
+                "sxtab r6, r6, lr, ror #16",
+                "sxtab r7, r7, lr, ror #24",
+                "bne 3b"
+            ],
+            $finish
+        )
+    };
+}
+
 /// # Safety
 /// As [`max_of_four`].
 #[unsafe(naked)]
 unsafe extern "C" fn mean_of_four(words: &mut Words) {
-    fours!(
+    sums!(
         4,
-        ["mov r4, #0", "mov r5, #0", "mov r6, #0", "mov r7, #0"],
-        [
-            "ldr lr, [r3]",
-            "add r3, r3, r11",
-            "subs r9, #1",
-            "sxtab r4, r4, lr",
-            "sxtab r5, r5, lr, ror #8",
-            "sxtab r6, r6, lr, ror #16",
-            "sxtab r7, r7, lr, ror #24",
-            "bne 3b"
-        ],
         [
             "ldr r9, [r0, #28]",
             "ldr r2, [r0, #32]",
@@ -94,19 +104,5 @@ unsafe extern "C" fn mean_of_four(words: &mut Words) {
 /// As [`max_of_four`].
 #[unsafe(naked)]
 unsafe extern "C" fn sum_of_four(words: &mut Words) {
-    fours!(
-        16,
-        ["mov r4, #0", "mov r5, #0", "mov r6, #0", "mov r7, #0"],
-        [
-            "ldr lr, [r3]",
-            "add r3, r3, r11",
-            "subs r9, #1",
-            "sxtab r4, r4, lr",
-            "sxtab r5, r5, lr, ror #8",
-            "sxtab r6, r6, lr, ror #16",
-            "sxtab r7, r7, lr, ror #24",
-            "bne 3b"
-        ],
-        ["str r4, [r8]", "str r5, [r8, #4]", "str r6, [r8, #8]", "str r7, [r8, #12]"]
-    )
+    sums!(16, ["str r4, [r8]", "str r5, [r8, #4]", "str r6, [r8, #8]", "str r7, [r8, #12]"])
 }

@@ -1,7 +1,7 @@
 //! Products of convolution by minimal filtering in both directions, and outputs from them. The arithmetic is told at its
 //! portable counterpart, whose names for numbers are used here too.
 
-use super::frame::{enter, keep, leave, narrow, take};
+use super::frame::{clear_eight, enter, keep, leave, narrow, store_eight, take};
 use crate::arch::packed::{NINTH, Spread};
 use crate::ir::Squares;
 use core::arch::naked_asm;
@@ -100,14 +100,7 @@ unsafe extern "C" fn multiply_asm(words: &[usize; 16]) {
         take!("r1", 1),
         "1:",
         take!("r8", 3),
-        "mov r2, #0",
-        "mov r3, #0",
-        "mov r4, #0",
-        "mov r5, #0",
-        "mov r6, #0",
-        "mov r7, #0",
-        "mov r12, #0",
-        "mov lr, #0",
+        clear_eight!(),
         "bx r8",
         "4:",
         "add r0, #4608",
@@ -127,14 +120,7 @@ unsafe extern "C" fn multiply_asm(words: &[usize; 16]) {
         "cmp r0, r8",
         "blo 4b",
         take!("r8", 5),
-        "str r2, [r9]",
-        "str r3, [r9, #4]",
-        "str r4, [r9, #8]",
-        "str r5, [r9, #12]",
-        "str r6, [r9, #16]",
-        "str r7, [r9, #20]",
-        "str r12, [r9, #24]",
-        "str lr, [r9, #28]",
+        store_eight!("r9"),
         "add r0, r0, r8",
         take!("r8", 6),
         "add r9, #32",

@@ -184,59 +184,75 @@ unsafe extern "C" fn max_of_three(words: &mut Words) {
     )
 }
 
+/// [`thin`] windows of two channels that are summed.
+macro_rules! two_sums {
+    ($finish:tt) => {
+        thin!(
+            ["mov r4, #0", "mov r5, #0"],
+            ["sxtab r4, r4, lr", "sxtab r5, r5, lr, ror #8"],
+            ["ldrh lr, [r3]", "sxtab r4, r4, lr", "sxtab r5, r5, lr, ror #8"],
+            $finish
+        )
+    };
+}
+
+/// The same of three.
+macro_rules! three_sums {
+    ($finish:tt) => {
+        thin!(
+            ["mov r4, #0", "mov r5, #0", "mov r6, #0"],
+            ["sxtab r4, r4, lr", "sxtab r5, r5, lr, ror #8", "sxtab r6, r6, lr, ror #16"],
+            [
+                "ldrh lr, [r3]",
+                "ldrsb r7, [r3, #2]",
+                "sxtab r4, r4, lr",
+                "sxtab r5, r5, lr, ror #8",
+                "add r6, r7"
+            ],
+            $finish
+        )
+    };
+}
+
 /// # Safety
 /// As [`max_of_two`].
 #[unsafe(naked)]
 unsafe extern "C" fn mean_of_two(words: &mut Words) {
-    thin!(
-        ["mov r4, #0", "mov r5, #0"],
-        ["sxtab r4, r4, lr", "sxtab r5, r5, lr, ror #8"],
-        ["ldrh lr, [r3]", "sxtab r4, r4, lr", "sxtab r5, r5, lr, ror #8"],
-        ["ldr r9, [r0, #28]", "ldr r2, [r0, #32]", "ldr r3, [r0, #64]", divide!("r4", 0), divide!("r5", 1)]
-    )
+    two_sums!([
+        "ldr r9, [r0, #28]",
+        "ldr r2, [r0, #32]",
+        "ldr r3, [r0, #64]",
+        divide!("r4", 0),
+        divide!("r5", 1)
+    ])
 }
 
 /// # Safety
 /// As [`max_of_two`].
 #[unsafe(naked)]
 unsafe extern "C" fn mean_of_three(words: &mut Words) {
-    thin!(
-        ["mov r4, #0", "mov r5, #0", "mov r6, #0"],
-        ["sxtab r4, r4, lr", "sxtab r5, r5, lr, ror #8", "sxtab r6, r6, lr, ror #16"],
-        ["ldrh lr, [r3]", "ldrsb r7, [r3, #2]", "sxtab r4, r4, lr", "sxtab r5, r5, lr, ror #8", "add r6, r7"],
-        [
-            "ldr r9, [r0, #28]",
-            "ldr r2, [r0, #32]",
-            "ldr r3, [r0, #64]",
-            divide!("r4", 0),
-            divide!("r5", 1),
-            divide!("r6", 2)
-        ]
-    )
+    three_sums!([
+        "ldr r9, [r0, #28]",
+        "ldr r2, [r0, #32]",
+        "ldr r3, [r0, #64]",
+        divide!("r4", 0),
+        divide!("r5", 1),
+        divide!("r6", 2)
+    ])
 }
 
 /// # Safety
 /// As [`max_of_two`].
 #[unsafe(naked)]
 unsafe extern "C" fn sum_of_two(words: &mut Words) {
-    thin!(
-        ["mov r4, #0", "mov r5, #0"],
-        ["sxtab r4, r4, lr", "sxtab r5, r5, lr, ror #8"],
-        ["ldrh lr, [r3]", "sxtab r4, r4, lr", "sxtab r5, r5, lr, ror #8"],
-        ["str r4, [r8]", "str r5, [r8, #4]"]
-    )
+    two_sums!(["str r4, [r8]", "str r5, [r8, #4]"])
 }
 
 /// # Safety
 /// As [`max_of_two`].
 #[unsafe(naked)]
 unsafe extern "C" fn sum_of_three(words: &mut Words) {
-    thin!(
-        ["mov r4, #0", "mov r5, #0", "mov r6, #0"],
-        ["sxtab r4, r4, lr", "sxtab r5, r5, lr, ror #8", "sxtab r6, r6, lr, ror #16"],
-        ["ldrh lr, [r3]", "ldrsb r7, [r3, #2]", "sxtab r4, r4, lr", "sxtab r5, r5, lr, ror #8", "add r6, r7"],
-        ["str r4, [r8]", "str r5, [r8, #4]", "str r6, [r8, #8]"]
-    )
+    three_sums!(["str r4, [r8]", "str r5, [r8, #4]", "str r6, [r8, #8]"])
 }
 
 /// The first tap of the next pixel.

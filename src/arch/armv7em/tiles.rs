@@ -1,7 +1,7 @@
 //! Products of convolution by minimal filtering, and outputs from them. The arithmetic is told at its portable
 //! counterpart, whose names for numbers are used here too.
 
-use super::frame::{TURN, enter, keep, leave, narrow, take, turn};
+use super::frame::{TURN, clear_eight, enter, keep, leave, narrow, store_eight, take, turn};
 use crate::arch::packed::{self, Finish, Tiles};
 use crate::ir::Winograd;
 use core::arch::naked_asm;
@@ -105,14 +105,7 @@ unsafe extern "C" fn multiply_asm(words: &[usize; 16]) {
         take!("r1", 2),
         take!("r8", 8),
         take!("r9", 1),
-        "mov r2, #0",
-        "mov r3, #0",
-        "mov r4, #0",
-        "mov r5, #0",
-        "mov r6, #0",
-        "mov r7, #0",
-        "mov r12, #0",
-        "mov lr, #0",
+        clear_eight!(),
         "add r8, r8, r0",
         "add r9, r9, r0",
         keep!(12, "r8"),
@@ -128,14 +121,7 @@ unsafe extern "C" fn multiply_asm(words: &[usize; 16]) {
         "bne 5b",
         take!("r0", 4),
         take!("r8", 11),
-        "str r2, [r0]",
-        "str r3, [r0, #4]",
-        "str r4, [r0, #8]",
-        "str r5, [r0, #12]",
-        "str r6, [r0, #16]",
-        "str r7, [r0, #20]",
-        "str r12, [r0, #24]",
-        "str lr, [r0, #28]",
+        store_eight!("r0"),
         "add r0, #192",
         keep!(4, "r0"),
         "cmp r0, r8",

@@ -47,8 +47,8 @@ pub(super) fn twos(twos: &Twos<'_>, x: &[i8], y: &mut [i8]) {
     unsafe { asm(&words) }
 }
 
-/// Products of four elements in `r4` and two units.
-macro_rules! products {
+/// Pairs of weights to `r5` and `r6`, those of the elements in `r4` to `r7` and `r12`.
+macro_rules! pairs {
     ($at:literal) => {
         concat!(
             "ldr.w r5, [r1, #8*",
@@ -59,13 +59,21 @@ macro_rules! products {
             "+4]\n",
             "sxtb16 r7, r4\n",
             "sxtb16 r12, r4, ror #8\n",
-            "smlad r2, r5, r7, r2\n",
-            "smlad r2, r6, r12, r2\n",
-            "sxtb16 r5, r5\n",
-            "sxtb16 r6, r6\n",
-            "smlad r3, r5, r7, r3\n",
-            "smlad r3, r6, r12, r3\n",
         )
+    };
+}
+
+/// Their products.
+macro_rules! multiply {
+    ($sum:literal) => {
+        concat!("smlad ", $sum, ", r5, r7, ", $sum, "\nsmlad ", $sum, ", r6, r12, ", $sum, "\n")
+    };
+}
+
+/// Products of four elements in `r4` and two units.
+macro_rules! products {
+    ($at:literal) => {
+        concat!(pairs!($at), multiply!("r2"), "sxtb16 r5, r5\nsxtb16 r6, r6\n", multiply!("r3"))
     };
 }
 
@@ -79,18 +87,7 @@ macro_rules! step {
 /// Products of four elements in `r4` and one unit, whose weights are whole halfwords.
 macro_rules! single_products {
     ($at:literal) => {
-        concat!(
-            "ldr.w r5, [r1, #8*",
-            $at,
-            "]\n",
-            "ldr.w r6, [r1, #8*",
-            $at,
-            "+4]\n",
-            "sxtb16 r7, r4\n",
-            "sxtb16 r12, r4, ror #8\n",
-            "smlad r3, r5, r7, r3\n",
-            "smlad r3, r6, r12, r3\n",
-        )
+        concat!(pairs!($at), multiply!("r3"))
     };
 }
 
