@@ -1,6 +1,6 @@
 //! Depthwise convolution four channels at a time.
 
-use super::Packed;
+use super::{Packed, bordered};
 use crate::ir::{Bias, DepthwiseConv2d, Shape, Window};
 
 /// How the image of a depthwise convolution is kept while it is computed four channels at a time, and what that takes.
@@ -32,13 +32,8 @@ impl FourChannels {
         }
         let window = conv.window;
         let Some(output) = window.output(x.h, x.w) else { return None };
-        let [rows, columns] = [window.kernel[0] as usize, window.kernel[1] as usize];
-        let kept = (rows - 1) * window.dilation[0] as usize + 1;
-        let read = (output[1] as usize - 1) * window.stride[1] as usize
-            + (columns - 1) * window.dilation[1] as usize
-            + 1;
-        let there = window.padding.left as usize + x.w as usize;
-        let columns = if read > there { read } else { there };
+        let kept = (window.kernel[0] as usize - 1) * window.dilation[0] as usize + 1;
+        let columns = bordered(&window, x.w, output[1] as usize);
         let fours = x.c as usize / 4;
         let channels = if fours == 0 {
             x.c as usize

@@ -1,7 +1,7 @@
 //! Two pixels in the halves of a word, for CPUs that multiply 32 bits by 32 and keep the lower 32: one multiplication by a
 //! weight serves both.
 
-use super::Packed;
+use super::{Packed, bordered};
 use crate::ir::{Bias, Conv2d, DepthwiseConv2d, Requant, Shape, Window};
 
 /// How a convolution is computed four pixels at a time, and what that takes.
@@ -100,13 +100,11 @@ impl Ring {
     /// The image `x` as a window that is legal sees it.
     pub const fn new(window: &Window, x: Shape) -> Self {
         let (p, c) = (window.padding, x.c as usize);
-        let [rows, columns] = [window.kernel[0] as usize, window.kernel[1] as usize];
+        let rows = window.kernel[0] as usize;
         let width = match window.output(x.h, x.w) {
             Some([_, width]) => width as usize,
             None => 1,
         };
-        let read = (width - 1) * window.stride[1] as usize + (columns - 1) * window.dilation[1] as usize + 1;
-        let there = p.left as usize + x.w as usize;
         // Rows of the output that four pixels lie in, at most.
         let spanned = if width.is_multiple_of(4) {
             1
@@ -116,7 +114,7 @@ impl Ring {
             2
         };
         Self {
-            pitch: if read > there { read } else { there } * c,
+            pitch: bordered(window, x.w, width) * c,
             kept: (spanned - 1) * window.stride[0] as usize + (rows - 1) * window.dilation[0] as usize + 1,
             top: p.top as usize,
             left: p.left as usize * c,

@@ -1,6 +1,6 @@
 //! Rows of an image joined two by two, for depthwise convolution.
 
-use super::Packed;
+use super::{Packed, bordered};
 use crate::ir::{Bias, DepthwiseConv2d, Padding, Shape, Window};
 
 /// How the rows of a depthwise convolution are joined, and what that takes.
@@ -65,13 +65,7 @@ impl Joined {
         if matches!(conv.bias, Bias::Unit) {
             return None;
         }
-        let [_, stride] = window.stride;
-        let [_, dilation] = window.dilation;
-        let read = (output[1] as usize - 1) * stride as usize
-            + (window.kernel[1] as usize - 1) * dilation as usize
-            + 1;
-        let there = window.padding.left as usize + image.w as usize;
-        joined.columns = if read > there { read } else { there };
+        joined.columns = bordered(&window, image.w, output[1] as usize);
         // Where a channel has several outputs they are computed channel by channel, however many are joined.
         let once = joined.multiplier == 1;
         let all = if once || x.c < 4 { (x.c as usize).next_multiple_of(4) } else { 4 };

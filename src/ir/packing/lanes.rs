@@ -21,7 +21,7 @@ impl Chunk {
     /// Windows of a group of a convolution over so many channels, as many as fit so much scratch; none where not two do.
     pub const fn new(conv: &Conv2d, channels: u16, scratch: usize) -> Self {
         let apart = conv.groups as usize * conv.span as usize == channels as usize;
-        let merged = if apart { Self::merged(conv) } else { 1 };
+        let merged = if apart { Reading::Windows.merged(conv) } else { 1 };
         let elements = conv.window.taps() * conv.span as usize * merged;
         let pairs = elements.div_ceil(2);
         let count = match scratch.checked_div(8 * pairs) {
@@ -29,31 +29,6 @@ impl Chunk {
             None => 0,
         };
         Self { merged, elements, pairs, pixels: 2 * count }
-    }
-
-    /// How many groups to compute as one.
-    const fn merged(conv: &Conv2d) -> usize {
-        if conv.groups == 1 {
-            return 1;
-        }
-        let mut cycles = [usize::MAX; MERGED];
-        let mut i = 0;
-        while i < MERGED {
-            if conv.groups.is_multiple_of(i as u16 + 1) {
-                cycles[i] = Self::cycles(conv, i + 1);
-            }
-            i += 1;
-        }
-        merged(&cycles)
-    }
-
-    /// About so many cycles for two pixels with so many groups as one.
-    const fn cycles(conv: &Conv2d, merged: usize) -> usize {
-        let (groups, taps) = (conv.groups as usize / merged, conv.window.taps());
-        let elements = taps * conv.span as usize * merged;
-        let runs = if groups == 1 { conv.window.kernel[0] as usize } else { taps };
-        let read = if taps == 1 { 50 + 5 * elements } else { 760 + 72 * runs + 6 * elements };
-        groups * (read + Bunches::cycles(conv.units as usize / groups, 1, elements.div_ceil(2)))
     }
 
     /// An operator over `x` as a convolution whose windows are single pixels, all channels of them once, and the image that
@@ -80,22 +55,59 @@ impl Chunk {
     }
 }
 
-/// The most groups that are computed as one.
-const MERGED: usize = 8;
+/// How windows are brought together, which decides how many groups are computed as one.
+#[derive(Clone, Copy)]
+enum Reading {
+    /// Copied one by one.
+    Windows,
+    /// Read where rows lie widened; taps of a row and of a column, columns of the output.
+    Rows { kernel: [usize; 2], width: usize },
+}
 
-/// How many groups to compute as one, where one, two and so on at a time take so many cycles: as few as come within an
-/// eighth of the fewest.
-const fn merged(cycles: &[usize; MERGED]) -> usize {
-    let (mut best, mut i) = (usize::MAX, 0);
-    while i < MERGED {
-        best = if cycles[i] < best { cycles[i] } else { best };
-        i += 1;
+impl Reading {
+    /// The most groups that are computed as one.
+    const MERGED: usize = 8;
+
+    /// How many groups to compute as one: as few as come within an eighth of the fewest cycles.
+    const fn merged(self, conv: &Conv2d) -> usize {
+        if conv.groups == 1 {
+            return 1;
+        }
+        let mut cycles = [usize::MAX; Self::MERGED];
+        let (mut best, mut i) = (usize::MAX, 0);
+        while i < Self::MERGED {
+            if conv.groups.is_multiple_of(i as u16 + 1) {
+                cycles[i] = self.cycles(conv, i + 1);
+            }
+            best = if cycles[i] < best { cycles[i] } else { best };
+            i += 1;
+        }
+        let mut merged = 1;
+        while cycles[merged - 1] > best + best / 8 {
+            merged += 1;
+        }
+        merged
     }
-    let mut merged = 1;
-    while cycles[merged - 1] > best + best / 8 {
-        merged += 1;
+
+    /// About so many cycles for two pixels with so many groups as one.
+    const fn cycles(self, conv: &Conv2d, merged: usize) -> usize {
+        let (groups, channels) = (conv.groups as usize / merged, conv.span as usize * merged);
+        let units = conv.units as usize / groups;
+        let of_group = match self {
+            Reading::Windows => {
+                let taps = conv.window.taps();
+                let elements = taps * channels;
+                let runs = if groups == 1 { conv.window.kernel[0] as usize } else { taps };
+                let read = if taps == 1 { 50 + 5 * elements } else { 760 + 72 * runs + 6 * elements };
+                read + Bunches::cycles(units, 1, elements.div_ceil(2))
+            }
+            Reading::Rows { kernel: [rows, columns], width } => {
+                let read = 4 * (25 + 3 * channels) + 3000 / width;
+                read + Bunches::cycles(units, rows, (columns * channels).div_ceil(2))
+            }
+        };
+        groups * of_group
     }
-    merged
 }
 
 /// Rows of an image, widened, in a ring of as many as the kernel has, each twice: lane 0 as it is, lane 1 ahead by what
@@ -157,7 +169,7 @@ impl Lanes {
         if !apart || across != 1 || along != 1 || rows > Self::MOST || rows * columns == 1 || width == 1 {
             return None;
         }
-        let merged = Self::merged(conv, [rows, columns], width);
+        let merged = Reading::Rows { kernel: [rows, columns], width }.merged(conv);
         let (groups, channels) = (conv.groups as usize / merged, conv.span as usize * merged);
         let pairs = (columns * channels).div_ceil(2);
         let before_last = (width - 1) / 2 * 2 * right as usize;
@@ -181,30 +193,6 @@ impl Lanes {
             left,
             ahead: right,
         })
-    }
-
-    /// How many groups to compute as one.
-    const fn merged(conv: &Conv2d, kernel: [usize; 2], width: usize) -> usize {
-        if conv.groups == 1 {
-            return 1;
-        }
-        let mut cycles = [usize::MAX; MERGED];
-        let mut i = 0;
-        while i < MERGED {
-            if conv.groups.is_multiple_of(i as u16 + 1) {
-                cycles[i] = Self::cycles(conv, kernel, width, i + 1);
-            }
-            i += 1;
-        }
-        merged(&cycles)
-    }
-
-    /// About so many cycles for two pixels with so many groups as one.
-    const fn cycles(conv: &Conv2d, [rows, columns]: [usize; 2], width: usize, merged: usize) -> usize {
-        let (groups, channels) = (conv.groups as usize / merged, conv.span as usize * merged);
-        let units = conv.units as usize / groups;
-        let read = 4 * (25 + 3 * channels) + 3000 / width;
-        groups * (read + Bunches::cycles(units, rows, (columns * channels).div_ceil(2)))
     }
 
     /// Whether rows of windows are so short that copying those of a window together costs less than to find them for each

@@ -44,7 +44,7 @@ pub use squares::Squares;
 pub use vectors::Vectors;
 pub use winograd::Winograd;
 
-use super::{Bias, Conv2d, Op, Operands, Requant, Shape};
+use super::{Bias, Conv2d, Op, Operands, Requant, Shape, Window};
 
 /// The order in which weights lie, chosen at export for the CPU that will read them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -285,6 +285,20 @@ impl Packing {
             }
         }
     }
+}
+
+/// Whether a convolution is of one group that sees all channels, its taps side by side.
+const fn is_plain(conv: &Conv2d, x: Shape) -> bool {
+    let [rows, columns] = conv.window.dilation;
+    conv.groups == 1 && conv.span == x.c && rows == 1 && columns == 1
+}
+
+/// Columns of a row of an image that is `w` wide, with the border that the windows of so many outputs see.
+const fn bordered(window: &Window, w: u16, outputs: usize) -> usize {
+    let ([_, taps], [_, stride], [_, dilation]) = (window.kernel, window.stride, window.dilation);
+    let read = (outputs - 1) * stride as usize + (taps as usize - 1) * dilation as usize + 1;
+    let there = window.padding.left as usize + w as usize;
+    if read > there { read } else { there }
 }
 
 /// A convolution in so many groups whose units have so many pairs of weights, in quads.

@@ -1,6 +1,6 @@
 //! Convolution of a 3x3 kernel by Winograd's minimal filtering F(4x4, 3x3): 36 products in place of 144.
 
-use super::Packed;
+use super::{Packed, is_plain};
 use crate::ir::{Bias, Conv2d, Shape};
 
 /// What a convolution by minimal filtering in both directions takes. The output is computed in squares of four rows and
@@ -36,13 +36,11 @@ impl Squares {
     pub const fn new(conv: &Conv2d, x: Shape) -> Option<Self> {
         let window = &conv.window;
         let Some([height, width]) = window.output(x.h, x.w) else { return None };
-        let plain =
-            conv.groups == 1 && conv.span == x.c && window.dilation[0] == 1 && window.dilation[1] == 1;
         let three = window.kernel[0] == 3 && window.kernel[1] == 3;
         let close = window.stride[0] == 1 && window.stride[1] == 1;
         let even =
             x.c.is_multiple_of(4) && conv.units.is_multiple_of(2) && matches!(conv.bias, Bias::Channel);
-        if !plain || !three || !close || !even {
+        if !is_plain(conv, x) || !three || !close || !even {
             return None;
         }
         let across = (width as usize).div_ceil(4);

@@ -1,7 +1,7 @@
 //! Convolution with three columns of taps by Winograd's minimal filtering F(4, 3) along rows: six products in place of
 //! twelve.
 
-use super::Packed;
+use super::{Packed, is_plain};
 use crate::ir::{Bias, Conv2d, Shape};
 
 /// What a convolution by minimal filtering takes. Outputs are computed four columns a tile, two tiles at a time.
@@ -28,12 +28,10 @@ impl Winograd {
     pub const fn new(conv: &Conv2d, x: Shape) -> Option<Self> {
         let window = &conv.window;
         let Some([_, width]) = window.output(x.h, x.w) else { return None };
-        let plain =
-            conv.groups == 1 && conv.span == x.c && window.dilation[0] == 1 && window.dilation[1] == 1;
         let three = window.kernel[1] == 3 && window.stride[1] == 1;
         let fours =
             x.c.is_multiple_of(4) && conv.units.is_multiple_of(4) && matches!(conv.bias, Bias::Channel);
-        if !plain || !three || !fours {
+        if !is_plain(conv, x) || !three || !fours {
             return None;
         }
         Some(Self {
