@@ -1,7 +1,8 @@
 //! Packings of depthwise convolution: a record of words for each channel.
 
-use zipnet::ir::{DepthwiseConv2d, FourChannels, Joined, Packing, Requant, Scratch, Shape};
+use zipnet::ir::{DepthwiseConv2d, FourChannels, Joined, Packing, Scratch, Shape};
 
+use super::numbers::packed_factors;
 use crate::graph::IntStore;
 
 /// A depthwise convolution by the kernel that is fastest for it, with more scratch than it needs as far as there is `room`.
@@ -62,8 +63,7 @@ fn four_channels(conv: &DepthwiseConv2d, x: Shape, plain: &IntStore, room: usize
         true => plain.weights[tap * channels + channel],
         false => 0,
     };
-    let factors: Option<Vec<Requant>> = plain.requant.iter().map(|factor| factor.packed()).collect();
-    let factors = factors?;
+    let factors = packed_factors(plain)?;
     let mut words: Vec<i32> = Vec::new();
     for i in 0..four.fours() {
         let first = (4 * i).min(channels - 4);

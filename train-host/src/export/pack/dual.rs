@@ -2,6 +2,7 @@
 
 use zipnet::ir::{Bias, Bunches, Chunk, Conv2d, Dense, Lanes, Op, Packing, Requant, Scratch, Shape};
 
+use super::numbers::within;
 use crate::graph::IntStore;
 
 /// A convolution as [`Packing::DspRows`], if there is room for its scratch.
@@ -126,24 +127,7 @@ fn bunches(groups: usize, units: usize, split: impl Fn(usize) -> Bunches) -> Vec
 /// Whether the sums of all units can be told apart: weights from -127, and each accumulator, bias included, within
 /// 24 bits for every input.
 fn fits(units: usize, plain: &IntStore) -> Option<()> {
-    let within = |(low, high): (i64, i64)| low >= -(1 << 23) && high < 1 << 23;
-    (!plain.weights.contains(&-128) && bounds(units, plain).all(within)).then_some(())
-}
-
-/// The least and the greatest accumulator of each unit over all inputs, bias included.
-pub(super) fn bounds(units: usize, plain: &IntStore) -> impl Iterator<Item = (i64, i64)> {
-    let k = plain.weights.len() / units;
-    plain.weights.chunks(k).enumerate().map(move |(unit, weights)| {
-        let (mut least, mut greatest) = (0i64, 0i64);
-        for &w in weights {
-            let (a, b) = (i64::from(w) * -128, i64::from(w) * 127);
-            least += a.min(b);
-            greatest += a.max(b);
-        }
-        let biases = plain.bias.iter().skip(unit).step_by(units).map(|&b| i64::from(b));
-        let (low, high) = biases.fold((i64::MAX, i64::MIN), |(l, h), b| (l.min(b), h.max(b)));
-        (low + least, high + greatest)
-    })
+    (!plain.weights.contains(&-128) && within(units, plain, 24)).then_some(())
 }
 
 /// `[bunch][run][pair of elements][pair of units]` words, `256 a + b` for either element; `k` weights a unit, in runs of

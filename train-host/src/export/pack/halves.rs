@@ -2,15 +2,18 @@
 
 use zipnet::ir::{Bias, Conv2d, DepthwiseConv2d, Halves, Packing, Requant, Ring, Shape};
 
-use super::dual::bounds;
+use super::numbers::within;
 use crate::graph::IntStore;
+
+/// Bits of an accumulator, its sign included.
+const BITS: u32 = Halves::BITS + 1;
 
 /// A convolution into `y` as [`Packing::Halves`], where there are pixels enough and every sum, bias included, keeps within
 /// 24 bits.
 pub(super) fn conv2d(conv: &Conv2d, y: Shape, plain: &IntStore) -> Option<IntStore> {
     let halves = Halves::new(conv);
     let (units, pixels) = (usize::from(conv.units), usize::from(y.h) * usize::from(y.w));
-    if pixels < Halves::PIXELS || plain.weights.contains(&-128) || !bounds(units, plain).all(fits) {
+    if pixels < Halves::PIXELS || plain.weights.contains(&-128) || !within(units, plain, BITS) {
         return None;
     }
     let k = plain.weights.len() / units;
@@ -39,17 +42,11 @@ pub(super) fn depthwise(conv: &DepthwiseConv2d, y: Shape, plain: &IntStore) -> O
         .flat_map(|channel| plain.weights.iter().skip(channel).step_by(channels).copied())
         .collect();
     let turned = IntStore { weights: by_channel, ..plain.clone() };
-    if !Ring::takes(conv) || plain.weights.contains(&-128) || !bounds(channels, &turned).all(fits) {
+    if !Ring::takes(conv) || plain.weights.contains(&-128) || !within(channels, &turned, BITS) {
         return None;
     }
     let requant = requant(plain.requant.iter().copied())?;
     Some(IntStore { requant, packing: Packing::RingDepthwise, ..plain.clone() })
-}
-
-/// Whether all accumulators between these have few enough bits.
-fn fits((low, high): (i64, i64)) -> bool {
-    let limit = 1 << Halves::BITS;
-    low >= -limit && high < limit
 }
 
 /// Factors with a shift in range, if that is possible.

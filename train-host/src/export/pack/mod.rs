@@ -9,6 +9,7 @@ mod dual;
 mod fours;
 mod halves;
 mod nibbles;
+mod numbers;
 mod squares;
 mod vectors;
 mod winograd;
@@ -19,7 +20,7 @@ use zipnet::ir::{Conv2d, Int, Lanes, Op, Operands, Packing, Scratch, Shape, Tens
 use super::Streamed;
 use super::aligned::Aligned;
 use crate::Result;
-use crate::graph::{IntStore, Net};
+use crate::graph::{IntStore, Net, NetNode};
 use crate::plan::{check_limit, plan};
 
 /// The CPU that a table is made for. Every table gives the same bytes on every CPU.
@@ -70,6 +71,9 @@ pub fn pack_streamed(net: &mut Net<Int>, target: Target, limit: Option<usize>) -
     arranged(net, target, limit, true)
 }
 
+/// A packed net, placed, and the bytes of its arena.
+type Arranged = (Net<Int>, usize);
+
 /// As [`pack`], or as [`pack_streamed`].
 fn arranged(net: &mut Net<Int>, target: Target, limit: Option<usize>, streamed: bool) -> Result<usize> {
     let mut plain = net.clone();
@@ -77,8 +81,7 @@ fn arranged(net: &mut Net<Int>, target: Target, limit: Option<usize>, streamed: 
     let (mut least, mut smallest) = tightest(&plain, target, streamed)?;
     while let Some(limit) = limit.filter(|&limit| smallest > limit) {
         let Some(again) = made_again(&plain, target, streamed, (limit, smallest)) else { break };
-        plain = again;
-        (least, smallest) = tightest(&plain, target, streamed)?;
+        (plain, (least, smallest)) = again;
     }
     let most = limit.unwrap_or(smallest + MORE_BYTES.max(smallest * MORE / 100));
     check_limit(&least, smallest, most)?;
@@ -104,22 +107,23 @@ fn arranged(net: &mut Net<Int>, target: Target, limit: Option<usize>, streamed: 
 }
 
 /// Packed for the least arena.
-fn tightest(plain: &Net<Int>, target: Target, streamed: bool) -> Result<(Net<Int>, usize)> {
+fn tightest(plain: &Net<Int>, target: Target, streamed: bool) -> Result<Arranged> {
     within(plain, target, &vec![0; plain.nodes.len()], streamed)
 }
 
-/// The net that makes one more tensor again: the one that does the fewest multiplications more of those that hold the limit,
-/// else the one of the smallest arena. `None` where none needs less than `smallest`.
+/// The net that makes one more tensor again, and as [`tightest`] packs it: the one that does the fewest multiplications more of
+/// those that hold the limit, else the one of the smallest arena. `None` where none needs less than `smallest`.
 fn made_again(
     net: &Net<Int>,
     target: Target,
     streamed: bool,
     (limit, smallest): (usize, usize),
-) -> Option<Net<Int>> {
-    let with_arena = |again: again::Again| Some((tightest(&again.net, target, streamed).ok()?.1, again));
-    let all = again::all(net, !streamed).into_iter().filter_map(with_arena);
-    let less = all.filter(|(arena, _)| *arena < smallest);
-    less.min_by_key(|(arena, again)| (arena.max(&limit).to_owned(), again.macs)).map(|(_, again)| again.net)
+) -> Option<(Net<Int>, Arranged)> {
+    let packed = |again: again::Again| Some((tightest(&again.net, target, streamed).ok()?, again));
+    let all = again::all(net, !streamed).into_iter().filter_map(packed);
+    let less = all.filter(|((_, arena), _)| *arena < smallest);
+    let best = less.min_by_key(|((_, arena), again)| ((*arena).max(limit), again.macs));
+    best.map(|(packed, again)| (again.net, packed))
 }
 
 /// Keeps one factor where all units of a node have the same.
@@ -140,15 +144,15 @@ fn bytes(net: &Net<Int>, i: usize) -> usize {
 
 /// Packed so that the bytes alive while each node runs keep within its aim if they can, by the fastest kernel for which they
 /// do; placed.
-fn within(plain: &Net<Int>, target: Target, aims: &[usize], streamed: bool) -> Result<(Net<Int>, usize)> {
+fn within(plain: &Net<Int>, target: Target, aims: &[usize], streamed: bool) -> Result<Arranged> {
     let mut net = plain.clone();
     for (i, &aim) in aims.iter().enumerate() {
         let first = streamed && i == 0;
         let of_target = match target {
             Target::Portable => None,
-            Target::CortexM0 => by_halves(plain, i),
+            Target::CortexM0 => by_ring(plain, i, halves::conv2d),
             Target::CortexM4 => packed(plain, i, aim, first),
-            Target::CortexM55 => by_vectors(plain, i),
+            Target::CortexM55 => by_ring(plain, i, |conv, _, store| vectors::conv2d(conv, store)),
         };
         if let Some(store) = of_target.or_else(|| halved(plain, i)) {
             net.nodes[i].store = store;
@@ -264,15 +268,17 @@ fn by_fours(net: &Net<Int>, i: usize) -> Option<IntStore> {
     with_scratch(&node.op, [x, y], store)
 }
 
-/// A node's numbers packed for CPUs that multiply 32 bits by 32, with the scratch they ask for.
-fn by_halves(net: &Net<Int>, i: usize) -> Option<IntStore> {
-    let node = &net.nodes[i];
-    if node.store.packing != Packing::Plain || node.store.bits == 4 {
-        return None;
-    }
+/// A node's numbers packed for CPUs without DSP instructions, or with Helium, which differ in how they compute convolutions,
+/// with the scratch they ask for.
+fn by_ring(
+    net: &Net<Int>,
+    i: usize,
+    conv2d: impl FnOnce(&Conv2d, Shape, &IntStore) -> Option<IntStore>,
+) -> Option<IntStore> {
+    let node = plain(net, i)?;
     let (x, y) = (net.shape(node.inputs[0]), net.shape(node.output));
     let store = if let Op::Conv2d(conv) = &node.op {
-        halves::conv2d(conv, y, &node.store)?
+        conv2d(conv, y, &node.store)?
     } else if let Op::DepthwiseConv2d(conv) = &node.op {
         halves::depthwise(conv, y, &node.store)?
     } else if let Op::Add(Operands::Equal) = &node.op {
@@ -283,23 +289,10 @@ fn by_halves(net: &Net<Int>, i: usize) -> Option<IntStore> {
     with_scratch(&node.op, [x, y], store)
 }
 
-/// A node's numbers packed for Helium, with the scratch they ask for.
-fn by_vectors(net: &Net<Int>, i: usize) -> Option<IntStore> {
+/// A node whose weights have 8 bits and lie in plain order.
+fn plain(net: &Net<Int>, i: usize) -> Option<&NetNode<Int>> {
     let node = &net.nodes[i];
-    if node.store.packing != Packing::Plain || node.store.bits == 4 {
-        return None;
-    }
-    let (x, y) = (net.shape(node.inputs[0]), net.shape(node.output));
-    let store = if let Op::Conv2d(conv) = &node.op {
-        vectors::conv2d(conv, &node.store)?
-    } else if let Op::DepthwiseConv2d(conv) = &node.op {
-        halves::depthwise(conv, y, &node.store)?
-    } else if let Op::Add(Operands::Equal) = &node.op {
-        add::linear(zeros(net, i), &node.store, 256)?
-    } else {
-        return None;
-    };
-    with_scratch(&node.op, [x, y], store)
+    (node.store.packing == Packing::Plain && node.store.bits == 8).then_some(node)
 }
 
 /// Zero points of both operands of an addition, and of the sum.
@@ -310,10 +303,7 @@ fn zeros(net: &Net<Int>, i: usize) -> [i8; 3] {
 
 /// A node's numbers packed for the DSP instructions; to be run row by row where it is `streamed`.
 fn packed(net: &Net<Int>, i: usize, aim: usize, streamed: bool) -> Option<IntStore> {
-    let node = &net.nodes[i];
-    if node.store.packing != Packing::Plain || node.store.bits == 4 {
-        return None;
-    }
+    let node = plain(net, i)?;
     let (x, y) = (net.shape(node.inputs[0]), net.shape(node.output));
     let mut store = if let Op::Conv2d(conv) = &node.op {
         convolution(net, i, conv, aim, streamed)?

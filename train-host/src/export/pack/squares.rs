@@ -2,7 +2,7 @@
 
 use zipnet::ir::{Conv2d, Packing, Scratch, Shape, Squares};
 
-use super::dual::bounds;
+use super::numbers::{packed_factors, within};
 use crate::graph::IntStore;
 
 /// A convolution as [`Packing::DspSquares`] within the room there is, and about how many cycles it takes, where every sum
@@ -14,8 +14,7 @@ pub(super) fn filters(conv: &Conv2d, x: Shape, plain: &IntStore, room: usize) ->
         return None;
     }
     let k = plain.weights.len() / squares.units;
-    let limit = 1 << 25;
-    if !bounds(squares.units, plain).all(|(low, high)| low >= -limit && high < limit) {
+    if !within(squares.units, plain, 26) {
         return None;
     }
     let channels = 2 * squares.pairs;
@@ -30,11 +29,10 @@ pub(super) fn filters(conv: &Conv2d, x: Shape, plain: &IntStore, room: usize) ->
             }
         }
     }
-    let requant: Option<Vec<_>> = plain.requant.iter().map(|q| q.packed()).collect();
     let store = IntStore {
         weights,
         bias: plain.bias.iter().map(|bias| bias.wrapping_mul(36)).collect(),
-        requant: requant?,
+        requant: packed_factors(plain)?,
         packing: Packing::DspSquares,
         scratch: Scratch { offset: 0, len: squares.scratch(strip) as u32 },
         ..plain.clone()

@@ -2,7 +2,7 @@
 
 use zipnet::ir::{Conv2d, Packing, Scratch, Shape, Winograd};
 
-use super::dual::bounds;
+use super::numbers::{packed_factors, within};
 use crate::graph::IntStore;
 
 /// Rows of the output in a strip, at most: higher ones gain little.
@@ -18,9 +18,7 @@ pub(super) fn filters(conv: &Conv2d, x: Shape, plain: &IntStore, room: usize) ->
         return None;
     }
     let k = plain.weights.len() / winograd.units;
-    let limit = 1 << 27;
-    let within = |(low, high): (i64, i64)| low >= -limit && high < limit;
-    if !bounds(winograd.units, plain).all(within) {
+    if !within(winograd.units, plain, 28) {
         return None;
     }
     let channels = 2 * winograd.pairs;
@@ -39,12 +37,11 @@ pub(super) fn filters(conv: &Conv2d, x: Shape, plain: &IntStore, room: usize) ->
         let sum: i32 = weights.iter().map(|&w| i32::from(w)).sum();
         bias.wrapping_sub(128 * sum).wrapping_mul(-6)
     });
-    let requant: Option<Vec<_>> = plain.requant.iter().map(|q| q.packed()).collect();
     let scratch = winograd.scratch(strip) as u32;
     let store = IntStore {
         weights,
         bias: bias.collect(),
-        requant: requant?,
+        requant: packed_factors(plain)?,
         packing: Packing::DspWinograd,
         scratch: Scratch { offset: 0, len: scratch },
         ..plain.clone()
