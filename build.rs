@@ -1,6 +1,7 @@
 //! Tells `src/arch` what the target's CPU has, which a stable compiler does not say of Arm's microcontrollers:
-//! `cfg(dsp)` for the DSP instructions of ARMv7E-M, which ARMv8-M Mainline has as an option; `cfg(thumb)` for a core
-//! without them, ARMv6-M at least, and besides `cfg(baseline)` for one that has no more than that.
+//! `cfg(mve)` for Helium, where the feature of that name asks for it; else `cfg(dsp)` for the DSP instructions of ARMv7E-M,
+//! which ARMv8-M Mainline has as an option; else `cfg(thumb)` for a core without them, ARMv6-M at least, and besides
+//! `cfg(baseline)` for one that has no more than that.
 
 use std::env;
 

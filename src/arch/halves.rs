@@ -44,6 +44,22 @@ pub(crate) struct Windows<'a> {
     pub(crate) store: Store,
 }
 
+impl Windows<'_> {
+    /// Whether there are all elements from so many places on, the furthest of which is told, in an image of `x` elements, all
+    /// weights, factors and biases, and `y` elements of outputs.
+    #[allow(dead_code)] // asked by instances in assembler
+    pub(crate) fn fits(&self, x: usize, furthest: usize, taps: usize, y: usize) -> bool {
+        let channels = self.channels;
+        furthest <= x
+            && x - furthest >= channels
+            && self.weights.len() >= taps * channels
+            && self.requant.len() >= channels
+            && self.bias.len() >= channels
+            && (1..=4).contains(&self.pixels)
+            && y >= self.pixels * channels
+    }
+}
+
 /// See [`Isa::lay_four`](super::Isa::lay_four).
 pub(crate) fn lay_four(x: &[i8], places: &[usize; 4], len: usize, to: &mut [i8], at: usize) {
     let [r0, r1, r2, r3] = places.map(|place| run(x, place, len));

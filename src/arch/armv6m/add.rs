@@ -6,18 +6,8 @@ use core::arch::naked_asm;
 /// See [`Isa::add_linear`](crate::arch::Isa::add_linear).
 #[inline(never)]
 pub(super) fn linear(y: &mut [i8], x: Option<&[i8]>, linear: &Linear) {
-    let count = x.map_or(y.len(), |x| y.len().min(x.len()));
-    if (linear.a | linear.b) & 255 != 0 {
-        return packed::add_linear(y, x, linear);
-    }
-    if count == 0 {
-        return;
-    }
-    let words = [linear.a >> 8, linear.b >> 8, linear.c];
-    let y = y.as_mut_ptr();
-    let x = x.map_or(y.cast_const(), |x| x.as_ptr());
     // SAFETY: both hold so many elements.
-    unsafe { asm(y, x, count, &words) }
+    packed::add_by(y, x, linear, |y, x, count, words| unsafe { asm(y, x, count, words) });
 }
 
 /// # Safety

@@ -15,13 +15,7 @@ pub(super) fn four_windows(windows: &Windows<'_>, x: &[i8], taps: &[[usize; 4]],
     let &Windows { channels, pixels, store, .. } = windows;
     let Some(last) = taps.len().checked_sub(1) else { return };
     let furthest = taps.as_flattened().iter().fold(0, |furthest, &place| place.max(furthest));
-    let there = furthest <= x.len()
-        && x.len() - furthest >= channels
-        && windows.weights.len() >= taps.len() * channels
-        && windows.requant.len() >= channels
-        && windows.bias.len() >= channels
-        && (1..=4).contains(&pixels)
-        && y.len() >= pixels * channels;
+    let there = windows.fits(x.len(), furthest, taps.len(), y.len());
     if !there || channels == 0 {
         return halves::four_windows(windows, x, taps, y);
     }

@@ -19,13 +19,7 @@ const BLOCK: usize = 16;
 pub(super) fn four_windows(windows: &Windows<'_>, x: &[i8], taps: &[[usize; 4]], y: &mut [i8]) {
     let &Windows { channels, pixels, store, .. } = windows;
     let furthest = furthest(taps);
-    let there = furthest <= x.len()
-        && x.len() - furthest >= channels
-        && windows.weights.len() >= taps.len() * channels
-        && windows.requant.len() >= channels
-        && windows.bias.len() >= channels
-        && (1..=4).contains(&pixels)
-        && y.len() >= pixels * channels;
+    let there = windows.fits(x.len(), furthest, taps.len(), y.len());
     if !there || channels == 0 || taps.is_empty() {
         return halves::four_windows(windows, x, taps, y);
     }

@@ -362,6 +362,27 @@ pub(crate) fn add_linear(y: &mut [i8], x: Option<&[i8]>, linear: &Linear) {
     }
 }
 
+/// [`Isa::add_linear`](super::Isa::add_linear) by a function for factors that are multiples of 256, where they are. It is
+/// given `y`, `x`, how many elements both hold, one at least, and both factors divided by 256, and `c`.
+#[allow(dead_code)] // for instances in assembler
+#[inline(always)]
+pub(crate) fn add_by(
+    y: &mut [i8],
+    x: Option<&[i8]>,
+    linear: &Linear,
+    function: impl FnOnce(*mut i8, *const i8, usize, &[i32; 3]),
+) {
+    let count = x.map_or(y.len(), |x| y.len().min(x.len()));
+    if (linear.a | linear.b) & 255 != 0 {
+        return add_linear(y, x, linear);
+    }
+    if count > 0 {
+        let y = y.as_mut_ptr();
+        let x = x.map_or(y.cast_const(), <[i8]>::as_ptr);
+        function(y, x, count, &[linear.a >> 8, linear.b >> 8, linear.c]);
+    }
+}
+
 /// An int8 as the two bytes of an int16.
 #[inline(always)]
 pub(crate) fn half(x: i8) -> [i8; 2] {
