@@ -51,14 +51,13 @@ impl OutputPin for Led {
 /// Sleeps until SysTick. QEMU skips the time in which the core sleeps.
 pub struct Delay {
     pub(super) timer: SYST,
-    /// Nanoseconds, and how many ticks they are.
-    pub(super) pace: [u32; 2],
+    pub(super) megahertz: u32,
 }
 
 impl DelayNs for Delay {
     fn delay_ns(&mut self, ns: u32) {
-        let Self { timer, pace: [time, count] } = self;
-        let mut ticks = ns.div_ceil(*time).saturating_mul(*count);
+        let Self { timer, megahertz } = self;
+        let mut ticks = (ns / 1000 * *megahertz).saturating_add((ns % 1000 * *megahertz).div_ceil(1000));
         timer.set_clock_source(SystClkSource::Core);
         while ticks > 0 {
             let step = ticks.min(0x00ff_ffff);

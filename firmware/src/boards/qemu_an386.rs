@@ -24,7 +24,7 @@ pub fn take() -> Board {
         TIMER0.add(2).write_volatile(u32::MAX);
         TIMER0.write_volatile(1);
     }
-    Board { led: Led(FPGAIO_LED0), delay: Delay { timer: core.SYST, pace: [40, 1] } } // 25 MHz
+    Board { led: Led(FPGAIO_LED0), delay: Delay { timer: core.SYST, megahertz: 25 } }
 }
 
 /// Instructions between two readings of the counter, which wraps after 1.3e9 of them: with `-icount shift=7` QEMU's

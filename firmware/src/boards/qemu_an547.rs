@@ -31,7 +31,7 @@ pub fn take() -> Board {
     }
     cortex_m::asm::dsb();
     cortex_m::asm::isb();
-    Board { led: Led(FPGAIO_LED0), delay: Delay { timer: core.SYST, pace: [125, 4] } } // 32 MHz
+    Board { led: Led(FPGAIO_LED0), delay: Delay { timer: core.SYST, megahertz: 32 } }
 }
 
 /// Instructions between two readings of the counter, which wraps after 1e9 of them: with `-icount shift=7` QEMU's clock
