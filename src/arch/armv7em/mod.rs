@@ -13,6 +13,7 @@ mod channel;
 mod channels;
 mod clamp;
 mod collect;
+mod copy;
 mod depthwise;
 mod dot;
 mod eights;
@@ -196,6 +197,11 @@ impl Isa for Armv7em {
     #[inline(always)]
     fn finish_tiles(self, finish: &Finish<'_>, products: &[i8], y: &mut [i8]) {
         tiles::finish_tiles(finish, products, y);
+    }
+
+    #[inline(always)]
+    fn copy(self, x: &[i8], to: &mut [i8]) {
+        copy::copy(x, to);
     }
 
     #[inline(always)]
