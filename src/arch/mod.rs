@@ -345,7 +345,7 @@ pub(crate) trait Isa: Copy {
         packed::quads(quads, runs, y);
     }
 
-    /// The same for one to three units behind the quads, two and one.
+    /// The same for one to three units behind the quads.
     #[inline(never)]
     fn half_quads(self, quads: &Quads<'_>, units: usize, runs: Runs<'_>, y: &mut [i8]) {
         packed::half_quads(quads, units, runs, y);

@@ -200,7 +200,7 @@ impl Lanes {
     pub const fn collects(&self) -> bool {
         let Bunches { large, twos, .. } = Bunches::quads(self.units as usize);
         let rows = self.rows as usize;
-        (rows - 1) * (23 * large + 18 * twos) > rows * (10 + 11 * self.pairs) + 20
+        (rows - 1) * (23 * large + 20 * (twos > 0) as usize) > rows * (10 + 11 * self.pairs) + 20
     }
 
     /// Bytes from two windows to the next two in a row.

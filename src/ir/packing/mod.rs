@@ -56,8 +56,9 @@ pub enum Packing {
     Plain,
     /// Conv2d whose windows are copied together: `[group][quad of units][pair of elements][2 pairs of units]`, each a
     /// word. Biases are `[group][quad][256 b0 + b1, 256 b2 + b3, b1, b3]`, once or for each pixel; factors
-    /// `[group][quad][4]`. Behind the quads of a group lie one to three units more two by two, `[two][pair of elements]`,
-    /// biases `[two][256 b0 + b1, b1]`, factors `[two][2]`; the first of a two that is but one unit is 0. See [`Bunches`].
+    /// `[group][quad][4]`. Behind the quads of a group lie one to three units more: one or two as `[pair of elements]`, biases
+    /// `[256 b0 + b1, b1]`, two factors, of which the first unit's are 0 where there is but one; three as a quad of which the
+    /// third unit is 0. See [`Bunches`].
     /// More scratch than is needed copies more windows at a time. See [`Chunk`].
     DspPatch,
     /// Conv2d of a 1x1 kernel whose groups share no channels, or Dense, which is one over a single pixel: as

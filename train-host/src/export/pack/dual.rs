@@ -107,7 +107,7 @@ pub(super) fn point(dense: &Dense, x: Shape, plain: &IntStore) -> Option<IntStor
 /// Units that are computed together; `None` fills up.
 type Together = Vec<Option<usize>>;
 
-/// The units of each group in bunches. One alone is the second of its two.
+/// The units of each group in bunches. One alone is the second of its two; three behind quads are a quad without its third.
 fn bunches(groups: usize, units: usize, split: impl Fn(usize) -> Bunches) -> Vec<Together> {
     let each = units / groups;
     let Bunches { size, large, twos } = split(each);
@@ -115,11 +115,15 @@ fn bunches(groups: usize, units: usize, split: impl Fn(usize) -> Bunches) -> Vec
         let unit = move |n: usize| (n < each).then_some(g * each + n);
         let large = (0..large).map(move |i| (i * size..(i + 1) * size).map(unit).collect());
         let from = size * (each / size);
+        if size == 4 && twos == 2 {
+            let three = vec![unit(from), unit(from + 1), None, unit(from + 2)];
+            return large.chain([three]).collect::<Vec<_>>();
+        }
         let twos = (0..twos).map(move |i| match [0, 1].map(|n| unit(from + 2 * i + n)) {
             [first, None] => vec![None, first],
             both => both.to_vec(),
         });
-        large.chain(twos)
+        large.chain(twos).collect()
     };
     (0..groups).flat_map(of_group).collect()
 }
