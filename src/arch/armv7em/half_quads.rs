@@ -13,7 +13,7 @@ const TURN: usize = 8;
 
 /// See [`Isa::half_quads`](crate::arch::Isa::half_quads).
 #[inline(never)]
-pub(super) fn half_quads(quads: &Quads<'_>, units: usize, runs: Runs<'_>, y: &mut [i8]) {
+pub(super) fn half_quads(quads: &Quads<'_>, units: usize, rests: u8, runs: Runs<'_>, y: &mut [i8]) {
     let &Quads { bias_step, count, pixels, pairs, x_from, x_step, y_step, .. } = quads;
     let Some(last) = pixels.checked_sub(1) else { return };
     let twos = units.div_ceil(2);
@@ -58,9 +58,9 @@ pub(super) fn half_quads(quads: &Quads<'_>, units: usize, runs: Runs<'_>, y: &mu
         // SAFETY: every run, the weights, factors and biases are as long as the functions read, the outputs as long as
         // they write.
         match units {
-            1 => unsafe { one(&words) },
-            2 => unsafe { two(&words) },
-            3 => unsafe { three(&words) },
+            1 if rests & 1 << 1 != 0 => unsafe { one(&words) },
+            2 if rests & 1 << 2 != 0 => unsafe { two(&words) },
+            3 if rests & 1 << 3 != 0 => unsafe { three(&words) },
             _ => {}
         }
         pixel += 2 * times;
