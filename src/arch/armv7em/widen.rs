@@ -38,6 +38,7 @@ fn lines(lines: &Lines<'_>, to: &mut [i8], [place, end]: [usize; 2], [next, both
         unsafe {
             match len {
                 1 => one(x, to, count, step, next, both),
+                3 => three(x, to, count, step, next, both),
                 2 if place.is_multiple_of(4) => two(x, to, count, step, next, both),
                 4 if place.is_multiple_of(4) => four(x, to, count, step, next, both),
                 _ => asm(x, to, len, count, step.wrapping_sub(len), next, both),
@@ -195,7 +196,29 @@ unsafe extern "C" fn two(x: *const i8, to: *mut i8, count: usize, step: usize, n
     short!(["ldrsb r6, [r0]", "ldrsb r12, [r0, #1]", "pkhbt r6, r6, r12, lsl #16", "str r6, [r1]"])
 }
 
-/// Runs of four elements likewise.
+/// Runs of three elements.
+///
+/// # Safety
+/// As [`asm`].
+#[unsafe(naked)]
+unsafe extern "C" fn three(x: *const i8, to: *mut i8, count: usize, step: usize, next: usize, both: usize) {
+    short!([
+        "ldrsb r6, [r0]",
+        "ldrsb r12, [r0, #1]",
+        "ldrsb lr, [r0, #2]",
+        "tst r1, #2",
+        "ittt eq",
+        "pkhbteq r6, r6, r12, lsl #16",
+        "streq r6, [r1]",
+        "strheq lr, [r1, #8]",
+        "ittt ne",
+        "strhne r6, [r1]",
+        "pkhbtne r12, r12, lr, lsl #16",
+        "strne r12, [r1, #6]"
+    ])
+}
+
+/// Runs of four elements, the first of which is the first of its word.
 ///
 /// # Safety
 /// As [`asm`].

@@ -43,7 +43,7 @@ pub use lanes::{Chunk, Lanes};
 pub use nibbles::Nibbles;
 pub use squares::Squares;
 pub use vectors::Vectors;
-pub use views::{Slide, Views};
+pub use views::{Parts, Slide, Views};
 pub use winograd::Winograd;
 
 use super::{Bias, Conv2d, Op, Operands, Requant, Shape, Window};

@@ -49,7 +49,7 @@ impl Packing {
             Packing::DspViews => {
                 let Op::Conv2d(conv) = op else { return None };
                 match Views::new(conv, x) {
-                    Some(Views { at_once: true, .. }) => Some(-(x.len() as isize)),
+                    Some(views) if views.at_once() => Some(-(x.len() as isize)),
                     _ => None,
                 }
             }

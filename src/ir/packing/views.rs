@@ -42,38 +42,48 @@ impl Slide {
             outputs: outputs as usize,
         }
     }
+}
 
-    /// Into how many parts taps that are `dilation` places apart make it fall.
-    const fn parts(&self, dilation: usize) -> usize {
-        let parts = self.apart(dilation, dilation);
-        if parts < self.outputs { parts } else { self.outputs }
-    }
+/// The parts into which an axis falls where a dilated window slides along it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Parts {
+    /// The window.
+    pub slide: Slide,
+    /// Places from one tap to the next, and so from one place of a part to the next.
+    pub dilation: usize,
+    /// Outputs from one of a part to the next.
+    pub apart: usize,
+    /// Places of a part from one output to the next.
+    pub step: usize,
+}
 
-    /// A multiple of `of` over the greatest common divisor of the step and the dilation; 0 where the dilation is.
-    const fn apart(&self, of: usize, dilation: usize) -> usize {
-        let (mut a, mut b) = (dilation, self.step);
-        while let Some(rest) = a.checked_rem(b) {
-            (a, b) = (b, rest);
+impl Parts {
+    const fn of(slide: &Slide, dilation: u16) -> Self {
+        let dilation = dilation as usize;
+        let (mut common, mut b) = (slide.step, dilation);
+        while let Some(rest) = common.checked_rem(b) {
+            (common, b) = (b, rest);
         }
-        match of.checked_div(a) {
-            Some(apart) => apart,
-            None => 0,
-        }
-    }
-
-    /// One of those parts, and its first place in the image. Its outputs are every so many, from that of its number on.
-    pub const fn part(&self, dilation: usize, part: usize) -> (Self, usize) {
-        let from = part * self.step;
-        let before = steps(self.before.saturating_sub(from), dilation);
-        let first = (from + before * dilation).saturating_sub(self.before);
-        let part = Self {
-            taps: self.taps,
-            step: self.apart(self.step, dilation),
-            before,
-            inputs: steps(self.inputs.saturating_sub(first), dilation),
-            outputs: steps(self.outputs.saturating_sub(part), self.apart(dilation, dilation)),
+        let (apart, step) = match (dilation.checked_div(common), slide.step.checked_div(common)) {
+            (Some(apart), Some(step)) => (apart, step),
+            _ => (1, 1),
         };
-        (part, first)
+        Self { slide: *slide, dilation, apart, step }
+    }
+
+    /// How many parts have outputs.
+    pub const fn count(&self) -> usize {
+        if self.apart < self.slide.outputs { self.apart } else { self.slide.outputs }
+    }
+
+    /// The window over one of them, and the first of its places. Its outputs are every so many, from that of its number on.
+    pub const fn part(&self, part: usize) -> (Slide, usize) {
+        let (slide, from) = (&self.slide, part * self.slide.step);
+        let before = steps(slide.before.saturating_sub(from), self.dilation);
+        let first = (from + before * self.dilation).saturating_sub(slide.before);
+        let inputs = steps(slide.inputs.saturating_sub(first), self.dilation);
+        let outputs = steps(slide.outputs.saturating_sub(part), self.apart);
+        (Slide { taps: slide.taps, step: self.step, before, inputs, outputs }, first)
     }
 }
 
@@ -93,42 +103,49 @@ pub struct Views {
     /// Whether each part lies on its side: its rows are columns of the image.
     pub turned: bool,
     /// Parts along rows and along columns of the image.
-    pub parts: [usize; 2],
-    /// About so many cycles it takes.
-    pub cycles: usize,
-    /// Whether all is read before an output is written.
-    pub at_once: bool,
+    pub parts: [Parts; 2],
+    /// Rows of outputs of the largest part.
+    height: usize,
+    /// Whether neighbouring pixels of a part are one run.
+    joined: bool,
 }
 
 impl Views {
     /// `None` where groups share channels, or a kernel is of one element, or too high, or rows are too long.
     pub const fn new(conv: &Conv2d, x: Shape) -> Option<Self> {
-        let upright = Self::seen(conv, x, false);
-        let turned = Self::seen(conv, x, true);
-        match (upright, turned) {
-            (Some(a), Some(b)) => Some(if a.cycles <= b.cycles { a } else { b }),
+        let Some([rows, columns]) = Slide::both(&conv.window, x) else { return None };
+        let [across, along] = conv.window.dilation;
+        let parts = [Parts::of(&rows, across), Parts::of(&columns, along)];
+        let turned = Self::seen(conv, x, parts, true);
+        if across == 1 && along == 1 {
+            return turned;
+        }
+        match (Self::seen(conv, x, parts, false), turned) {
+            (Some(upright), Some(turned)) => {
+                Some(if upright.cycles() <= turned.cycles() { upright } else { turned })
+            }
             (None, other) | (other, None) => other,
         }
     }
 
-    /// One way or the other; `None` also where it is to be seen as it lies.
-    const fn seen(conv: &Conv2d, x: Shape, turned: bool) -> Option<Self> {
-        let [across, along] = [conv.window.dilation[0] as usize, conv.window.dilation[1] as usize];
-        let Some([rows, columns]) = Slide::both(&conv.window, x) else { return None };
-        let parts = [rows.parts(across), columns.parts(along)];
-        if !turned && across == 1 && along == 1 {
-            return None;
-        }
-        let ((rows, _), (columns, _)) = (rows.part(across, 0), columns.part(along, 0));
-        let (far, near) = if turned { ([columns, rows], parts[0]) } else { ([rows, columns], parts[1]) };
-        let [rows, columns] = far;
-        let odd = near > 1 || columns.outputs % 2 == 1;
-        let Some(lanes) = Lanes::over(conv, x, &rows, &columns, odd) else { return None };
-        let joined = lanes.channels == x.c as usize
-            && if turned { across == 1 && x.w == 1 } else { along == 1 };
-        let all = parts[0] * parts[1];
-        let cycles = all * lanes.cycles(rows.outputs, joined);
-        let at_once = all == 1 && lanes.groups == 1 && rows.outputs == 1;
-        Some(Self { lanes, turned, parts, cycles, at_once })
+    /// On its side or not.
+    const fn seen(conv: &Conv2d, x: Shape, parts: [Parts; 2], turned: bool) -> Option<Self> {
+        let ([across, along], [(rows, _), (columns, _)]) = (parts, [parts[0].part(0), parts[1].part(0)]);
+        let (slides, beside) = if turned { ([columns, rows], &across) } else { ([rows, columns], &along) };
+        let odd = beside.count() > 1 || slides[1].outputs % 2 == 1;
+        let Some(lanes) = Lanes::over(conv, x, &slides[0], &slides[1], odd) else { return None };
+        let touch = beside.dilation == 1 && (!turned || x.w == 1);
+        let joined = lanes.channels == x.c as usize && touch;
+        Some(Self { lanes, turned, parts, height: slides[0].outputs, joined })
+    }
+
+    /// About so many cycles it takes.
+    pub const fn cycles(&self) -> usize {
+        self.parts[0].count() * self.parts[1].count() * self.lanes.cycles(self.height, self.joined)
+    }
+
+    /// Whether all is read before an output is written.
+    pub const fn at_once(&self) -> bool {
+        self.parts[0].count() * self.parts[1].count() * self.lanes.groups * self.height == 1
     }
 }

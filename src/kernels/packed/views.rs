@@ -4,7 +4,7 @@
 use super::activate;
 use super::rows::{Part, part_conv2d};
 use crate::arch::Isa;
-use crate::ir::{Conv2d, IntData, Slide, Views};
+use crate::ir::{Conv2d, IntData, Views};
 use crate::kernels::Flow;
 
 /// Convolution of `x` into `y`, weights packed as [`DspViews`](crate::ir::Packing::DspViews). `rests` tells how many units
@@ -18,22 +18,22 @@ pub(crate) fn views_conv2d<I: Isa>(
     rests: u8,
 ) {
     let x = flow.x.0;
-    let (Some(views), Some(slides)) = (Views::new(conv, x), Slide::both(&conv.window, x)) else { return };
+    let Some(views) = &Views::new(conv, x) else { return };
     let scratch = core::mem::take(&mut flow.scratch);
-    let channels = usize::from(x.c);
-    let [across, along] = conv.window.dilation.map(usize::from);
-    let [row, pixel] = [slides[1].inputs * channels, channels];
-    let [height, width] = views.parts;
-    for oy in 0..height {
-        for ox in 0..width {
-            let ((rows, top), (columns, left)) = (slides[0].part(across, oy), slides[1].part(along, ox));
+    let [across, along] = &views.parts;
+    let pixel = usize::from(x.c);
+    let row = along.slide.inputs * pixel;
+    for oy in 0..across.count() {
+        let (rows, top) = across.part(oy);
+        for ox in 0..along.count() {
+            let (columns, left) = along.part(ox);
             let mut part = Part {
                 rows,
                 columns,
                 from: top * row + left * pixel,
-                steps: [across * row, along * pixel],
-                to: oy * slides[1].outputs + ox,
-                apart: [height * slides[1].outputs, width],
+                steps: [across.dilation * row, along.dilation * pixel],
+                to: oy * along.slide.outputs + ox,
+                apart: [across.apart * along.slide.outputs, along.apart],
             };
             if views.turned {
                 core::mem::swap(&mut part.rows, &mut part.columns);

@@ -343,7 +343,7 @@ fn convolution(net: &Net<Int>, i: usize, conv: &Conv2d, aim: usize, streamed: bo
     let widened = || {
         let rows = rows(room(Packing::DspRows)).zip(rows_cycles(conv, x));
         let copied = || patches().filter(|store| bytes(store) <= aim).zip(patches_cycles(conv, [x, y]));
-        let views = views(room(Packing::DspViews)).zip(Views::new(conv, x).map(|views| views.cycles));
+        let views = views(room(Packing::DspViews)).zip(Views::new(conv, x).map(|views| views.cycles()));
         let Some((store, cycles)) = views else { return rows.map(|(store, _)| store) };
         let other = rows.or_else(copied);
         let saves = |(_, more): &(IntStore, usize)| HARDLY * more.saturating_sub(cycles) as u64 > net.macs();
