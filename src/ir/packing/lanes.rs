@@ -107,7 +107,7 @@ impl Reading {
                 read + Bunches::cycles(units, 1, elements.div_ceil(2))
             }
             Reading::Rows { kernel: [rows, columns], width } => {
-                let read = 4 * (20 + 3 * channels) + 2600 / width;
+                let read = 4 * (14 + 3 * channels) + 1800 / width;
                 read + Bunches::cycles(units, rows, (columns * channels).div_ceil(2))
             }
         };
