@@ -240,8 +240,8 @@ impl Isa for Armv7em {
     }
 
     #[inline(always)]
-    fn finish_squares(self, spread: &Spread<'_>, products: &mut [i8], y: &mut [i8]) {
-        products::finish_squares(spread, products, y);
+    fn finish_squares(self, spread: &Spread<'_>, unit: usize, products: &mut [i8], y: &mut [i8]) {
+        products::finish_squares(spread, unit, products, y);
     }
 
     #[inline(always)]

@@ -138,22 +138,18 @@ unsafe extern "C" fn multiply_asm(words: &[usize; 8]) {
 
 /// See [`Isa::finish_squares`](crate::arch::Isa::finish_squares).
 #[inline(never)]
-pub(super) fn finish_squares(spread: &Spread<'_>, products: &mut [i8], y: &mut [i8]) {
+pub(super) fn finish_squares(spread: &Spread<'_>, unit: usize, products: &mut [i8], y: &mut [i8]) {
     let &Spread { zero, step, size: [height, width], .. } = spread;
-    let (Some(bias), Some(requant)) = (spread.bias.first_chunk::<2>(), spread.requant.first_chunk::<2>())
-    else {
-        return;
-    };
-    if products.len() < Squares::PRODUCTS || y.len() + step < height * width * step + 2 {
+    let Some((bias, [first, second])) = spread.units(unit) else { return };
+    if products.len() < Squares::PRODUCTS || y.len() < height * width * step || unit + 2 > step {
         return;
     }
-    let [first, second] = *requant;
     let [mut top, mut left] = spread.corner(spread.first);
     let mut square = 0;
     while square < 4 && top < height {
         // Whole ones beside one another are finished together.
         let whole = if top + 4 <= height { ((width - left) / 4).min(4 - square) } else { 0 };
-        let at = (top * width + left) * step;
+        let at = (top * width + left) * step + unit;
         let mut words = [
             products.as_mut_ptr().wrapping_add(4 * square) as usize,
             y.as_mut_ptr().wrapping_add(at) as usize,

@@ -8,7 +8,7 @@
 //! Six rows of the image are kept with their border, those that a row of squares sees. They are read in order, each before
 //! the outputs are written that lie as far down.
 
-use super::{activate, factors, shared};
+use super::activate;
 use crate::arch::packed::Spread;
 use crate::arch::{Isa, run};
 use crate::ir::{Conv2d, IntData, Padding, Squares};
@@ -28,10 +28,9 @@ pub(crate) fn squares_conv2d<I: Isa>(isa: I, conv: &Conv2d, data: &IntData<'_>, 
     // All squares at once leave nothing to be read of the rows.
     let rows = if strip == quads { 0 } else { squares.seen() };
     let mut window = Seen { squares: &squares, padding: conv.window.padding, next: 0 };
-    let four: [_; 4] = shared(data.requant);
     let mut spread = Spread {
-        bias: &[],
-        requant: &[],
+        bias: data.bias,
+        requant: data.requant,
         zero,
         step: squares.units,
         size: [y.h.into(), y.w.into()],
@@ -52,12 +51,10 @@ pub(crate) fn squares_conv2d<I: Isa>(isa: I, conv: &Conv2d, data: &IntData<'_>, 
         for unit in (0..squares.units).step_by(2) {
             isa.lower_filters(squares.pairs, weights, filters);
             weights = weights.get(36 * squares.pairs..).unwrap_or_default();
-            (spread.bias, spread.requant) =
-                (run(data.bias, unit, 2), run(factors(data.requant, unit, &four).0, 0, 2));
             for (i, lowered) in lowered.chunks_exact(squares.quad().max(1)).enumerate().take(count) {
                 isa.multiply_squares(squares.pairs, lowered, filters, products);
                 spread.first = 4 * (first + i);
-                isa.finish_squares(&spread, products, flow.output().get_mut(unit..).unwrap_or_default());
+                isa.finish_squares(&spread, unit, products, flow.output());
             }
         }
     }
