@@ -88,20 +88,8 @@ macro_rules! load {
 macro_rules! multiply {
     ($weights:literal, $first:literal, $second:literal) => {
         concat!(
-            "smlad ",
-            $first,
-            ", ",
-            $weights,
-            ", r10, ",
-            $first,
-            "\n",
-            "smlad ",
-            $second,
-            ", ",
-            $weights,
-            ", r11, ",
-            $second,
-            "\n",
+            "smlad ", $first, ", ", $weights, ", r10, ", $first, "\n", "smlad ", $second, ", ", $weights,
+            ", r11, ", $second, "\n",
         )
     };
 }

@@ -16,13 +16,7 @@ use crate::kernels::Flow;
 /// Convolution of `x` into `y`, weights packed as [`DspRows`](crate::ir::Packing::DspRows). `rests` tells how many units
 /// there may be behind quads.
 #[inline(never)]
-pub(crate) fn rows_conv2d<I: Isa>(
-    isa: I,
-    conv: &Conv2d,
-    data: &IntData<'_>,
-    flow: &mut Flow<'_>,
-    rests: u8,
-) {
+pub(crate) fn rows_conv2d<I: Isa>(isa: I, conv: &Conv2d, data: &IntData<'_>, flow: &mut Flow<'_>, rests: u8) {
     let x = flow.x.0;
     let Some(slides) = Slide::both(&conv.window, x) else { return };
     let Some(lanes) = Lanes::upright(conv, x, &slides) else { return };
