@@ -96,8 +96,9 @@ impl Reading {
 
     /// About so many cycles for two pixels with so many groups as one.
     const fn cycles(self, conv: &Conv2d, merged: usize) -> usize {
-        let (groups, channels) = (conv.groups as usize / merged, conv.span as usize * merged);
-        let units = conv.units as usize / groups;
+        let channels = conv.span as usize * merged;
+        let Some(groups) = (conv.groups as usize).checked_div(merged) else { return usize::MAX };
+        let Some(units) = (conv.units as usize).checked_div(groups) else { return usize::MAX };
         let of_group = match self {
             Reading::Windows => {
                 let taps = conv.window.taps();
@@ -107,7 +108,8 @@ impl Reading {
                 read + Bunches::cycles(units, 1, elements.div_ceil(2))
             }
             Reading::Rows { kernel: [rows, columns], width } => {
-                let read = 4 * (14 + 3 * channels) + 1800 / width;
+                let Some(row) = 1800_usize.checked_div(width) else { return usize::MAX };
+                let read = 4 * (14 + 3 * channels) + row;
                 read + Bunches::cycles(units, rows, (columns * channels).div_ceil(2))
             }
         };
@@ -182,7 +184,9 @@ impl Lanes {
             return None;
         }
         let merged = Reading::Rows { kernel: [rows.taps, taps], width }.merged(conv);
-        let (groups, channels) = (conv.groups as usize / merged, conv.span as usize * merged);
+        let Some(groups) = (conv.groups as usize).checked_div(merged) else { return None };
+        let Some(units) = (conv.units as usize).checked_div(groups) else { return None };
+        let channels = conv.span as usize * merged;
         let pairs = (taps * channels).div_ceil(2);
         let before_last = (width - 1) / 2 * 2 * columns.step;
         let elements = before_last * channels + 2 * pairs;
@@ -192,7 +196,7 @@ impl Lanes {
         Some(Self {
             groups,
             merged,
-            units: conv.units as usize / groups,
+            units,
             channels,
             rows: rows.taps,
             below: rows.step,

@@ -138,6 +138,10 @@ pub(super) fn grid() -> Vec<Point> {
     let mut all = Vec::new();
     points(&mut all);
     convolutions(&mut all);
+    odd_channels(&mut all);
+    kernels(&mut all);
+    maps(&mut all);
+    dilated(&mut all);
     groups(&mut all);
     depthwise(&mut all);
     dense(&mut all);
@@ -199,6 +203,66 @@ fn convolutions(all: &mut Vec<Point>) {
     line(all, Point { image: [1, 48], kernel: [1, 5], ..series }, &[1, 3, 8, 16, 40], |p, c| p.channels = c);
 }
 
+/// Channels and units as nets have them that are cut to size.
+fn odd_channels(all: &mut Vec<Point>) {
+    let counts = [3, 5, 6, 10, 12, 20, 24, 36, 48, 96];
+    for kernel in [[1, 1], [3, 3]] {
+        let base = Point { kernel, ..point(Kind::Conv, [12, 12], 16, 16) };
+        line(all, base, &counts, |p, c| p.channels = c);
+        line(all, base, &counts, |p, n| p.units = n);
+        line(all, base, &counts, |p, n| [p.channels, p.units] = [n, n]);
+    }
+}
+
+/// Kernels of several forms over few and over some channels.
+fn kernels(all: &mut Vec<Point>) {
+    let kernels = [[1, 1], [1, 3], [3, 1], [5, 1], [2, 2], [3, 3], [5, 5], [7, 7], [10, 4]];
+    for (channels, stride) in [(3, 1), (3, 2), (6, 1), (8, 1), (8, 2), (16, 2)] {
+        let base = Point { stride: [stride, stride], ..point(Kind::Conv, [12, 12], channels, 16) };
+        line(all, base, &kernels, |p, kernel| p.kernel = kernel);
+    }
+    for channels in [3, 8] {
+        for kernel in [[1, 1], [3, 3], [5, 5]] {
+            let base = Point { kernel, ..point(Kind::Conv, [12, 12], channels, 16) };
+            line(all, base, &[[1, 1], [1, 2], [2, 1], [2, 2], [3, 3]], |p, stride| p.stride = stride);
+        }
+    }
+}
+
+/// As nets shrink their maps and widen.
+fn maps(all: &mut Vec<Point>) {
+    for (image, channels, units) in
+        [(48, 3, 8), (32, 3, 16), (24, 8, 16), (12, 16, 32), (6, 32, 64), (4, 64, 128)]
+    {
+        for (kernel, stride) in [(1, 1), (1, 2), (3, 1), (3, 2)] {
+            let base = point(Kind::Conv, [image, image], channels, units);
+            all.push(Point { kernel: [kernel, kernel], stride: [stride, stride], ..base });
+        }
+    }
+    for image in [4, 5, 6, 7, 8, 10, 16, 24, 32, 48] {
+        for (kernel, channels) in [(1, 8), (3, 8), (3, 4)] {
+            let base = point(Kind::Conv, [image, image], channels, 8);
+            all.push(Point { kernel: [kernel, kernel], ..base });
+        }
+    }
+    // Over time.
+    for stride in [1, 2] {
+        let series = Point { kernel: [9, 1], stride: [stride, 1], ..point(Kind::Conv, [49, 1], 24, 24) };
+        line(all, series, &[1, 3, 5, 9, 15], |p, k| p.kernel[0] = k);
+        line(all, series, &[4, 10, 16, 24, 40], |p, c| p.channels = c);
+    }
+}
+
+/// Taps apart.
+fn dilated(all: &mut Vec<Point>) {
+    let base = Point { kernel: [3, 3], ..point(Kind::Conv, [12, 12], 16, 16) };
+    for dilation in [1, 2, 3, 4] {
+        line(all, Point { dilation, ..base }, &[1, 3, 4, 8, 16], |p, c| p.channels = c);
+        let series = Point { image: [48, 1], kernel: [5, 1], dilation, ..base };
+        line(all, series, &[1, 8, 16], |p, c| p.channels = c);
+    }
+}
+
 /// Groups.
 fn groups(all: &mut Vec<Point>) {
     for kernel in [[1, 1], [3, 3]] {
@@ -207,8 +271,8 @@ fn groups(all: &mut Vec<Point>) {
         line(all, base, &[1, 2, 3, 4, 6, 8, 16, 32], |p, c| p.channels = c);
         line(all, base, &[1, 2, 3, 4, 6, 8, 16], |p, n| p.units = n);
         line(all, base, &[1, 2, 3, 4, 8], |p, n| [p.channels, p.units] = [n, n]);
-        for channels in [2, 4] {
-            line(all, Point { channels, ..base }, &[1, 2, 4], |p, n| p.units = n);
+        for channels in [2, 3, 4, 6] {
+            line(all, Point { channels, ..base }, &[1, 2, 3, 4, 6], |p, n| p.units = n);
         }
         line(all, base, &[[1, 1], [2, 2]], |p, stride| p.stride = stride);
     }
