@@ -54,8 +54,11 @@ fn cycles(winograd: &Winograd, strip: usize, height: usize, width: usize) -> usi
     let Winograd { rows, pairs, tiles, units, stride } = *winograd;
     let products = Winograd::POINTS * tiles * (units / 4) * (16 * rows * pairs + 50);
     let filters = height.div_ceil(strip) * 41 * units * rows * pairs;
-    // The last tile of a row is slow where it is not whole.
-    let cut = if width.is_multiple_of(4) { 0 } else { 580 * units };
+    // Columns of a last tile that is not whole are slow.
+    let cut = match width % 4 {
+        0 => 0,
+        columns => (70 + 170 * columns) * units,
+    };
     height * (products + stride * 100 * tiles * pairs + 20 * width * units + cut) + filters
 }
 
