@@ -2,7 +2,7 @@
 //! together, `SXTB16` widens them: 19 cycles for eight products. Where taps lie tells a table, so that it makes no
 //! difference how far apart they are.
 
-use super::channel::{Place, channel};
+use super::channel::{Place, channel, nines};
 use super::frame::{enter, keep, leave, take};
 use super::places::write_row;
 use crate::arch::packed::Channels;
@@ -25,6 +25,10 @@ pub(super) fn four_channels(channels: &Channels<'_>, rows: &[i8], table: &mut [i
     let (down, across) = (height - 1, width - 1);
     let [fours, alone] = FourChannels::parts(channels.channels);
     let reach = (taps[1] - 1) * tap + down * below + across * pixel + channels.channels;
+    let behind = first + (taps[0] - 1) * row + reach;
+    if fours == 0 && taps == [3, 3] && behind <= ring {
+        return nines(channels, rows, y);
+    }
     let mut there = rows.len() >= ring
         && ring >= row
         && table.len() >= 4 * count.next_multiple_of(2)
@@ -57,44 +61,46 @@ pub(super) fn four_channels(channels: &Channels<'_>, rows: &[i8], table: &mut [i
         return;
     }
     let (x, table, y) = (rows.as_ptr() as usize, table.as_ptr() as usize, y.as_mut_ptr() as usize);
-    let zero = i32::from(channels.zero) as usize;
-    let pairs = count / 2;
-    let skip = if count == 9 { 0 } else { pairs.div_ceil(TURN).max(1) * TURN - pairs };
-    let whole = channels.channels / 4;
-    let next = below.wrapping_sub(width * pixel);
-    let mut words = [
-        table.wrapping_sub(8 * skip),
-        16usize.wrapping_sub(16 * skip),
-        skip,
-        table + 8 * pairs,
-        count % 2,
-        zero,
-        y.wrapping_sub(x),
-        0,
-        records.as_ptr() as usize,
-        pixel.wrapping_sub(4 * whole),
-        step.wrapping_sub(pixel),
-        width,
-        x,
-        0,
-        records.as_ptr() as usize + whole * record,
-        0,
-        height,
-        width,
-        next,
-        row_step.wrapping_sub(width * step).wrapping_sub(next),
-    ];
-    words[15] = words.as_ptr() as usize;
-    // SAFETY: records, rows and outputs are as long as the functions read and write for these channels.
-    let compute = |words: &mut _| unsafe { if count == 9 { nine(words) } else { any(words) } };
-    if whole > 0 {
-        compute(&mut words);
-    }
-    if fours > whole {
-        // Once more, for the last four channels.
-        (words[8], words[14], words[9]) = (words[14], words[14] + record, pixel.wrapping_sub(4));
-        (words[12], words[16]) = (x + channels.four(whole), height);
-        compute(&mut words);
+    if fours > 0 {
+        let zero = i32::from(channels.zero) as usize;
+        let pairs = count / 2;
+        let skip = if count == 9 { 0 } else { pairs.div_ceil(TURN).max(1) * TURN - pairs };
+        let whole = channels.channels / 4;
+        let next = below.wrapping_sub(width * pixel);
+        let mut words = [
+            table.wrapping_sub(8 * skip),
+            16usize.wrapping_sub(16 * skip),
+            skip,
+            table + 8 * pairs,
+            count % 2,
+            zero,
+            y.wrapping_sub(x),
+            0,
+            records.as_ptr() as usize,
+            pixel.wrapping_sub(4 * whole),
+            step.wrapping_sub(pixel),
+            width,
+            x,
+            0,
+            records.as_ptr() as usize + whole * record,
+            0,
+            height,
+            width,
+            next,
+            row_step.wrapping_sub(width * step).wrapping_sub(next),
+        ];
+        words[15] = words.as_ptr() as usize;
+        // SAFETY: records, rows and outputs are as long as the functions read and write for these channels.
+        let compute = |words: &mut _| unsafe { if count == 9 { nine(words) } else { any(words) } };
+        if whole > 0 {
+            compute(&mut words);
+        }
+        if fours > whole {
+            // Once more, for the last four channels.
+            (words[8], words[14], words[9]) = (words[14], words[14] + record, pixel.wrapping_sub(4));
+            (words[12], words[16]) = (x + channels.four(whole), height);
+            compute(&mut words);
+        }
     }
     for i in 0..alone {
         let last = channels.channels - alone + i;
