@@ -1,4 +1,4 @@
-//! Rows of an image joined two by two, for depthwise convolution.
+//! Rows of an image joined two by two, for depthwise convolution; columns, where there is one row only.
 
 use super::{Packed, bordered};
 use crate::ir::{Bias, DepthwiseConv2d, Padding, Shape, Window};
@@ -12,6 +12,9 @@ pub struct Joined {
     pub image: Shape,
     /// Rows and columns of the output, likewise.
     pub output: [u16; 2],
+    /// Whether there is one row only, of the image and of the kernel. Then each column is joined with the next one that a window
+    /// sees, and a window reads every other tap.
+    pub line: bool,
     /// Joined rows that a window spans, at most.
     pub span: usize,
     /// Joined rows that are kept at once: as many as windows see, or as keep within [`Joined::ROOM`], or as a window spans.
@@ -20,8 +23,8 @@ pub struct Joined {
     pub columns: usize,
     /// Outputs of a channel.
     pub multiplier: usize,
-    /// Channels that are joined at once, as many as keep the joined rows that a window spans within about [`Joined::ROOM`];
-    /// all but the last such a multiple of 4.
+    /// Channels that are joined at once, as many as keep all joined rows that windows see within [`Joined::ROOM`], or, where
+    /// not even four do, those that a window spans within about as much; all but the last such a multiple of 4.
     pub channels: usize,
 }
 
@@ -34,9 +37,19 @@ impl Joined {
 
     /// `None` where there are several biases a channel.
     pub const fn new(conv: &DepthwiseConv2d, x: Shape) -> Option<Self> {
-        let (mut window, mut image) = (conv.window, x);
+        let Some([rows, columns]) = conv.window.output(x.h, x.w) else { return None };
+        Self::into(conv, x, [rows, columns])
+    }
+
+    /// The same where rows and columns of the output are known.
+    pub(crate) const fn into(conv: &DepthwiseConv2d, x: Shape, output: [u16; 2]) -> Option<Self> {
+        if matches!(conv.bias, Bias::Unit) {
+            return None;
+        }
+        let (mut window, mut image, mut output) = (conv.window, x, output);
         if x.w == 1 && window.kernel[1] == 1 && window.padding.left == 0 && window.padding.right == 0 {
             image = Shape::new(1, x.h, x.c);
+            output = [output[1], output[0]];
             window = Window {
                 kernel: [1, window.kernel[0]],
                 stride: [1, window.stride[0]],
@@ -49,31 +62,27 @@ impl Joined {
                 },
             };
         }
-        let Some(output) = window.output(image.h, image.w) else { return None };
-        let odd = window.stride[0] % 2 == 1;
         let mut joined = Self {
             window,
             image,
             output,
+            line: image.h == 1 && window.kernel[0] == 1,
             span: 0,
             kept: 0,
-            columns: 0,
+            columns: bordered(&window, image.w, output[1] as usize),
             multiplier: conv.multiplier as usize,
             channels: 0,
         };
-        joined.span = joined.pairs(odd as usize);
-        if matches!(conv.bias, Bias::Unit) {
-            return None;
-        }
-        joined.columns = bordered(&window, image.w, output[1] as usize);
-        // Where a channel has several outputs they are computed channel by channel, however many are joined.
-        let once = joined.multiplier == 1;
-        let all = if once || x.c < 4 { (x.c as usize).next_multiple_of(4) } else { 4 };
-        let parts = (all * 4 * joined.span * joined.columns).div_ceil(Self::ROOM);
-        let channels = all.div_ceil(parts).next_multiple_of(4);
-        joined.channels = if channels > x.c as usize { x.c as usize } else { channels };
+        joined.span = joined.pairs((window.stride[0] % 2) as usize);
+        let (row, c) = (4 * joined.columns, x.c as usize);
         let seen = (output[0] as usize - 1) * window.stride[0] as usize / 2 + joined.span;
-        let room = Self::ROOM / (4 * joined.columns * joined.channels);
+        // Where a channel has several outputs they are computed channel by channel, however many are joined.
+        let all = if joined.multiplier == 1 || c < 4 { c.next_multiple_of(4) } else { 4 };
+        let fit = Self::ROOM / (row * seen) / 4 * 4;
+        let parts = if fit > 0 { all.div_ceil(fit) } else { (all * row * joined.span).div_ceil(Self::ROOM) };
+        let channels = all.div_ceil(parts).next_multiple_of(4);
+        joined.channels = if channels > c { c } else { channels };
+        let room = Self::ROOM / (row * joined.channels);
         let room = if room < joined.span { joined.span } else { room };
         joined.kept = if room < seen { room } else { seen };
         Some(joined)
@@ -86,8 +95,17 @@ impl Joined {
 
     /// Bytes of an output channel's record in [`Packing::DspDepthwise`](super::Packing::DspDepthwise).
     pub const fn record(&self) -> usize {
+        if self.line {
+            return 12 + 4 * self.words();
+        }
         let odd = if self.window.stride[0] % 2 == 1 { self.pairs(1) } else { 0 };
         12 + 4 * self.window.kernel[1] as usize * (self.pairs(0) + odd)
+    }
+
+    /// Words of taps in a row of a kernel.
+    pub const fn words(&self) -> usize {
+        let columns = self.window.kernel[1] as usize;
+        if self.line { columns.div_ceil(2) } else { columns }
     }
 
     /// Whether [`Packing::DspDepthwise3`](super::Packing::DspDepthwise3) is for it.
@@ -98,7 +116,7 @@ impl Joined {
 
     /// Bytes of the table of places of taps.
     pub const fn table(&self) -> usize {
-        4 * self.span * self.window.kernel[1] as usize
+        4 * self.span * self.words()
     }
 
     /// Bytes of a run of border that stands for a row: a pixel, or a row where those are single bytes.

@@ -85,7 +85,8 @@ pub enum Packing {
     /// Depthwise convolution with one bias a channel. A record for each channel of the output: bias, factor (two words),
     /// words of taps `[parity][pair of rows][column]`. Rows of the padded image are joined two by two, the even one in the
     /// low half; parity 0 is for outputs whose window begins in an even row, parity 1, left out where
-    /// the rows' stride is even, for the others. A half that no tap falls on is 0. See [`Joined`].
+    /// the rows' stride is even, for the others. A half that no tap falls on is 0. Where image and kernel have one row, columns
+    /// are joined, and words hold two taps each, the last of an odd number with a 0. See [`Joined`].
     DspDepthwise,
     /// Depthwise 3x3 at stride 1, as before, but the taps of a column are the bytes of one word, the last of them 0.
     DspDepthwise3,

@@ -4,13 +4,12 @@
 //! spans, or more. Each row of the image is read once for each of those portions, before any output is written that lies
 //! as far down; the border is written once where it is columns, and joined like any other row where it is rows. All rows
 //! of outputs are computed at once whose windows do not go round the ring. Where a channel has several outputs they are computed side
-//! by side, from the same joined channel.
+//! by side, from the same joined channel. Of an image of one row columns are joined instead.
 
-use super::activate;
 use crate::arch::packed::{Joins, Taps};
 use crate::arch::{Isa, run};
-use crate::ir::{DepthwiseConv2d, IntData, Joined};
-use crate::kernels::{Flow, Input};
+use crate::ir::{Clamp, DepthwiseConv2d, IntData, Joined};
+use crate::kernels::{Flow, Input, both};
 use core::ops::Range;
 
 /// Depthwise convolution of `x` into `y`, weights packed as [`DspDepthwise`](crate::ir::Packing::DspDepthwise).
@@ -22,24 +21,28 @@ pub(crate) fn depthwise_conv2d<I: Isa>(
     flow: &mut Flow<'_>,
 ) {
     let scratch = core::mem::take(&mut flow.scratch);
-    let ((x, x_zero), (_, zero)) = (flow.x, flow.y);
-    let Some(joined) = Joined::new(conv, x) else { return };
+    let ((x, x_zero), (y, zero)) = (flow.x, flow.y);
+    let Some(joined) = Joined::into(conv, x, [y.h, y.w]) else { return };
     let Some((table, scratch)) = scratch.split_at_mut_checked(joined.table()) else { return };
     let multiplier = joined.multiplier;
-    let [height, width] = joined.output.map(usize::from);
+    let [height, width] = both(joined.output);
     let row_step = width * usize::from(x.c) * multiplier;
     let stride = usize::from(joined.window.stride[0]);
-    let columns = usize::from(joined.window.kernel[1]);
+    let columns = joined.words();
     let record = joined.record();
+    let Some(mut ring) = Ring::new(isa, &joined, x_zero, scratch) else { return };
     // Rows of windows that begin in an even row and in an odd one take turns where the stride is odd.
     let turns = 1 + stride % 2;
     let mut c = 0;
     while c < usize::from(x.c) {
         let channels = joined.channels.min(usize::from(x.c) - c);
-        let Some(mut ring) = Ring::new(&joined, x_zero, c, channels, scratch) else { return };
+        ring.begin(c, channels);
         let parts = Parts::new(&joined, channels);
         let mut taps = Taps { row_step: turns * row_step, ..ring.taps(&joined, &parts, zero) };
         taps.record = record;
+        if joined.line {
+            taps.tap *= 2;
+        }
         taps.below = turns * stride / 2 * taps.row;
         let mut oy = 0;
         while oy < height {
@@ -47,7 +50,11 @@ pub(crate) fn depthwise_conv2d<I: Isa>(
             let more =
                 ring.room(first, joined.span).and_then(|room| (2 * room + 1 - odd).checked_div(stride));
             let count = more.map_or(1, |more| 1 + more).min(height - oy);
-            ring.fill(isa, flow.input(), first..(oy + count - 1) * stride / 2 + joined.span);
+            if joined.line {
+                ring.join_columns(isa, flow.input(), joined.window.dilation[1].into());
+            } else {
+                ring.fill(isa, flow.input(), first..(oy + count - 1) * stride / 2 + joined.span);
+            }
             for turn in 0..turns.min(count) {
                 let top = (oy + turn) * stride;
                 let parity = top % 2;
@@ -66,7 +73,9 @@ pub(crate) fn depthwise_conv2d<I: Isa>(
         }
         c += channels;
     }
-    activate(isa, flow.output(), data.clamp);
+    if data.clamp != Clamp::FULL {
+        isa.clamp(flow.output(), data.clamp);
+    }
 }
 
 /// The same of a 3x3 kernel at stride 1, packed as [`DspDepthwise3`](crate::ir::Packing::DspDepthwise3): two rows of
@@ -79,16 +88,17 @@ pub(crate) fn depthwise_conv2d_3x3<I: Isa>(
     flow: &mut Flow<'_>,
 ) {
     let scratch = core::mem::take(&mut flow.scratch);
-    let ((x, x_zero), (_, zero)) = (flow.x, flow.y);
-    let Some(joined) = Joined::new(conv, x) else { return };
+    let ((x, x_zero), (y, zero)) = (flow.x, flow.y);
+    let Some(joined) = Joined::into(conv, x, [y.h, y.w]) else { return };
     let multiplier = joined.multiplier;
-    let [height, width] = joined.output.map(usize::from);
+    let [height, width] = both(joined.output);
     let row_step = width * usize::from(x.c) * multiplier;
     let record = Joined::RECORD_OF_THREE;
+    let Some(mut ring) = Ring::new(isa, &joined, x_zero, scratch) else { return };
     let mut c = 0;
     while c < usize::from(x.c) {
         let channels = joined.channels.min(usize::from(x.c) - c);
-        let Some(mut ring) = Ring::new(&joined, x_zero, c, channels, scratch) else { return };
+        ring.begin(c, channels);
         let parts = Parts::new(&joined, channels);
         let mut taps = ring.taps(&joined, &parts, zero);
         taps.record = record;
@@ -108,7 +118,9 @@ pub(crate) fn depthwise_conv2d_3x3<I: Isa>(
         }
         c += channels;
     }
-    activate(isa, flow.output(), data.clamp);
+    if data.clamp != Clamp::FULL {
+        isa.clamp(flow.output(), data.clamp);
+    }
 }
 
 /// How joined channels are taken: all at once, or, where each has several outputs, one by one with all of those, which see
@@ -148,31 +160,32 @@ struct Ring<'a> {
 }
 
 impl<'a> Ring<'a> {
-    fn new(joined: &Joined, zero: i8, from: usize, channels: usize, scratch: &'a mut [i8]) -> Option<Self> {
+    /// Words of border throughout; those in front of and behind the columns of an image stay so.
+    fn new<I: Isa>(isa: I, joined: &Joined, zero: i8, scratch: &'a mut [i8]) -> Option<Self> {
         let pitch = 4 * joined.columns;
-        let (rows, border) = scratch.split_at_mut_checked(joined.kept * pitch * channels)?;
-        let (left, width) = (usize::from(joined.window.padding.left), usize::from(joined.image.w));
-        let word = [zero, zero >> 7, zero, zero >> 7];
-        for row in rows.as_chunks_mut().0.chunks_exact_mut(joined.columns) {
-            let (before, rest) = row.split_at_mut_checked(left)?;
-            before.fill(word);
-            rest.get_mut(width..)?.fill(word);
-        }
+        let (rows, border) = scratch.split_at_mut_checked(joined.kept * pitch * joined.channels)?;
+        isa.fill([zero, zero >> 7, zero, zero >> 7], rows);
         let border = border.get_mut(..joined.border())?;
         border.fill(zero);
         Some(Self {
-            from,
-            channels,
+            from: 0,
+            channels: 0,
             pitch,
             kept: joined.kept,
             top: joined.window.padding.top.into(),
-            left,
-            width,
+            left: joined.window.padding.left.into(),
+            width: joined.image.w.into(),
             height: joined.image.h.into(),
             next: 0,
             rows,
             border,
         })
+    }
+
+    /// Goes on to some channels, no more than at first.
+    #[inline(always)]
+    fn begin(&mut self, from: usize, channels: usize) {
+        (self.from, self.channels, self.next) = (from, channels, 0);
     }
 
     /// What is the same for all windows.
@@ -258,6 +271,34 @@ impl<'a> Ring<'a> {
             let at = slot * row + 4 * self.left;
             isa.join_rows(&joins, self.rows.get_mut(at..).unwrap_or_default());
             self.next += joins.count;
+        }
+    }
+    /// Joins each column of a row with the one `apart` columns behind it.
+    fn join_columns<I: Isa>(&mut self, isa: I, x: Input<'_>, apart: usize) {
+        let (step, behind) = (usize::from(x.shape.c), self.left + self.width);
+        // Words whose second half is the border, and those whose first one is, both or one of which may be none.
+        let (last, first) = (behind.saturating_sub(apart), self.left.saturating_sub(apart));
+        for (from, to) in [(first, self.left.min(last)), (self.left, last), (self.left.max(last), behind)] {
+            let row = |column: usize| {
+                let inside = column.checked_sub(self.left).filter(|&column| column < self.width);
+                let x = inside.and_then(|column| x.data.get(column * step + self.from..));
+                x.map_or((self.border, 0), |x| (x, step))
+            };
+            let ((upper, first), (lower, second)) = (row(from), row(from + apart));
+            let mut joins = Joins {
+                rows: [upper, lower],
+                steps: [first, second],
+                channels: self.channels,
+                columns: to.saturating_sub(from),
+                count: 1,
+                below: 0,
+                pitch: self.pitch,
+                row: 0,
+            };
+            if step == 1 {
+                (joins.channels, joins.columns, joins.pitch) = (joins.columns, 1, 4);
+            }
+            isa.join_rows(&joins, self.rows.get_mut(4 * from..).unwrap_or_default());
         }
     }
 }

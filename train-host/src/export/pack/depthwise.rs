@@ -11,14 +11,18 @@ pub(super) fn pack(conv: &DepthwiseConv2d, x: Shape, plain: &IntStore, room: usi
         .or_else(|| records(conv, x, plain))
 }
 
-/// Taps of a kernel at stride 1 from which on joined rows are faster.
+/// Taps of a kernel at stride 1 from which on joined rows are faster, and joined columns of an image of one row.
 const MANY: usize = 36;
+const MANY_OF_LINE: usize = 12;
 
 /// Whether a depthwise convolution is faster over joined rows than four channels at a time. For 3x3 at stride 1, and for fewer
 /// channels, cycles of a Cortex-M4 decide, fitted to those that were measured.
 fn joins(conv: &DepthwiseConv2d, x: Shape) -> bool {
     let (Some(joined), Some(four)) = (Joined::new(conv, x), FourChannels::new(conv, x)) else { return true };
     let [height, width] = joined.output.map(usize::from);
+    if joined.line && (x.c < 4 || width >= 4) {
+        return x.c < 4 || (conv.window.stride == [1, 1] && conv.window.taps() >= MANY_OF_LINE);
+    }
     if x.c < 4 && !joined.is_three() {
         return conv.window.kernel != [3, 3]
             || 15 * height * width >= 4 * usize::from(x.h) * usize::from(x.w) + 1000;
@@ -99,7 +103,7 @@ fn store(words: &[i32], packing: Packing, plain: &IntStore) -> IntStore {
     }
 }
 
-/// `[parity][pair of rows][column]`.
+/// `[parity][pair of rows][column]`, or pairs of columns.
 fn taps(joined: &Joined, channel: usize, channels: usize, plain: &[i8]) -> Vec<i32> {
     let [height, width] = joined.window.kernel.map(usize::from);
     let dilation = usize::from(joined.window.dilation[0]);
@@ -110,6 +114,10 @@ fn taps(joined: &Joined, channel: usize, channels: usize, plain: &[i8]) -> Vec<i
         }
         _ => 0,
     };
+    if joined.line {
+        let column = |kx: usize| if kx < width { plain[kx * channels + channel] } else { 0 };
+        return (0..width).step_by(2).map(|kx| both(column(kx), column(kx + 1))).collect();
+    }
     let parities = if joined.window.stride[0] % 2 == 1 { 2 } else { 1 };
     let mut words = Vec::new();
     for parity in 0..parities {
