@@ -456,6 +456,8 @@ pub struct Uses {
     pub reshape: bool,
     /// Blocks of two units, for packed convolutions whose units are no multiple of four.
     pub twos: bool,
+    /// Packed depthwise convolutions of dilated 3x3 kernels.
+    pub dilated: bool,
     /// Kernels of packings, by [`Packing::at`].
     pub packed: [bool; Packing::COUNT],
 }
@@ -493,6 +495,7 @@ impl Uses {
             resize_nearest: on,
             reshape: on,
             twos: on,
+            dilated: on,
             packed: [on; Packing::COUNT],
         }
     }
@@ -531,6 +534,7 @@ impl Uses {
             && (self.resize_nearest || !other.resize_nearest)
             && (self.reshape || !other.reshape)
             && (self.twos || !other.twos)
+            && (self.dilated || !other.dilated)
     }
 
     /// These and the kernel of `op` over an input `x` and weights packed so.
@@ -546,6 +550,10 @@ impl Uses {
                     0
                 };
                 self.twos |= !units.is_multiple_of(4);
+            }
+            if let (Packing::DspDepthwise3, Op::DepthwiseConv2d(conv)) = (packing, op) {
+                let [rows, columns] = conv.window.dilation;
+                self.dilated |= rows > 1 || columns > 1;
             }
             return self;
         }

@@ -78,11 +78,14 @@ impl Joined {
         let seen = (output[0] as usize - 1) * window.stride[0] as usize / 2 + joined.span;
         // Where a channel has several outputs they are computed channel by channel, however many are joined.
         let all = if joined.multiplier == 1 || c < 4 { c.next_multiple_of(4) } else { 4 };
+        if row * seen == 0 || all == 0 {
+            return None;
+        }
         let fit = Self::ROOM / (row * seen) / 4 * 4;
         let parts = if fit > 0 { all.div_ceil(fit) } else { (all * row * joined.span).div_ceil(Self::ROOM) };
-        let channels = all.div_ceil(parts).next_multiple_of(4);
+        let channels = if parts == 0 { 4 } else { all.div_ceil(parts).next_multiple_of(4) };
         joined.channels = if channels > c { c } else { channels };
-        let room = Self::ROOM / (row * joined.channels);
+        let Some(room) = Self::ROOM.checked_div(row * joined.channels) else { return None };
         let room = if room < joined.span { joined.span } else { room };
         joined.kept = if room < seen { room } else { seen };
         Some(joined)
@@ -108,10 +111,32 @@ impl Joined {
         if self.line { columns.div_ceil(2) } else { columns }
     }
 
-    /// Whether [`Packing::DspDepthwise3`](super::Packing::DspDepthwise3) is for it.
-    pub const fn is_three(&self) -> bool {
-        let Window { kernel: [h, w], stride: [sh, sw], dilation: [dh, dw], .. } = self.window;
-        h == 3 && w == 3 && sh == 1 && sw == 1 && dh == 1 && dw == 1
+    /// What [`Packing::DspDepthwise3`](super::Packing::DspDepthwise3) makes of rows and columns `phase` and those whole dilations
+    /// behind them: a convolution without dilation. `None` where it is no packing for it, and
+    /// where there are no such outputs.
+    pub const fn three(conv: &DepthwiseConv2d, x: Shape, output: [u16; 2], phase: [u16; 2]) -> Option<Self> {
+        let mut conv = *conv;
+        let Window { kernel: [h, w], stride: [sh, sw], dilation: [dy, dx], padding } = conv.window;
+        if h != 3 || w != 3 || sh != 1 || sw != 1 {
+            return None;
+        }
+        let (Some(top), Some(left)) = (padding.top.checked_div(dy), padding.left.checked_div(dx)) else {
+            return None;
+        };
+        if top * dy != padding.top || left * dx != padding.left {
+            return None;
+        }
+        conv.window =
+            Window { dilation: [1, 1], padding: Padding { top, bottom: 0, left, right: 0 }, ..conv.window };
+        let image = Shape::new(every(x.h, phase[0], dy), every(x.w, phase[1], dx), x.c);
+        let output = [every(output[0], phase[0], dy), every(output[1], phase[1], dx)];
+        if output[0] == 0 || output[1] == 0 { None } else { Self::into(&conv, image, output) }
+    }
+
+    /// Whether [`Packing::DspDepthwise3`](super::Packing::DspDepthwise3) is for a convolution.
+    pub const fn is_three(conv: &DepthwiseConv2d, x: Shape) -> bool {
+        let Some(output) = conv.window.output(x.h, x.w) else { return false };
+        Self::three(conv, x, output, [0, 0]).is_some()
     }
 
     /// Bytes of the table of places of taps.
@@ -124,9 +149,8 @@ impl Joined {
         if self.image.c == 1 { self.image.w as usize } else { self.channels }
     }
 
-    /// What a convolution has whose channels have records of so many bytes.
-    pub(super) const fn lengths(&self, record: usize) -> Packed {
-        let table = if self.is_three() && record == Self::RECORD_OF_THREE { 0 } else { self.table() };
+    /// What a convolution has whose channels have records of so many bytes, with a table or without.
+    pub(super) const fn lengths(&self, record: usize, table: usize) -> Packed {
         Packed {
             weights: record * self.multiplier * self.image.c as usize,
             bias: 0,
@@ -134,4 +158,31 @@ impl Joined {
             scratch: table + 4 * self.kept * self.columns * self.channels + self.border(),
         }
     }
+
+    /// What [`Packing::DspDepthwise3`](super::Packing::DspDepthwise3) has: scratch for any phase.
+    pub(super) const fn lengths_of_three(
+        conv: &DepthwiseConv2d,
+        x: Shape,
+        output: [u16; 2],
+    ) -> Option<Packed> {
+        let Some(first) = Self::three(conv, x, output, [0, 0]) else { return None };
+        let mut most = first.lengths(Self::RECORD_OF_THREE, 0);
+        // Phases have one of two heights and one of two widths.
+        let [down, right] = conv.window.dilation;
+        let others = [[0, right - 1], [down - 1, 0], [down - 1, right - 1]];
+        let mut i = 0;
+        while i < others.len() {
+            if let Some(phase) = Self::three(conv, x, output, others[i]) {
+                let scratch = phase.lengths(Self::RECORD_OF_THREE, 0).scratch;
+                most.scratch = if scratch > most.scratch { scratch } else { most.scratch };
+            }
+            i += 1;
+        }
+        Some(most)
+    }
+}
+
+/// How many of `n` are `from` and those whole steps behind it.
+const fn every(n: u16, from: u16, step: u16) -> u16 {
+    if n > from { (n - from).div_ceil(step) } else { 0 }
 }

@@ -79,29 +79,59 @@ pub(crate) fn depthwise_conv2d<I: Isa>(
 }
 
 /// The same of a 3x3 kernel at stride 1, packed as [`DspDepthwise3`](crate::ir::Packing::DspDepthwise3): two rows of
-/// outputs at a time.
+/// outputs at a time, and of a kernel that is `dilated`, where there are such, those that see the same rows and columns.
 #[inline(never)]
 pub(crate) fn depthwise_conv2d_3x3<I: Isa>(
     isa: I,
     conv: &DepthwiseConv2d,
     data: &IntData<'_>,
     flow: &mut Flow<'_>,
+    dilated: bool,
 ) {
     let scratch = core::mem::take(&mut flow.scratch);
+    let (x, y) = (flow.x.0, [flow.y.0.h, flow.y.0.w]);
+    if dilated {
+        let [down, right] = conv.window.dilation;
+        for phase in (0..down).flat_map(|row| (0..right).map(move |column| [row, column])) {
+            let Some(joined) = Joined::three(conv, x, y, phase) else { continue };
+            three(isa, &joined, [conv.window.dilation, phase], data, flow, scratch);
+        }
+    } else if let Some(joined) = Joined::into(conv, x, y) {
+        three(isa, &joined, [[1, 1], [0, 0]], data, flow, scratch);
+    }
+    if data.clamp != Clamp::FULL {
+        isa.clamp(flow.output(), data.clamp);
+    }
+}
+
+/// The outputs of a phase of a dilation: [`Joined::three`].
+#[inline(always)]
+fn three<I: Isa>(
+    isa: I,
+    joined: &Joined,
+    [dilation, phase]: [[u16; 2]; 2],
+    data: &IntData<'_>,
+    flow: &mut Flow<'_>,
+    scratch: &mut [i8],
+) {
     let ((x, x_zero), (y, zero)) = (flow.x, flow.y);
-    let Some(joined) = Joined::into(conv, x, [y.h, y.w]) else { return };
     let multiplier = joined.multiplier;
-    let [height, width] = both(joined.output);
-    let row_step = width * usize::from(x.c) * multiplier;
+    let ([down, right], [row, column]) = (both(dilation), both(phase));
+    let (width, channels) = (usize::from(y.w), usize::from(x.c));
+    let (step, row_step) = (right * channels * multiplier, down * width * channels * multiplier);
+    let first = (row * width + column) * channels * multiplier;
+    let height = usize::from(joined.output[0]);
     let record = Joined::RECORD_OF_THREE;
-    let Some(mut ring) = Ring::new(isa, &joined, x_zero, scratch) else { return };
+    let Some(mut ring) = Ring::new(isa, joined, x_zero, scratch) else { return };
+    (ring.step, ring.across) = (right * channels, down * usize::from(x.w) * channels);
+    let begin = (row * usize::from(x.w) + column) * channels;
     let mut c = 0;
-    while c < usize::from(x.c) {
-        let channels = joined.channels.min(usize::from(x.c) - c);
-        ring.begin(c, channels);
-        let parts = Parts::new(&joined, channels);
-        let mut taps = ring.taps(&joined, &parts, zero);
-        taps.record = record;
+    while c < channels {
+        let once = joined.channels.min(channels - c);
+        ring.begin(begin + c, once);
+        let parts = Parts::new(joined, once);
+        let mut taps = ring.taps(joined, &parts, zero);
+        (taps.record, taps.step, taps.row_step) = (record, step, row_step);
         let mut i = 0;
         while 2 * i < height {
             let count = ring.room(i, 2).map_or(1, |room| 1 + room).min(height.div_ceil(2) - i);
@@ -111,15 +141,12 @@ pub(crate) fn depthwise_conv2d_3x3<I: Isa>(
             for part in 0..parts.count {
                 let channel = (c + part) * multiplier;
                 taps.records = run(data.weights, channel * record, parts.channels * record);
-                let y = flow.output().get_mut(2 * i * row_step + channel..).unwrap_or_default();
+                let y = flow.output().get_mut(first + 2 * i * row_step + channel..).unwrap_or_default();
                 isa.two_rows(&taps, ring.rows.get(part * ring.pitch..).unwrap_or_default(), y);
             }
             i += count;
         }
-        c += channels;
-    }
-    if data.clamp != Clamp::FULL {
-        isa.clamp(flow.output(), data.clamp);
+        c += once;
     }
 }
 
@@ -142,9 +169,12 @@ impl Parts {
 
 /// Joined rows of some channels, the latest few.
 struct Ring<'a> {
-    /// The first channel.
+    /// Place of the first channel in the image.
     from: usize,
     channels: usize,
+    /// Elements from a pixel to the next and from a row to the next.
+    step: usize,
+    across: usize,
     /// Bytes from one channel to the next.
     pitch: usize,
     kept: usize,
@@ -170,6 +200,8 @@ impl<'a> Ring<'a> {
         Some(Self {
             from: 0,
             channels: 0,
+            step: joined.image.c.into(),
+            across: usize::from(joined.image.w) * usize::from(joined.image.c),
             pitch,
             kept: joined.kept,
             top: joined.window.padding.top.into(),
@@ -233,8 +265,7 @@ impl<'a> Ring<'a> {
 
     /// Makes those of some joined rows that are not there yet.
     fn fill<I: Isa>(&mut self, isa: I, x: Input<'_>, rows: Range<usize>) {
-        let step = usize::from(x.shape.c);
-        let (across, row) = (self.width * step, self.pitch * self.channels);
+        let (step, across, row) = (self.step, self.across, self.pitch * self.channels);
         self.next = self.next.max(rows.start);
         while self.next < rows.end {
             // The row of the image, if it is one.
