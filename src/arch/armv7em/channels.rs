@@ -64,14 +64,14 @@ pub(super) fn four_channels(channels: &Channels<'_>, rows: &[i8], table: &mut [i
     if fours > 0 {
         let zero = i32::from(channels.zero) as usize;
         let pairs = count / 2;
-        let skip = if count == 9 { 0 } else { pairs.div_ceil(TURN).max(1) * TURN - pairs };
+        let skip = if matches!(count, 3 | 9) { 0 } else { pairs.div_ceil(TURN).max(1) * TURN - pairs };
         let whole = channels.channels / 4;
         let next = below.wrapping_sub(width * pixel);
         let mut words = [
             table.wrapping_sub(8 * skip),
             16usize.wrapping_sub(16 * skip),
             skip,
-            table + 8 * pairs,
+            (table + 8 * pairs).wrapping_sub(8 * TURN),
             count % 2,
             zero,
             y.wrapping_sub(x),
@@ -91,7 +91,13 @@ pub(super) fn four_channels(channels: &Channels<'_>, rows: &[i8], table: &mut [i
         ];
         words[15] = words.as_ptr() as usize;
         // SAFETY: records, rows and outputs are as long as the functions read and write for these channels.
-        let compute = |words: &mut _| unsafe { if count == 9 { nine(words) } else { any(words) } };
+        let compute = |words: &mut _| unsafe {
+            match count {
+                3 => three(words),
+                9 => nine(words),
+                _ => any(words),
+            }
+        };
         if whole > 0 {
             compute(&mut words);
         }
@@ -111,16 +117,16 @@ pub(super) fn four_channels(channels: &Channels<'_>, rows: &[i8], table: &mut [i
 }
 
 /// A function that computes four channels at a time. Slots: 0 places of taps, set back by what the first turn leaves out, 1
-/// bytes from a record to the taps, set back likewise, 2 pairs of taps left out, then where the turn is entered, 3 end of the
-/// pairs' places, 4 whether there is one tap more, 5 zero point, 6 bytes from an element to the output of its channel, 8
+/// bytes from a record to the taps, set back likewise, 2 pairs of taps left out, then where the turn is entered, 3 places of the
+/// last turn, 4 whether there is one tap more, 5 zero point, 6 bytes from an element to the output of its channel, 8
 /// records, 9 bytes from behind the channels of a window to the next, 10 bytes by which slot 6 grows from
 /// there to there, 11 windows of the row left, 12 first window, 14 end of the records, 15 where all these words lie. Words
 /// beyond: 16 rows left, 17 windows of a row, 18 and 19 as slots 9 and 10, from behind a row.
 ///
 /// `r0` is the record, `r1` the window, `r4` to `r7` are the sums. `$sum` adds the products; then the factors lie `$at`
-/// bytes behind `r0`.
+/// bytes behind `r0`. `$behind` is what `$sum` goes to now and then.
 macro_rules! by_four {
-    ([$($begin:expr),*], [$($sum:expr),*], $at:literal) => {
+    ([$($begin:expr),*], [$($sum:expr),*], $at:literal, [$($behind:expr),*]) => {
         naked_asm!(
             enter!(),
             $($begin,)*
@@ -133,27 +139,27 @@ macro_rules! by_four {
             "ldr r6, [r0, #8]",
             "ldr r7, [r0, #12]",
             $($sum,)*
-            take!("r10", 5),
             concat!("ldr r8, [r0, #", $at, "]"),
             concat!("ldr r9, [r0, #", $at, "+4]"),
             concat!("ldr r11, [r0, #", $at, "+8]"),
             concat!("ldr r12, [r0, #", $at, "+12]"),
+            concat!("ldr r2, [r0, #", $at, "+16]"),
+            concat!("ldr r3, [r0, #", $at, "+20]"),
+            concat!("ldr r10, [r0, #", $at, "+24]"),
+            concat!("ldr lr, [r0, #", $at, "+28]"),
             "smmlar r4, r4, r8, r4",
             "smmlar r5, r5, r9, r5",
             "smmlar r6, r6, r11, r6",
             "smmlar r7, r7, r12, r7",
-            concat!("ldr r8, [r0, #", $at, "+16]"),
-            concat!("ldr r9, [r0, #", $at, "+20]"),
-            concat!("ldr r11, [r0, #", $at, "+24]"),
-            concat!("ldr r12, [r0, #", $at, "+28]"),
+            take!("r8", 5),
             "add r4, r4, r4, asr #31",
             "add r5, r5, r5, asr #31",
             "add r6, r6, r6, asr #31",
             "add r7, r7, r7, asr #31",
-            "smmlar r4, r4, r8, r10",
-            "smmlar r5, r5, r9, r10",
-            "smmlar r6, r6, r11, r10",
-            "smmlar r7, r7, r12, r10",
+            "smmlar r4, r4, r2, r8",
+            "smmlar r5, r5, r3, r8",
+            "smmlar r6, r6, r10, r8",
+            "smmlar r7, r7, lr, r8",
             take!("r3", 6),
             "add r3, r3, r1",
             "ssat r4, #8, r4",
@@ -192,6 +198,7 @@ macro_rules! by_four {
             keep!(11, "r10"),
             "bne 1b",
             leave!(),
+            $($behind),*
         )
     };
 }
@@ -299,17 +306,16 @@ unsafe extern "C" fn any(words: &mut [usize; 20]) {
             pair!(6, 0),
             pair!(7, 0),
             take!("r3", 3),
-            "add r2, #64",
-            "add r0, #128",
             "cmp r2, r3",
-            "bne 5b",
+            "bne 7f",
             take!("r3", 4),
             "cbz r3, 6f",
-            tap!(0, 0),
+            tap!(64, 128),
             "add r0, #8",
             "6:"
         ],
-        0
+        128,
+        ["7:", "add r2, #64", "add r0, #128", "b 5b"]
     )
 }
 
@@ -319,5 +325,19 @@ unsafe extern "C" fn any(words: &mut [usize; 20]) {
 /// As [`any`].
 #[unsafe(naked)]
 unsafe extern "C" fn nine(words: &mut [usize; 20]) {
-    by_four!([take!("r2", 0)], [pair!(0, 16), pair!(1, 16), pair!(2, 16), pair!(3, 16), tap!(32, 80)], 88)
+    by_four!(
+        [],
+        [take!("r2", 0), pair!(0, 16), pair!(1, 16), pair!(2, 16), pair!(3, 16), tap!(32, 80)],
+        88,
+        []
+    )
+}
+
+/// Three taps.
+///
+/// # Safety
+/// As [`any`].
+#[unsafe(naked)]
+unsafe extern "C" fn three(words: &mut [usize; 20]) {
+    by_four!([], [take!("r2", 0), pair!(0, 16), tap!(8, 32)], 40, [])
 }

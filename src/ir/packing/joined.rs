@@ -19,6 +19,8 @@ pub struct Joined {
     pub span: usize,
     /// Joined rows that are kept at once: as many as windows see, or as keep within [`Joined::ROOM`], or as a window spans.
     pub kept: usize,
+    /// Whether those are as many as windows see.
+    pub whole: bool,
     /// Columns of a joined row, border included.
     pub columns: usize,
     /// Outputs of a channel.
@@ -69,6 +71,7 @@ impl Joined {
             line: image.h == 1 && window.kernel[0] == 1,
             span: 0,
             kept: 0,
+            whole: false,
             columns: bordered(&window, image.w, output[1] as usize),
             multiplier: conv.multiplier as usize,
             channels: 0,
@@ -87,7 +90,8 @@ impl Joined {
         joined.channels = if channels > c { c } else { channels };
         let Some(room) = Self::ROOM.checked_div(row * joined.channels) else { return None };
         let room = if room < joined.span { joined.span } else { room };
-        joined.kept = if room < seen { room } else { seen };
+        joined.whole = room >= seen;
+        joined.kept = if joined.whole { seen } else { room };
         Some(joined)
     }
 

@@ -36,7 +36,7 @@ pub(crate) fn depthwise_conv2d<I: Isa>(
     let mut c = 0;
     while c < usize::from(x.c) {
         let channels = joined.channels.min(usize::from(x.c) - c);
-        ring.begin(c, channels);
+        ring.begin(&joined, c, channels);
         let parts = Parts::new(&joined, channels);
         let mut taps = Taps { row_step: turns * row_step, ..ring.taps(&joined, &parts, zero) };
         taps.record = record;
@@ -128,7 +128,7 @@ fn three<I: Isa>(
     let mut c = 0;
     while c < channels {
         let once = joined.channels.min(channels - c);
-        ring.begin(begin + c, once);
+        ring.begin(joined, begin + c, once);
         let parts = Parts::new(joined, once);
         let mut taps = ring.taps(joined, &parts, zero);
         (taps.record, taps.step, taps.row_step) = (record, step, row_step);
@@ -182,8 +182,9 @@ struct Ring<'a> {
     left: usize,
     width: usize,
     height: usize,
-    /// The next joined row to be made.
+    /// The next joined row to be made, and how many are border from the beginning on, until they are made.
     next: usize,
+    fresh: usize,
     rows: &'a mut [i8],
     /// What stands for a row of the border.
     border: &'a [i8],
@@ -209,14 +210,18 @@ impl<'a> Ring<'a> {
             width: joined.image.w.into(),
             height: joined.image.h.into(),
             next: 0,
+            fresh: joined.kept,
             rows,
             border,
         })
     }
 
-    /// Goes on to some channels, no more than at first.
+    /// Goes on to some channels, no more than at first. Rows of border are made again where others have lain there.
     #[inline(always)]
-    fn begin(&mut self, from: usize, channels: usize) {
+    fn begin(&mut self, joined: &Joined, from: usize, channels: usize) {
+        if self.next > 0 && !(joined.whole && channels == self.channels) {
+            self.fresh = 0;
+        }
         (self.from, self.channels, self.next) = (from, channels, 0);
     }
 
@@ -299,11 +304,14 @@ impl<'a> Ring<'a> {
                 // A row is one pixel of as many channels.
                 (joins.channels, joins.columns, joins.pitch) = (self.width, 1, 4);
             }
-            let at = slot * row + 4 * self.left;
-            isa.join_rows(&joins, self.rows.get_mut(at..).unwrap_or_default());
+            if upper < self.height || lower < self.height || self.next >= self.fresh {
+                let at = slot * row + 4 * self.left;
+                isa.join_rows(&joins, self.rows.get_mut(at..).unwrap_or_default());
+            }
             self.next += joins.count;
         }
     }
+
     /// Joins each column of a row with the one `apart` columns behind it.
     fn join_columns<I: Isa>(&mut self, isa: I, x: Input<'_>, apart: usize) {
         let (step, behind) = (usize::from(x.shape.c), self.left + self.width);
