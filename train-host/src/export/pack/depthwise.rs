@@ -15,6 +15,9 @@ pub(super) fn pack(conv: &DepthwiseConv2d, x: Shape, plain: &IntStore, room: usi
 const MANY: usize = 36;
 const MANY_OF_LINE: usize = 12;
 
+/// Cycles of another phase of a dilated kernel, whatever its size.
+const PHASE: usize = 2500;
+
 /// Whether a depthwise convolution is faster over joined rows than four channels at a time. For 3x3 at stride 1, and for fewer
 /// channels, cycles of a Cortex-M4 decide, fitted to those that were measured.
 fn joins(conv: &DepthwiseConv2d, x: Shape) -> bool {
@@ -24,9 +27,10 @@ fn joins(conv: &DepthwiseConv2d, x: Shape) -> bool {
         let [down, right] = conv.window.dilation;
         let phases = (0..down).flat_map(|row| (0..right).map(move |column| [row, column]));
         let cycles = |phase| Joined::three(conv, x, joined.output, phase).map_or(0, |phase| two_rows(&phase));
-        let joined: usize = phases.map(cycles).sum();
+        let channel: usize = phases.map(cycles).sum();
+        let apart = usize::from(down) * usize::from(right) - 1;
         let lanes = 4 * four.fours() + 2 * four.singles();
-        return joined * usize::from(x.c) < 67 * height * width * lanes / 2;
+        return channel * usize::from(x.c) + apart * PHASE < 67 * height * width * lanes / 2;
     }
     if joined.line && (x.c < 4 || width >= 4) {
         return x.c < 4 || (conv.window.stride == [1, 1] && conv.window.taps() >= MANY_OF_LINE);
@@ -42,8 +46,8 @@ fn joins(conv: &DepthwiseConv2d, x: Shape) -> bool {
 /// Cycles of a channel, two rows of outputs at a time.
 fn two_rows(joined: &Joined) -> usize {
     let [height, width] = joined.output.map(usize::from);
-    let rows = height.div_ceil(2) * (78 * (width / 2) + 58 * (width % 2) + 26);
-    rows + 3 * height * width + 110
+    let rows = height.div_ceil(2) * (76 * (width / 2) + 50 * (width % 2) + 22);
+    rows + 3 * height * width + 85
 }
 
 /// A depthwise convolution as [`Packing::DspDepthwise3`] where that is for it, else as [`Packing::DspDepthwise`].
