@@ -454,10 +454,11 @@ pub(crate) trait Isa: Copy {
         packed::multiply_squares(pairs, squares, filters, to);
     }
 
-    /// Outputs of two units in four squares, or as many as there are, from their products, which it destroys.
+    /// Outputs of two units, from `unit` on, in four squares, or as many as there are, from their products, which it
+    /// destroys.
     #[inline(never)]
-    fn finish_squares(self, spread: &Spread<'_>, products: &mut [i8], y: &mut [i8]) {
-        packed::finish_squares(spread, products, y);
+    fn finish_squares(self, spread: &Spread<'_>, unit: usize, products: &mut [i8], y: &mut [i8]) {
+        packed::finish_squares(spread, unit, products, y);
     }
 
     /// `y[i] = clamp(y[i])`.

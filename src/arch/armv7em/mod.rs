@@ -13,6 +13,7 @@ mod channel;
 mod channels;
 mod clamp;
 mod collect;
+mod copy;
 mod depthwise;
 mod dot;
 mod eights;
@@ -199,6 +200,11 @@ impl Isa for Armv7em {
     }
 
     #[inline(always)]
+    fn copy(self, x: &[i8], to: &mut [i8]) {
+        copy::copy(x, to);
+    }
+
+    #[inline(always)]
     fn copy_runs(self, x: &[i8], y: &mut [i8], runs: &EvenRuns) {
         runs::copy_runs(x, y, runs);
     }
@@ -234,8 +240,8 @@ impl Isa for Armv7em {
     }
 
     #[inline(always)]
-    fn finish_squares(self, spread: &Spread<'_>, products: &mut [i8], y: &mut [i8]) {
-        products::finish_squares(spread, products, y);
+    fn finish_squares(self, spread: &Spread<'_>, unit: usize, products: &mut [i8], y: &mut [i8]) {
+        products::finish_squares(spread, unit, products, y);
     }
 
     #[inline(always)]
