@@ -260,7 +260,7 @@ impl<L: Linked, S: Samples> Step<'_, '_, L, S> {
                     && let Op::DepthwiseConv2d(conv) = op
                 {
                     self.run_in_flow(|flow| {
-                        packed::depthwise_conv2d_3x3(isa, conv, data, flow, L::USES.dilated)
+                        packed::depthwise_conv2d_3x3(isa, conv, data, flow, L::USES.dilated);
                     });
                 }
             }
