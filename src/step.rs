@@ -268,7 +268,7 @@ impl<L: Linked, S: Samples> Step<'_, '_, L, S> {
                 if linked[Packing::DspFourChannels.at()]
                     && let Op::DepthwiseConv2d(conv) = op
                 {
-                    self.run_in_flow(|flow| packed::four_channels(isa, conv, data, flow));
+                    self.run_in_flow(|flow| packed::four_channels(isa, conv, data, flow, L::USES.alone));
                 }
             }
             Packing::Fours => {

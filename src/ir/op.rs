@@ -3,6 +3,7 @@
 //! A new operator is a variant here with its arms in [`Op::output`] and [`Op::macs`]; the matches in the rest of
 //! the project are exhaustive, so the compiler lists what is left to do.
 
+use super::packing::FourChannels;
 use super::{
     Axis, Bias, Conv2d, Dense, DepthwiseConv2d, Fault, Operands, Packing, Pad, Pool2d, Shape, Slice, Window,
 };
@@ -458,6 +459,8 @@ pub struct Uses {
     pub twos: bool,
     /// Packed depthwise convolutions of dilated 3x3 kernels.
     pub dilated: bool,
+    /// Channels by themselves of depthwise convolutions that take four at a time.
+    pub alone: bool,
     /// Kernels of packings, by [`Packing::at`].
     pub packed: [bool; Packing::COUNT],
 }
@@ -496,6 +499,7 @@ impl Uses {
             reshape: on,
             twos: on,
             dilated: on,
+            alone: on,
             packed: [on; Packing::COUNT],
         }
     }
@@ -535,6 +539,7 @@ impl Uses {
             && (self.reshape || !other.reshape)
             && (self.twos || !other.twos)
             && (self.dilated || !other.dilated)
+            && (self.alone || !other.alone)
     }
 
     /// These and the kernel of `op` over an input `x` and weights packed so.
@@ -550,6 +555,9 @@ impl Uses {
                     0
                 };
                 self.twos |= !units.is_multiple_of(4);
+            }
+            if matches!(packing, Packing::DspFourChannels) {
+                self.alone |= FourChannels::parts(x.c as usize)[1] > 0;
             }
             if let (Packing::DspDepthwise3, Op::DepthwiseConv2d(conv)) = (packing, op) {
                 let [rows, columns] = conv.window.dilation;

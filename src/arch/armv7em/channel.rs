@@ -1,70 +1,44 @@
 //! Depthwise convolution of one channel by itself, over rows of int8: what fours of channels leave. Two taps, loaded byte by
 //! byte, meet in a word, 8 cycles for two products; those of a 3x3 kernel stay in registers.
 
+use super::channels::begins;
 use super::frame::{enter, keep, leave, narrow, take};
 use crate::arch::packed::Channels;
+use crate::ir::FourChannels;
 use core::arch::naked_asm;
 
 /// Pairs of taps in a turn.
 const TURN: usize = 8;
 
-/// Where a channel lies.
-pub(super) struct Place {
-    /// Addresses of its first element, its first output and its record.
-    pub(super) x: usize,
-    pub(super) y: usize,
-    pub(super) record: usize,
-    /// Address of the words that tell where the first window's taps lie, whole pairs of them.
-    pub(super) table: usize,
-    /// Where the first three rows of taps begin.
-    pub(super) begins: [usize; 3],
-}
-
-/// All windows of a channel.
-///
-/// # Safety
-/// Windows and outputs as `channels` tells, the record and the table lie where the place tells, and there is one of everything
-/// at least.
+/// See [`Isa::single_channels`](crate::arch::Isa::single_channels).
 #[inline(always)]
-pub(super) unsafe fn channel(channels: &Channels<'_>, place: &Place) {
-    let &Channels { taps, tap, pixel, below, step, row_step, output: [height, width], .. } = channels;
-    let &Place { x, y, record, table, begins } = place;
-    let zero = i32::from(channels.zero) as usize;
-    let (next, next_y) = (below.wrapping_sub(width * pixel), row_step.wrapping_sub(width * step));
-    if taps == [3, 3] {
-        let [first, second, third] = [x + begins[0], x + begins[1], x + begins[2]];
-        let words =
-            [first, second, third, tap, y, step, pixel, record, width, height, next, next_y, zero, 0, 0, 0];
-        // SAFETY: the caller's promise.
-        unsafe { one_of_nine(&words) }
-        return;
+pub(super) fn single_channels(channels: &Channels<'_>, rows: &[i8], table: &mut [i8], y: &mut [i8]) {
+    if channels.taps != [3, 3] || !nines(channels, rows, y) {
+        others(channels, rows, table, y);
     }
-    let pairs = (taps[0] * taps[1]).div_ceil(2);
-    let skip = pairs.div_ceil(TURN) * TURN - pairs;
-    let (places, behind) = (table.wrapping_sub(8 * skip), table + 8 * pairs);
-    let taps = (record + 12).wrapping_sub(4 * skip);
-    let words =
-        [x, y, places, taps, behind, skip, record, zero, pixel, step, width, height, next, next_y, 0, 0];
-    // SAFETY: the caller's promise.
-    unsafe { one(&words) }
 }
 
-/// All windows of fewer than four channels, 3x3 taps, where no window goes round the ring. Where columns are neighbours, words
-/// hold the taps of a row of one channel, if there is a byte more behind the last one, or the first two of both channels.
+/// All windows of 3x3 taps, where none goes round the ring; else `false`. Where columns are neighbours, words hold the taps of a
+/// row of one channel, if there is a byte more behind the last one, or the first two of both channels.
 #[inline(never)]
-pub(super) fn nines(channels: &Channels<'_>, rows: &[i8], y: &mut [i8]) {
-    let &Channels { singles, single, first, row, tap, pixel, below, channels: count, .. } = channels;
-    let &Channels { step, row_step, output: [height, width], .. } = channels;
-    let (down, across) = (height - 1, width - 1);
-    let reach = first + 2 * (row + tap) + down * below + across * pixel + count;
-    let there = rows.len() >= reach
+fn nines(channels: &Channels<'_>, rows: &[i8], y: &mut [i8]) -> bool {
+    let &Channels { singles, single, first, row, tap, pixel, below, step, row_step, .. } = channels;
+    let [height, width] = channels.output;
+    let [_, count] = FourChannels::parts(channels.channels);
+    let (down, across) = (height.wrapping_sub(1), width.wrapping_sub(1));
+    let reach = first + 2 * (row + tap) + down * below + across * pixel + channels.channels;
+    let there = height > 0
+        && width > 0
+        && channels.ring >= reach
+        && rows.len() >= channels.ring
         && singles.len() >= count * single
         && single >= 32
-        && y.len() >= down * row_step + across * step + count;
+        && y.len() >= down * row_step + across * step + channels.channels;
     if !there {
-        return;
+        return false;
     }
-    let (x, y) = (rows.as_ptr().wrapping_add(first) as usize, y.as_mut_ptr() as usize);
+    let from = channels.channels - count;
+    let (x, y) = (rows.as_ptr() as usize + first + from, y.as_mut_ptr() as usize + from);
     let (record, zero) = (singles.as_ptr() as usize, i32::from(channels.zero) as usize);
     // So many windows of each row, the first of them further on.
     let part = |from: usize, windows: usize| {
@@ -80,24 +54,68 @@ pub(super) fn nines(channels: &Channels<'_>, rows: &[i8], y: &mut [i8]) {
             // SAFETY: likewise; a last output by itself has the one before made once more.
             unsafe { pairs_of_nine(&part(width - 2, 2)) }
         }
+    } else if (count, tap, step) == (2, 2, 2) && single == 32 {
+        // SAFETY: likewise, for the records of two channels.
+        unsafe { two_of_nine(&part(0, width)) }
+    } else {
+        for i in 0..count {
+            let place = Place { x: x + i, y: y + i, record: record + i * single };
+            // SAFETY: as before, for one channel after another.
+            unsafe { one_of_nine(&words_of_nine(channels, &place, [0, row, 2 * row])) }
+        }
+    }
+    true
+}
+
+/// All windows, however they lie.
+#[inline(never)]
+fn others(channels: &Channels<'_>, rows: &[i8], table: &mut [i8], y: &mut [i8]) {
+    let &Channels { singles, single, taps, pixel, below, step, row_step, .. } = channels;
+    let [height, width] = channels.output;
+    let [_, count] = FourChannels::parts(channels.channels);
+    let pairs = (taps[0] * taps[1]).div_ceil(2);
+    if single < 12 + 4 * pairs || singles.len() < count * single {
         return;
     }
-    if (count, tap, step) == (2, 2, 2) && single == 32 {
-        // SAFETY: likewise, for the records of two channels.
-        return unsafe { two_of_nine(&part(0, width)) };
-    }
+    let Some(begins) = begins(channels, rows.len(), y.len(), table) else { return };
+    let from = channels.channels - count;
+    let (x, y) = (rows.as_ptr() as usize + from, y.as_mut_ptr() as usize + from);
+    let (record, zero) = (singles.as_ptr() as usize, i32::from(channels.zero) as usize);
+    let (skip, table) = (pairs.div_ceil(TURN) * TURN - pairs, table.as_ptr() as usize);
+    let (places, behind) = (table.wrapping_sub(8 * skip), table + 8 * pairs);
     let (next, next_y) = (below.wrapping_sub(width * pixel), row_step.wrapping_sub(width * step));
-    let mut words =
-        [x, x + row, x + 2 * row, tap, y, step, pixel, record, width, height, next, next_y, zero, 0, 0, 0];
-    for _ in 0..count {
-        // SAFETY: as before, for one channel after another.
-        unsafe { one_of_nine(&words) }
-        let [first, second, third, _, y, _, _, record, ..] = &mut words;
-        for place in [first, second, third, y] {
-            *place += 1;
+    for i in 0..count {
+        let (x, y, record) = (x + i, y + i, record + i * single);
+        if taps == [3, 3] {
+            // SAFETY: record, windows and outputs are as long as the function reads and writes.
+            unsafe { one_of_nine(&words_of_nine(channels, &Place { x, y, record }, begins)) }
+            continue;
         }
-        *record += single;
+        let taps = (record + 12).wrapping_sub(4 * skip);
+        let words =
+            [x, y, places, taps, behind, skip, record, zero, pixel, step, width, height, next, next_y, 0, 0];
+        // SAFETY: likewise.
+        unsafe { one(&words) }
     }
+}
+
+/// Addresses of a channel's elements, of its first output and of its record.
+struct Place {
+    x: usize,
+    y: usize,
+    record: usize,
+}
+
+/// What [`one_of_nine`] is told of a channel, whose rows of taps begin so many bytes behind its elements.
+#[inline(always)]
+fn words_of_nine(channels: &Channels<'_>, place: &Place, begins: [usize; 3]) -> [usize; 16] {
+    let &Channels { tap, pixel, below, step, row_step, output: [height, width], .. } = channels;
+    let &Place { x, y, record } = place;
+    let [first, second, third] = begins;
+    let (next, next_y) = (below.wrapping_sub(width * pixel), row_step.wrapping_sub(width * step));
+    let zero = i32::from(channels.zero) as usize;
+    let rows = [x + first, x + second, x + third];
+    [rows[0], rows[1], rows[2], tap, y, step, pixel, record, width, height, next, next_y, zero, 0, 0, 0]
 }
 
 /// A pair of taps of one channel: 8 cycles, 28 bytes of code.

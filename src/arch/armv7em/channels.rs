@@ -2,7 +2,6 @@
 //! together, `SXTB16` widens them: 19 cycles for eight products. Where taps lie tells a table, so that it makes no
 //! difference how far apart they are.
 
-use super::channel::{Place, channel, nines};
 use super::frame::{enter, keep, leave, take};
 use super::places::write_row;
 use crate::arch::packed::Channels;
@@ -15,30 +14,84 @@ const TURN: usize = 8;
 /// See [`Isa::four_channels`](crate::arch::Isa::four_channels).
 #[inline(never)]
 pub(super) fn four_channels(channels: &Channels<'_>, rows: &[i8], table: &mut [i8], y: &mut [i8]) {
-    let &Channels { records, record, singles, single, taps, first, row, ring, tap, .. } = channels;
-    let &Channels { pixel, below, step, row_step, .. } = channels;
+    let &Channels { records, record, taps, pixel, below, step, row_step, .. } = channels;
+    let [height, width] = channels.output;
+    let [fours, _] = FourChannels::parts(channels.channels);
+    let count = taps[0] * taps[1];
+    if fours == 0 || records.len() < fours * record || begins(channels, rows.len(), y.len(), table).is_none()
+    {
+        return;
+    }
+    let (x, table, y) = (rows.as_ptr() as usize, table.as_ptr() as usize, y.as_mut_ptr() as usize);
+    let zero = i32::from(channels.zero) as usize;
+    let pairs = count / 2;
+    let skip = if matches!(count, 3 | 9) { 0 } else { pairs.div_ceil(TURN).max(1) * TURN - pairs };
+    let whole = channels.channels / 4;
+    let next = below.wrapping_sub(width * pixel);
+    let mut words = [
+        table.wrapping_sub(8 * skip),
+        16usize.wrapping_sub(16 * skip),
+        skip,
+        (table + 8 * pairs).wrapping_sub(8 * TURN),
+        count % 2,
+        zero,
+        y.wrapping_sub(x),
+        0,
+        records.as_ptr() as usize,
+        pixel.wrapping_sub(4 * whole),
+        step.wrapping_sub(pixel),
+        width,
+        x,
+        0,
+        records.as_ptr() as usize + whole * record,
+        0,
+        height,
+        width,
+        next,
+        row_step.wrapping_sub(width * step).wrapping_sub(next),
+    ];
+    words[15] = words.as_ptr() as usize;
+    // SAFETY: records, rows and outputs are as long as the functions read and write for these channels.
+    let compute = |words: &mut _| unsafe {
+        match count {
+            3 => three(words),
+            9 => nine(words),
+            _ => any(words),
+        }
+    };
+    compute(&mut words);
+    if fours > whole {
+        // Once more, for the last four channels.
+        (words[8], words[14], words[9]) = (words[14], words[14] + record, pixel.wrapping_sub(4));
+        (words[12], words[16]) = (x + channels.four(whole), height);
+        compute(&mut words);
+    }
+}
+
+/// Where the first three rows of taps begin; all taps of the first window are written as a table of words, twice that of the
+/// last of an odd number. `None` where there are no windows, or rows or outputs of these lengths do not hold them.
+#[inline(always)]
+pub(super) fn begins(
+    channels: &Channels<'_>,
+    rows: usize,
+    outputs: usize,
+    table: &mut [i8],
+) -> Option<[usize; 3]> {
+    let &Channels { taps, first, row, ring, tap, pixel, below, step, row_step, .. } = channels;
     let [height, width] = channels.output;
     let count = taps[0] * taps[1];
     if count == 0 || height == 0 || width == 0 {
-        return;
+        return None;
     }
     let (down, across) = (height - 1, width - 1);
-    let [fours, alone] = FourChannels::parts(channels.channels);
     let reach = (taps[1] - 1) * tap + down * below + across * pixel + channels.channels;
-    let behind = first + (taps[0] - 1) * row + reach;
-    if fours == 0 && taps == [3, 3] && behind <= ring {
-        return nines(channels, rows, y);
-    }
-    let mut there = rows.len() >= ring
+    let mut there = rows >= ring
         && ring >= row
         && table.len() >= 4 * count.next_multiple_of(2)
-        && records.len() >= fours * record
-        && singles.len() >= alone * single
-        && y.len() >= down * row_step + across * step + channels.channels;
+        && outputs >= down * row_step + across * step + channels.channels;
     if !there {
-        return;
+        return None;
     }
-    // Where taps lie; twice that of the last of an odd number.
     let (mut at, mut to) = (first, table.as_mut_ptr().cast::<u32>());
     let mut begins = [0; 3];
     for i in 0..taps[0] {
@@ -57,63 +110,7 @@ pub(super) fn four_channels(channels: &Channels<'_>, rows: &[i8], table: &mut [i
         // SAFETY: and for one more where their number is odd.
         unsafe { to.write_unaligned(first as u32) }
     }
-    if !there {
-        return;
-    }
-    let (x, table, y) = (rows.as_ptr() as usize, table.as_ptr() as usize, y.as_mut_ptr() as usize);
-    if fours > 0 {
-        let zero = i32::from(channels.zero) as usize;
-        let pairs = count / 2;
-        let skip = if matches!(count, 3 | 9) { 0 } else { pairs.div_ceil(TURN).max(1) * TURN - pairs };
-        let whole = channels.channels / 4;
-        let next = below.wrapping_sub(width * pixel);
-        let mut words = [
-            table.wrapping_sub(8 * skip),
-            16usize.wrapping_sub(16 * skip),
-            skip,
-            (table + 8 * pairs).wrapping_sub(8 * TURN),
-            count % 2,
-            zero,
-            y.wrapping_sub(x),
-            0,
-            records.as_ptr() as usize,
-            pixel.wrapping_sub(4 * whole),
-            step.wrapping_sub(pixel),
-            width,
-            x,
-            0,
-            records.as_ptr() as usize + whole * record,
-            0,
-            height,
-            width,
-            next,
-            row_step.wrapping_sub(width * step).wrapping_sub(next),
-        ];
-        words[15] = words.as_ptr() as usize;
-        // SAFETY: records, rows and outputs are as long as the functions read and write for these channels.
-        let compute = |words: &mut _| unsafe {
-            match count {
-                3 => three(words),
-                9 => nine(words),
-                _ => any(words),
-            }
-        };
-        if whole > 0 {
-            compute(&mut words);
-        }
-        if fours > whole {
-            // Once more, for the last four channels.
-            (words[8], words[14], words[9]) = (words[14], words[14] + record, pixel.wrapping_sub(4));
-            (words[12], words[16]) = (x + channels.four(whole), height);
-            compute(&mut words);
-        }
-    }
-    for i in 0..alone {
-        let last = channels.channels - alone + i;
-        let record = singles.as_ptr() as usize + i * single;
-        // SAFETY: as before, for one channel.
-        unsafe { channel(channels, &Place { x: x + last, y: y + last, record, table, begins }) }
-    }
+    there.then_some(begins)
 }
 
 /// A function that computes four channels at a time. Slots: 0 places of taps, set back by what the first turn leaves out, 1

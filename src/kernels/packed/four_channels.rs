@@ -14,9 +14,15 @@ use crate::kernels::{Flow, both};
 const FILLED: usize = 100;
 
 /// Depthwise convolution of `x` into `y`, weights packed as
-/// [`DspFourChannels`](crate::ir::Packing::DspFourChannels).
+/// [`DspFourChannels`](crate::ir::Packing::DspFourChannels); `alone` tells whether there are channels by themselves.
 #[inline(never)]
-pub(crate) fn four_channels<I: Isa>(isa: I, conv: &DepthwiseConv2d, data: &IntData<'_>, flow: &mut Flow<'_>) {
+pub(crate) fn four_channels<I: Isa>(
+    isa: I,
+    conv: &DepthwiseConv2d,
+    data: &IntData<'_>,
+    flow: &mut Flow<'_>,
+    alone: bool,
+) {
     let scratch = core::mem::take(&mut flow.scratch);
     let ((x, x_zero), (y, zero)) = (flow.x, flow.y);
     let Some(four) = FourChannels::into(conv, x, [y.h, y.w]) else { return };
@@ -59,7 +65,12 @@ pub(crate) fn four_channels<I: Isa>(isa: I, conv: &DepthwiseConv2d, data: &IntDa
             windows.first = slot * ring.pitch;
             windows.output[0] = count;
             let y = flow.output().get_mut(oy * windows.row_step + c..).unwrap_or_default();
-            isa.four_channels(&windows, ring.rows, table, y);
+            if channels >= 4 {
+                isa.four_channels(&windows, ring.rows, table, y);
+            }
+            if alone && FourChannels::parts(channels)[1] > 0 {
+                isa.single_channels(&windows, ring.rows, table, y);
+            }
             oy += count;
             top += count * stride_y;
             slot = ring.behind(slot + count * stride_y);
