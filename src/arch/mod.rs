@@ -345,9 +345,9 @@ pub(crate) trait Isa: Copy {
         packed::quads(quads, runs, y);
     }
 
-    /// The same for one to three units behind the quads, two and one.
+    /// The same for one to three units behind the quads; bit `n` of `rests` tells whether there may be `n` of them.
     #[inline(never)]
-    fn half_quads(self, quads: &Quads<'_>, units: usize, runs: Runs<'_>, y: &mut [i8]) {
+    fn half_quads(self, quads: &Quads<'_>, units: usize, _rests: u8, runs: Runs<'_>, y: &mut [i8]) {
         packed::half_quads(quads, units, runs, y);
     }
 

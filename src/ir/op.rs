@@ -455,8 +455,8 @@ pub struct Uses {
     pub transpose: bool,
     pub resize_nearest: bool,
     pub reshape: bool,
-    /// Blocks of two units, for packed convolutions whose units are no multiple of four.
-    pub twos: bool,
+    /// Blocks of one to three units, for packed convolutions whose units are no multiple of four: bit `n` for `n` units.
+    pub rests: u8,
     /// Packed depthwise convolutions of dilated 3x3 kernels.
     pub dilated: bool,
     /// Channels by themselves of depthwise convolutions that take four at a time.
@@ -497,7 +497,7 @@ impl Uses {
             transpose: on,
             resize_nearest: on,
             reshape: on,
-            twos: on,
+            rests: if on { 0b1111 } else { 0 },
             dilated: on,
             alone: on,
             packed: [on; Packing::COUNT],
@@ -537,7 +537,7 @@ impl Uses {
             && (self.transpose || !other.transpose)
             && (self.resize_nearest || !other.resize_nearest)
             && (self.reshape || !other.reshape)
-            && (self.twos || !other.twos)
+            && other.rests & !self.rests == 0
             && (self.dilated || !other.dilated)
             && (self.alone || !other.alone)
     }
@@ -546,15 +546,8 @@ impl Uses {
     pub const fn with(mut self, op: &Op, x: Shape, packing: Packing) -> Self {
         if !matches!(packing, Packing::Plain) {
             self.packed[packing.at()] = true;
-            if matches!(packing, Packing::DspPatch | Packing::DspPoint | Packing::DspRows) {
-                let units = if let Op::Conv2d(conv) = op {
-                    conv.units / conv.groups
-                } else if let Op::Dense(dense) = op {
-                    dense.units
-                } else {
-                    0
-                };
-                self.twos |= !units.is_multiple_of(4);
+            if let Some(units) = packing.in_quads(op, x) {
+                self.rests |= 1 << (units % 4);
             }
             if matches!(packing, Packing::DspFourChannels) {
                 self.alone |= FourChannels::parts(x.c as usize)[1] > 0;

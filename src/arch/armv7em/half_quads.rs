@@ -1,8 +1,8 @@
-//! Two units times two pixels, or one: the units of a convolution behind its quads.
+//! Two units times two pixels, or one, or three: the units of a convolution behind its quads.
 //!
 //! A step is two elements: a word of weights, a word of either pixel, and for two units four dual multiplications and an
-//! extension, 9 cycles; for one, whose weights are whole halfwords, two, 6 cycles. Eight steps are one turn; a run whose
-//! steps are no multiple of that enters the first turn further down, its pointers set back by as much.
+//! extension, 9 cycles; for one, whose weights are whole halfwords, two, 6 cycles; for three both, 12 cycles. Eight steps are
+//! one turn; a run whose steps are no multiple of that enters the first turn further down, its pointers set back by as much.
 
 use super::frame::{enter, high, keep, leave, narrow, take};
 use crate::arch::packed::{Quads, Runs};
@@ -13,15 +13,16 @@ const TURN: usize = 8;
 
 /// See [`Isa::half_quads`](crate::arch::Isa::half_quads).
 #[inline(never)]
-pub(super) fn half_quads(quads: &Quads<'_>, units: usize, runs: Runs<'_>, y: &mut [i8]) {
+pub(super) fn half_quads(quads: &Quads<'_>, units: usize, rests: u8, runs: Runs<'_>, y: &mut [i8]) {
     let &Quads { bias_step, count, pixels, pairs, x_from, x_step, y_step, .. } = quads;
     let Some(last) = pixels.checked_sub(1) else { return };
-    let (twos, size) = (units.div_ceil(2), 4 * pairs * runs.begins.len());
+    let twos = units.div_ceil(2);
     // What lies before: of weights, of factors, of biases and outputs.
-    let (before, factors, whole) = (2 * size * count, quads.requant_step * count, 4 * count);
+    let size = 8 * pairs * runs.begins.len();
+    let (before, factors, whole) = (size * count, quads.requant_step * count, 4 * count);
     let there = runs.reach(x_from + last / 2 * x_step + 8 * pairs)
-        && quads.weights.len() >= before + size * twos
-        && quads.requant.len() + quads.requant_step / 2 >= factors + quads.requant_step / 2 * twos + 2
+        && quads.weights.len() >= before + size / 2 * twos
+        && quads.requant.len() >= factors + 2 * twos
         && quads.bias.len() >= last * bias_step + whole + 2 * twos
         && y.len() >= last * y_step + whole + units;
     if !there || pairs == 0 || runs.begins.is_empty() {
@@ -31,35 +32,38 @@ pub(super) fn half_quads(quads: &Quads<'_>, units: usize, runs: Runs<'_>, y: &mu
     let skip = 8 * (turns * TURN - pairs);
     let begins = runs.begins.as_ptr_range();
     let x = runs.bytes.as_ptr() as usize + x_from;
-    for unit in (0..units).step_by(2) {
-        let mut pixel = 0;
-        // Pairs of pixels, then an odd last one, which is both pixels of a pair.
-        while pixel < pixels {
-            let times = ((pixels - pixel) / 2).max(1);
-            let apart = usize::from(pixel < last);
-            let words = [
-                y.as_mut_ptr() as usize + pixel * y_step + whole + unit,
-                apart * y_step,
-                2 * y_step,
-                i32::from(quads.zero) as usize,
-                begins.start as usize,
-                begins.end as usize,
-                skip,
-                8 * turns * TURN,
-                x_step,
-                quads.weights.as_ptr() as usize + before + unit / 2 * size,
-                quads.bias.as_ptr() as usize + 4 * (pixel * bias_step + whole + unit),
-                4 * apart * bias_step,
-                8 * bias_step,
-                quads.requant.as_ptr() as usize + 8 * factors + unit / 2 * 4 * quads.requant_step,
-                times,
-                (x + pixel / 2 * x_step).wrapping_sub(skip),
-            ];
-            // SAFETY: every run, the weights, factors and biases are as long as the function reads, the outputs as long as
-            // it writes.
-            unsafe { if unit + 1 < units { two(&words) } else { one(&words) } }
-            pixel += 2 * times;
+    let mut pixel = 0;
+    // Pairs of pixels, then an odd last one, which is both pixels of a pair.
+    while pixel < pixels {
+        let times = ((pixels - pixel) / 2).max(1);
+        let apart = usize::from(pixel < last);
+        let words = [
+            y.as_mut_ptr() as usize + pixel * y_step + whole,
+            apart * y_step,
+            0,
+            i32::from(quads.zero) as usize,
+            begins.start as usize,
+            begins.end as usize,
+            skip,
+            8 * turns * TURN,
+            x_step,
+            quads.weights.as_ptr() as usize + before,
+            quads.bias.as_ptr() as usize + 4 * (pixel * bias_step + whole),
+            4 * apart * bias_step,
+            0,
+            quads.requant.as_ptr() as usize + 8 * factors,
+            times,
+            (x + pixel / 2 * x_step).wrapping_sub(skip),
+        ];
+        // SAFETY: every run, the weights, factors and biases are as long as the functions read, the outputs as long as
+        // they write.
+        match units {
+            1 if rests & 1 << 1 != 0 => unsafe { one(&words) },
+            2 if rests & 1 << 2 != 0 => unsafe { two(&words) },
+            3 if rests & 1 << 3 != 0 => unsafe { three(&words) },
+            _ => {}
         }
+        pixel += 2 * times;
     }
 }
 
@@ -82,72 +86,97 @@ macro_rules! load {
 
 /// Their products.
 macro_rules! multiply {
-    ($first:literal, $second:literal) => {
+    ($weights:literal, $first:literal, $second:literal) => {
         concat!(
-            "smlad ",
-            $first,
-            ", r8, r10, ",
-            $first,
-            "\n",
-            "smlad ",
-            $second,
-            ", r8, r11, ",
-            $second,
-            "\n",
+            "smlad ", $first, ", ", $weights, ", r10, ", $first, "\n", "smlad ", $second, ", ", $weights,
+            ", r11, ", $second, "\n",
         )
+    };
+}
+
+/// Products of two elements of two pixels and two units.
+macro_rules! products_of_two {
+    () => {
+        concat!(multiply!("r8", "r2", "r3"), "sxtb16 r8, r8\n", multiply!("r8", "r4", "r5"))
     };
 }
 
 /// Two elements of two pixels times two units.
 macro_rules! step_of_two {
     ($at:literal) => {
-        concat!(load!($at), multiply!("r2", "r3"), "sxtb16 r8, r8\n", multiply!("r4", "r5"))
+        concat!(load!($at), products_of_two!())
     };
 }
 
 /// Two elements of two pixels times one unit.
 macro_rules! step_of_one {
     ($at:literal) => {
-        concat!(load!($at), multiply!("r4", "r5"))
+        concat!(load!($at), multiply!("r8", "r4", "r5"))
+    };
+}
+
+/// Two elements of two pixels times three units, the last one's weights to `r7`.
+macro_rules! step_of_three {
+    ($at:literal) => {
+        concat!(
+            "ldr r8, [r1, #8*",
+            $at,
+            "]\n",
+            "ldr.w r7, [r1, #8*",
+            $at,
+            "+4]\n",
+            "ldr r10, [r0, #8*",
+            $at,
+            "]\n",
+            "ldr r11, [r0, #8*",
+            $at,
+            "+4]\n",
+            products_of_two!(),
+            multiply!("r7", "r6", "r12"),
+        )
     };
 }
 
 /// A function over pairs of pixels: `$entry` makes of the bytes in `r9` that the first turn leaves out those of code;
-/// `$finish` is to store the sums in `r2` to `r5`, for outputs at `r6` and `r7`, the factors at `r0`.
+/// `$begin` reads biases of the pixels at `r8` and `r9`; `$back` sets back weights by as many as there are in `r9` bytes of a
+/// run, and a turn has `$turn` bytes of them; `$finish` is to store the sums in `r2` to `r5`, of three in `r6` and `r12` too, for
+/// outputs at `r1` and `r7`, the factors at `r0`.
 ///
-/// Slots: 0 outputs of the first pixel, 1 bytes from there to the second's, 2 to the next pair's, 3 zero point, 4 and 5 first
-/// and end of where runs begin, 6 bytes that the first turn leaves out, 7 bytes of a run's turns, 8 bytes from a pair to the
-/// next in a run, 9 weights, 10 biases of the first pixel, 11 bytes from there to the second's, 12 to the next pair's, 13
-/// factors, 14 pairs of pixels left, 15 the address of a run that begins at 0, less what the first turn leaves out.
+/// Slots: 0 outputs of the first pixel, 1 bytes from there to the second's, 3 zero point, 4 and 5 first and end of where runs
+/// begin, 6 bytes that the first turn leaves out, 7 bytes of a run's turns, 8 bytes from a pair to the next in a run, 9 weights,
+/// 10 biases of the first pixel, 11 bytes from there to the second's, 13 factors, 14 pairs of pixels left, 15 the address of a
+/// run that begins at 0, less what the first turn leaves out. Made here: 2 where the next run begins, 12 where the first turn
+/// is entered.
 macro_rules! half_quads {
-    ($step:ident, $entry:literal, [$($finish:expr),*]) => {
+    ($step:ident, $entry:literal, [$($begin:literal),*], $back:literal, $turn:literal, [$($finish:expr),*]) => {
         naked_asm!(
             enter!(),
-            "8:",
-            take!("r8", 10),
-            take!("r9", 11),
-            take!("r10", 12),
-            "ldrd r2, r4, [r8]",
-            "add r9, r9, r8",
-            "ldrd r3, r5, [r9]",
-            "add r8, r8, r10",
-            keep!(10, "r8"),
-            take!("r1", 9),
-            take!("r12", 4),
             // an address of Thumb code is odd
             take!("r9", 6),
             "adr r7, 5f",
             $entry,
             "add r7, r7, #1",
+            keep!(12, "r7"),
+            "8:",
+            take!("r8", 10),
+            take!("r9", 11),
+            "add r10, r8, r9, lsl #1",
+            "add r9, r9, r8",
+            keep!(10, "r10"),
+            $($begin,)*
+            take!("r1", 9),
+            take!("r7", 4),
             "2:",
-            "ldrh r0, [r12], #2",
+            "ldrh r0, [r7], #2",
+            keep!(2, "r7"),
             take!("r8", 15),
             take!("r9", 6),
             take!("lr", 7),
+            take!("r10", 12),
             "add r0, r8, r0, lsl #3",
-            "sub r1, r1, r9, lsr #1",
+            $back,
             "add lr, lr, r0",
-            "bx r7",
+            "bx r10",
             ".p2align 2",
             "5:",
             $step!(0),
@@ -158,25 +187,25 @@ macro_rules! half_quads {
             $step!(5),
             $step!(6),
             $step!(7),
-            "add r1, #32",
+            $turn,
             "add r0, #64",
             "cmp r0, lr",
             "bne 5b",
+            take!("r7", 2),
             take!("r8", 5),
-            "cmp r12, r8",
+            "cmp r7, r8",
             "bne 2b",
             take!("r0", 13),
             take!("r10", 3),
-            take!("r6", 0),
+            take!("r1", 0),
             take!("r7", 1),
-            take!("r11", 2),
-            take!("r12", 15),
+            take!("r11", 15),
             take!("lr", 8),
-            "add r7, r7, r6",
-            "add r11, r11, r6",
-            "add r12, r12, lr",
+            "add r11, r11, lr",
+            keep!(15, "r11"),
+            "add r11, r1, r7, lsl #1",
+            "add r7, r7, r1",
             keep!(0, "r11"),
-            keep!(15, "r12"),
             // the second pixel first: where there is none its outputs lie under those of the first
             $($finish,)*
             take!("r0", 14),
@@ -195,6 +224,9 @@ unsafe extern "C" fn two(words: &[usize; 16]) {
     half_quads!(
         step_of_two,
         "add r7, r7, r9, lsl #2", // 32 bytes of code a step of 8 bytes
+        ["ldrd r2, r4, [r8]", "ldrd r3, r5, [r9]"],
+        "sub r1, r1, r9, lsr #1",
+        "add r1, #32",
         [
             high!("r2", "r4"),
             high!("r3", "r5"),
@@ -206,8 +238,8 @@ unsafe extern "C" fn two(words: &[usize; 16]) {
             narrow!("r5"),
             "strb r3, [r7]",
             "strb r5, [r7, #1]",
-            "strb r2, [r6]",
-            "strb r4, [r6, #1]"
+            "strb r2, [r1]",
+            "strb r4, [r1, #1]"
         ]
     )
 }
@@ -219,6 +251,49 @@ unsafe extern "C" fn one(words: &[usize; 16]) {
     half_quads!(
         step_of_one,
         "add r9, r9, r9, lsl #2\nadd r7, r7, r9, lsr #1", // 20 bytes of code a step of 8 bytes
-        ["ldrd r8, r9, [r0, #8]", narrow!("r4"), narrow!("r5"), "strb r5, [r7]", "strb r4, [r6]"]
+        ["ldr r4, [r8, #4]", "ldr r5, [r9, #4]"],
+        "sub r1, r1, r9, lsr #1",
+        "add r1, #32",
+        ["ldrd r8, r9, [r0, #8]", narrow!("r4"), narrow!("r5"), "strb r5, [r7]", "strb r4, [r1]"]
+    )
+}
+
+/// # Safety
+/// As [`two`].
+#[unsafe(naked)]
+unsafe extern "C" fn three(words: &[usize; 16]) {
+    half_quads!(
+        step_of_three,
+        // 44 bytes of code a step of 8 bytes
+        "add r8, r9, r9, lsl #2\nadd r9, r9, r8, lsl #1\nadd r7, r7, r9, lsr #1",
+        [
+            "ldr r2, [r8]",
+            "ldr r4, [r8, #8]",
+            "ldr r6, [r8, #12]",
+            "ldr r3, [r9]",
+            "ldr r5, [r9, #8]",
+            "ldr r12, [r9, #12]"
+        ],
+        "sub r1, r1, r9",
+        "add r1, #64",
+        [
+            high!("r2", "r4"),
+            high!("r3", "r5"),
+            "ldrd r8, r9, [r0]",
+            narrow!("r2"),
+            narrow!("r3"),
+            "ldrd r8, r9, [r0, #8]",
+            narrow!("r4"),
+            narrow!("r5"),
+            "ldrd r8, r9, [r0, #24]",
+            narrow!("r6"),
+            narrow!("r12"),
+            "strb r3, [r7]",
+            "strb r5, [r7, #1]",
+            "strb r12, [r7, #2]",
+            "strb r2, [r1]",
+            "strb r4, [r1, #1]",
+            "strb r6, [r1, #2]"
+        ]
     )
 }

@@ -142,8 +142,8 @@ impl Isa for Armv7em {
     }
 
     #[inline(always)]
-    fn half_quads(self, quads: &Quads<'_>, units: usize, runs: Runs<'_>, y: &mut [i8]) {
-        half_quads::half_quads(quads, units, runs, y);
+    fn half_quads(self, quads: &Quads<'_>, units: usize, rests: u8, runs: Runs<'_>, y: &mut [i8]) {
+        half_quads::half_quads(quads, units, rests, runs, y);
     }
 
     #[inline(always)]

@@ -28,13 +28,15 @@ use crate::ir::Requant;
 /// Quads of units, from the first one that is asked for on, for neighbouring pixels.
 #[derive(Clone, Copy)]
 pub(crate) struct Quads<'a> {
-    /// `[quad][run][pair of elements][2]` words, then those of half quads, `[two][run][pair of elements]`.
+    /// `[quad][run][pair of elements][2]` words, then those of one or two units more, `[run][pair of elements]`, or of three,
+    /// `[run][pair of elements][2]`.
     pub(crate) weights: &'a [i8],
-    /// `[quad][4]`, packed, then `[two][2]`.
+    /// `[quad][4]`, packed, then two, or of three units four.
     pub(crate) requant: &'a [Requant],
     /// Factors from one quad to the next: 4, or 0 where all have the same.
     pub(crate) requant_step: usize,
-    /// `[quad][4]` of the first pixel: two sums of pairs, two of odd units; then `[two][2]`: a sum, an odd unit.
+    /// `[quad][4]` of the first pixel: two sums of pairs, two of odd units; then a sum and an odd unit, or of three units as of
+    /// a quad.
     pub(crate) bias: &'a [i32],
     /// Biases from one pixel to the next; 0 where all have the same.
     pub(crate) bias_step: usize,
@@ -275,24 +277,28 @@ pub(crate) fn quads(quads: &Quads<'_>, runs: Runs<'_>, y: &mut [i8]) {
 pub(crate) fn half_quads(quads: &Quads<'_>, units: usize, runs: Runs<'_>, y: &mut [i8]) {
     let (whole, before) = (4 * quads.count, 8 * quads.count * quads.pairs * runs.begins.len());
     let factors = quads.requant.get(quads.count * quads.requant_step..).unwrap_or_default();
+    let twos = units.div_ceil(2);
     for pixel in 0..quads.pixels {
         let at = quads.x_from + pixel / 2 * quads.x_step + pixel % 2 * 4;
-        let mut weights = quads.weights.get(before..).unwrap_or_default().as_chunks::<4>().0.iter();
-        let biases = quads.bias.get(pixel * quads.bias_step + whole..).unwrap_or_default().as_chunks::<2>().0;
+        let mut weights = quads.weights.get(before..).unwrap_or_default().chunks_exact(4 * twos.max(1));
+        let bias = run(quads.bias, pixel * quads.bias_step + whole, 2 * twos);
         let y = y.get_mut(pixel * quads.y_step + whole..).and_then(|y| y.get_mut(..units));
-        let y = y.unwrap_or_default();
-        for (i, (y, bias)) in y.chunks_mut(2).zip(biases).enumerate() {
-            let requant = run(factors, i * quads.requant_step / 2, 2);
-            let [mut sum, mut odd] = *bias;
-            for x in runs.iter() {
-                for (i, w) in (0..quads.pairs).zip(weights.by_ref()) {
-                    let (x, w) = (word(x, at + 8 * i), word(w, 0));
-                    sum = smlad(w, x, sum);
-                    odd = smlad(if y.len() == 2 { sxtb16(w) } else { w }, x, odd);
-                }
+        let (y, z) = y.unwrap_or_default().split_at_mut(units.min(2));
+        let ([mut sum, mut odd], mut last) = match *bias {
+            [sum, odd] => ([sum, odd], 0),
+            [sum, _, odd, last] => ([sum, odd], last),
+            _ => return,
+        };
+        for x in runs.iter() {
+            for (i, w) in (0..quads.pairs).zip(weights.by_ref()) {
+                let (x, w, v) = (word(x, at + 8 * i), word(w, 0), word(w, 4));
+                sum = smlad(w, x, sum);
+                odd = smlad(if units == 1 { w } else { sxtb16(w) }, x, odd);
+                last = smlad(v, x, last);
             }
-            narrow_two(y, [sum, odd], requant, quads.zero);
         }
+        narrow_two(y, [sum, odd], run(factors, 0, 2), quads.zero);
+        narrow_two(z, [0, last], run(factors, 2, 2), quads.zero);
     }
 }
 

@@ -10,10 +10,10 @@ use crate::arch::{Isa, run};
 use crate::ir::{Bias, Bunches, Chunk, Conv2d, IntData};
 use crate::kernels::{Axis, Flow, Input};
 
-/// Convolution of `x` into `y`, weights packed as [`DspPatch`](crate::ir::Packing::DspPatch). `twos` tells whether there may
-/// be units that are no whole quad.
+/// Convolution of `x` into `y`, weights packed as [`DspPatch`](crate::ir::Packing::DspPatch). `rests` tells how many units
+/// there may be behind quads.
 #[inline(never)]
-pub(crate) fn conv2d<I: Isa>(isa: I, conv: &Conv2d, data: &IntData<'_>, flow: &mut Flow<'_>, twos: bool) {
+pub(crate) fn conv2d<I: Isa>(isa: I, conv: &Conv2d, data: &IntData<'_>, flow: &mut Flow<'_>, rests: u8) {
     let scratch = core::mem::take(&mut flow.scratch);
     let ((x, _), (y, zero)) = (flow.x, flow.y);
     let [units, channels] = [conv.units, x.c].map(usize::from);
@@ -71,7 +71,7 @@ pub(crate) fn conv2d<I: Isa>(isa: I, conv: &Conv2d, data: &IntData<'_>, flow: &m
                 zero,
             };
             let y = flow.output().get_mut(pixel * units + group * per_group..).unwrap_or_default();
-            quads(isa, &of_group, Runs::one(patches), y, per_group, twos);
+            quads(isa, &of_group, Runs::one(patches), y, per_group, rests);
             (weights, first) = (weights + patch / 4 * each, first + each);
         }
         (oy, ox) = next;

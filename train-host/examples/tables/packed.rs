@@ -24,6 +24,7 @@ const fn packings(target: Target) -> &'static [Packing] {
             Packing::DspPatch,
             Packing::DspPoint,
             Packing::DspRows,
+            Packing::DspViews,
             Packing::DspWinograd,
             Packing::DspSquares,
             Packing::DspDense,
