@@ -22,6 +22,8 @@ mod gather;
 mod half_quads;
 mod join;
 mod nibbles;
+mod nines;
+mod pixels;
 mod places;
 mod pool;
 mod products;
