@@ -212,6 +212,13 @@ impl<L: Linked, S: Samples> Step<'_, '_, L, S> {
                     self.run_in_flow(|flow| packed::conv2d(isa, conv, data, flow, L::USES.twos));
                 }
             }
+            Packing::DspLongPatch => {
+                if linked[Packing::DspLongPatch.at()]
+                    && let Op::Conv2d(conv) = op
+                {
+                    self.run_in_flow(|flow| packed::long_conv2d(isa, conv, data, flow));
+                }
+            }
             Packing::DspPoint => {
                 if linked[Packing::DspPoint.at()] {
                     self.run_in_flow(|flow| {
@@ -246,6 +253,11 @@ impl<L: Linked, S: Samples> Step<'_, '_, L, S> {
             Packing::DspDense => {
                 if linked[Packing::DspDense.at()] {
                     self.run_with_scratch(|x, y, scratch| packed::dense(isa, data, x, y, scratch));
+                }
+            }
+            Packing::DspLongDense => {
+                if linked[Packing::DspLongDense.at()] {
+                    self.run_with_scratch(|x, y, scratch| packed::long_dense(isa, data, x, y, scratch));
                 }
             }
             Packing::DspDepthwise => {

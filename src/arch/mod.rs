@@ -345,7 +345,14 @@ pub(crate) trait Isa: Copy {
         packed::quads(quads, runs, y);
     }
 
-    /// The same for one to three units behind the quads, two and one.
+    /// The same, but sums of each run are told apart for themselves, at most [`packed::SECTION`] pairs of elements each, and
+    /// biases are those of the units, of the first ones of pairs and then of the others.
+    #[inline(never)]
+    fn long_quads(self, quads: &Quads<'_>, runs: Runs<'_>, y: &mut [i8]) {
+        packed::long_quads(quads, runs, y);
+    }
+
+    /// The same as `quads` for one to three units behind the quads, two and one.
     #[inline(never)]
     fn half_quads(self, quads: &Quads<'_>, units: usize, runs: Runs<'_>, y: &mut [i8]) {
         packed::half_quads(quads, units, runs, y);
@@ -355,6 +362,13 @@ pub(crate) trait Isa: Copy {
     #[inline(never)]
     fn eights(self, eights: &Eights<'_>, x: &[i8], y: &mut [i8]) {
         packed::eights(eights, x, y);
+    }
+
+    /// The same, but sums are told apart after [`packed::SECTION`] pairs of elements at most, and biases are those of the
+    /// units, of the first ones of pairs and then of the others.
+    #[inline(never)]
+    fn long_eights(self, eights: &Eights<'_>, x: &[i8], y: &mut [i8]) {
+        packed::long_eights(eights, x, y);
     }
 
     /// Two units a time over elements as they lie; the last one may be alone.

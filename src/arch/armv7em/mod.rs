@@ -139,6 +139,11 @@ impl Isa for Armv7em {
     }
 
     #[inline(always)]
+    fn long_quads(self, quads: &Quads<'_>, runs: Runs<'_>, y: &mut [i8]) {
+        quads::long_quads(quads, runs, y);
+    }
+
+    #[inline(always)]
     fn half_quads(self, quads: &Quads<'_>, units: usize, runs: Runs<'_>, y: &mut [i8]) {
         half_quads::half_quads(quads, units, runs, y);
     }
@@ -146,6 +151,11 @@ impl Isa for Armv7em {
     #[inline(always)]
     fn eights(self, eights: &Eights<'_>, x: &[i8], y: &mut [i8]) {
         eights::eights(eights, x, y);
+    }
+
+    #[inline(always)]
+    fn long_eights(self, eights: &Eights<'_>, x: &[i8], y: &mut [i8]) {
+        eights::long_eights(eights, x, y);
     }
 
     #[inline(always)]

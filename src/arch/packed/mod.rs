@@ -23,7 +23,10 @@ pub(crate) use winograd::{
 };
 
 use crate::arch::run;
-use crate::ir::Requant;
+use crate::ir::{Requant, Sections};
+
+/// Pairs of elements whose sums without a bias can be told apart whatever the weights: `512 * 127 * 128 < 2^23`.
+pub(crate) const SECTION: usize = Sections::PAIRS;
 
 /// Quads of units, from the first one that is asked for on, for neighbouring pixels.
 #[derive(Clone, Copy)]
@@ -246,6 +249,37 @@ pub(crate) fn widen(x: &[i8], to: &mut [i8]) {
 
 /// See [`Isa::quads`](super::Isa::quads).
 pub(crate) fn quads(quads: &Quads<'_>, runs: Runs<'_>, y: &mut [i8]) {
+    each_quad(quads, y, |mut acc, weights, at| {
+        for x in runs.iter() {
+            acc = of_run(acc, weights, x.get(at..).unwrap_or_default(), quads.pairs);
+        }
+        apart(acc)
+    });
+}
+
+/// See [`Isa::long_quads`](super::Isa::long_quads).
+pub(crate) fn long_quads(quads: &Quads<'_>, runs: Runs<'_>, y: &mut [i8]) {
+    each_quad(quads, y, |mut acc, weights, at| {
+        for x in runs.iter() {
+            let [a, b, c, d] = apart(of_run([0; 4], weights, x.get(at..).unwrap_or_default(), quads.pairs));
+            acc.iter_mut().zip([a, c, b, d]).for_each(|(acc, sum)| *acc = acc.wrapping_add(sum));
+        }
+        let [a, c, b, d] = acc;
+        [a, b, c, d]
+    });
+}
+
+/// Weights word by word, two a time.
+type Words<'a> = core::slice::Iter<'a, [i8; 8]>;
+
+/// Outputs of each quad of each pixel of sums that begin with its biases and read on in its weights, told where the pixel lies
+/// in a run.
+#[inline(always)]
+fn each_quad<'a>(
+    quads: &Quads<'a>,
+    y: &mut [i8],
+    sums: impl Fn([i32; 4], &mut Words<'a>, usize) -> [i32; 4],
+) {
     for pixel in 0..quads.pixels {
         let at = quads.x_from + pixel / 2 * quads.x_step + pixel % 2 * 4;
         let mut weights = quads.weights.as_chunks::<8>().0.iter();
@@ -253,22 +287,31 @@ pub(crate) fn quads(quads: &Quads<'_>, runs: Runs<'_>, y: &mut [i8]) {
         let y = y.get_mut(pixel * quads.y_step..).unwrap_or_default().as_chunks_mut::<4>().0;
         for (i, (y, bias)) in y.iter_mut().zip(bias).enumerate() {
             let requant = run(quads.requant, i * quads.requant_step, 4);
-            let [mut s01, mut s23, mut s1, mut s3] = *bias;
-            for x in runs.iter() {
-                for (i, w) in (0..quads.pairs).zip(weights.by_ref()) {
-                    let (x, w01, w23) = (word(x, at + 8 * i), word(w, 0), word(w, 4));
-                    s01 = smlad(w01, x, s01);
-                    s23 = smlad(w23, x, s23);
-                    s1 = smlad(sxtb16(w01), x, s1);
-                    s3 = smlad(sxtb16(w23), x, s3);
-                }
-            }
-            let acc = [high(s01, s1), s1, high(s23, s3), s3];
+            let acc = sums(*bias, &mut weights, at);
             for ((y, acc), &requant) in y.iter_mut().zip(acc).zip(requant) {
                 *y = narrow(acc, requant, quads.zero);
             }
         }
     }
+}
+
+/// Sums of two pairs of units and of two odd units with the products of a pixel's elements added.
+#[inline(always)]
+fn of_run(mut acc: [i32; 4], weights: &mut Words<'_>, x: &[i8], pairs: usize) -> [i32; 4] {
+    for (i, w) in (0..pairs).zip(weights) {
+        let (x, w01, w23) = (word(x, 8 * i), word(w, 0), word(w, 4));
+        acc[0] = smlad(w01, x, acc[0]);
+        acc[1] = smlad(w23, x, acc[1]);
+        acc[2] = smlad(sxtb16(w01), x, acc[2]);
+        acc[3] = smlad(sxtb16(w23), x, acc[3]);
+    }
+    acc
+}
+
+/// Such sums, unit by unit.
+#[inline(always)]
+fn apart([s01, s23, s1, s3]: [i32; 4]) -> [i32; 4] {
+    [high(s01, s1), s1, high(s23, s3), s3]
 }
 
 /// See [`Isa::half_quads`](super::Isa::half_quads).
@@ -310,24 +353,60 @@ fn narrow_two(y: &mut [i8], [sum, odd]: [i32; 2], requant: &[Requant], zero: i8)
 
 /// See [`Isa::eights`](super::Isa::eights).
 pub(crate) fn eights(eights: &Eights<'_>, x: &[i8], y: &mut [i8]) {
+    each_eight(eights, y, |bias, weights| of_elements(bias, weights, x, eights.pairs));
+}
+
+/// See [`Isa::long_eights`](super::Isa::long_eights).
+pub(crate) fn long_eights(eights: &Eights<'_>, x: &[i8], y: &mut [i8]) {
+    each_eight(eights, y, |mut acc, weights| {
+        for at in (0..eights.pairs).step_by(SECTION) {
+            let x = x.get(4 * at..).unwrap_or_default();
+            let sums = of_elements([0; 8], weights, x, SECTION.min(eights.pairs - at));
+            acc.iter_mut().zip(sums).for_each(|(acc, sum)| *acc = acc.wrapping_add(sum));
+        }
+        acc
+    });
+}
+
+/// Outputs of each eight of sums that begin with its biases and read on in its weights: of the first units of pairs, then
+/// of the others.
+#[inline(always)]
+fn each_eight<'a>(
+    eights: &Eights<'a>,
+    y: &mut [i8],
+    sums: impl Fn([i32; 8], &mut core::slice::Iter<'a, [i8; 16]>) -> [i32; 8],
+) {
     let mut weights = eights.weights.as_chunks::<16>().0.iter();
     let biases = eights.bias.as_chunks::<8>().0;
     for (i, (y, bias)) in y.as_chunks_mut::<8>().0.iter_mut().zip(biases).enumerate() {
         let requant = run(eights.requant, i * eights.requant_step, 8);
-        let mut acc = *bias;
-        for (x, w) in x.chunks_exact(4).take(eights.pairs).zip(weights.by_ref()) {
-            let x = word(x, 0);
-            for i in 0..4 {
-                let w = word(w, 4 * i);
-                acc[i] = smlad(w, x, acc[i]);
-                acc[4 + i] = smlad(sxtb16(w), x, acc[4 + i]);
-            }
-        }
-        for (i, (y, &requant)) in y.iter_mut().zip(requant).enumerate() {
-            let odd = acc[4 + i / 2];
-            *y = narrow(if i % 2 == 0 { high(acc[i / 2], odd) } else { odd }, requant, eights.zero);
+        let [a, c, e, g, b, d, f, h] = sums(*bias, &mut weights);
+        for ((y, acc), &requant) in y.iter_mut().zip([a, b, c, d, e, f, g, h]).zip(requant) {
+            *y = narrow(acc, requant, eights.zero);
         }
     }
+}
+
+/// Sums of four pairs of units and of four odd units with the products of elements added, told apart.
+#[inline(always)]
+fn of_elements<'a>(
+    mut acc: [i32; 8],
+    weights: &mut core::slice::Iter<'a, [i8; 16]>,
+    x: &[i8],
+    pairs: usize,
+) -> [i32; 8] {
+    for (x, w) in x.chunks_exact(4).take(pairs).zip(weights) {
+        let x = word(x, 0);
+        for i in 0..4 {
+            let w = word(w, 4 * i);
+            acc[i] = smlad(w, x, acc[i]);
+            acc[4 + i] = smlad(sxtb16(w), x, acc[4 + i]);
+        }
+    }
+    for i in 0..4 {
+        acc[i] = high(acc[i], acc[4 + i]);
+    }
+    acc
 }
 
 /// See [`Isa::twos`](super::Isa::twos).

@@ -7,7 +7,8 @@
 //! Packings for the DSP instructions hold the weights `a` and `b` of two units as the int16 `256 a + b`, two such
 //! halfwords a word. A dual multiplication by two elements adds `256 A + B` to a sum; the low bytes alone, extended by
 //! their signs, add `B` to another; `(sum - B) >> 8` is `A`, exact while `-2^23 <= A < 2^23`, bias included. So
-//! weights take one byte each and one extension serves four products.
+//! weights take one byte each and one extension serves four products. Where a sum may need more than 24 bits it is made in
+//! sections, each told apart for itself, and those are added up in 32 bits.
 //!
 //! # Factors in two multiplications
 //! The factor `multiplier * 2^(-e-31)` lies as `Requant { multiplier: 2 * multiplier mod 2^32, shift: 2^(32-e) }`, or
@@ -33,7 +34,7 @@ mod squares;
 mod vectors;
 mod winograd;
 
-pub use bunches::Bunches;
+pub use bunches::{Bunches, Sections};
 pub use channels::FourChannels;
 pub use fours::{Bordered, FourTaps, Fours};
 pub use halves::{Halves, Ring};
@@ -64,6 +65,10 @@ pub enum Packing {
     /// [`Packing::DspPatch`], but pixels are widened as they lie. For Dense the kernel is slower than
     /// [`Packing::DspDense`]'s, but one that a net with convolutions has anyway.
     DspPoint,
+    /// As [`Packing::DspPatch`], for sums of any size: `[group][quad of units][pair of elements][2 pairs of units]` with windows
+    /// filled up to whole sections; biases `[group][quad][b0, b2, b1, b3]`. Behind the quads of a group lie one to three units
+    /// more, each the second unit of a two whose first is 0. See [`Sections`].
+    DspLongPatch,
     /// Conv2d whose windows are read where rows lie widened: as [`Packing::DspPatch`], but each row of the kernel is
     /// filled up to whole pairs, `[group][quad][row][pair of elements][2]`. For groups that share no channels, no dilation.
     /// More scratch than is needed copies windows of many short rows together. See [`Lanes`].
@@ -82,6 +87,10 @@ pub enum Packing {
     /// `[two][four elements][elements 0 and 2, then 1 and 3]`, biases `[two][256 b0 + b1, b1]`, factors `[two][2]`, of which
     /// the first of a two that is but one unit is 0; or seven, as an eight filled up with zeros. See [`Bunches`].
     DspDense,
+    /// Dense for sums of any size, as [`Packing::DspDense`]: biases are `[eight][b0, b2, b4, b6, b1, b3, b5, b7]`. Behind the
+    /// eights lie one to four units more, each the second unit of a two whose first is 0; or five to seven, as an eight filled
+    /// up with zeros. See [`Sections`].
+    DspLongDense,
     /// Depthwise convolution with one bias a channel. A record for each channel of the output: bias, factor (two words),
     /// words of taps `[parity][pair of rows][column]`. Rows of the padded image are joined two by two, the even one in the
     /// low half; parity 0 is for outputs whose window begins in an even row, parity 1, left out where
@@ -145,7 +154,7 @@ pub struct Packed {
 
 impl Packing {
     /// Number of variants.
-    pub const COUNT: usize = 20;
+    pub const COUNT: usize = 22;
 
     /// The variant's number.
     pub const fn at(self) -> usize {
@@ -160,6 +169,7 @@ impl Packing {
             Packing::NibblesDense | Packing::NibblesDepthwise => false,
             Packing::Halves | Packing::RingDepthwise | Packing::Vectors => false,
             Packing::DspPatch | Packing::DspPoint | Packing::DspRows => true,
+            Packing::DspLongPatch | Packing::DspLongDense => true,
             Packing::DspWinograd
             | Packing::DspSquares
             | Packing::DspDense
@@ -195,6 +205,16 @@ impl Packing {
                 let Chunk { merged, pairs, .. } = Chunk::new(conv, x.c, 0);
                 Some(quads(conv, conv.groups as usize / merged, y, pairs, 8 * pairs))
             }
+            Packing::DspLongPatch => {
+                let Op::Conv2d(conv) = op else { return None };
+                let Chunk { merged, pairs, .. } = Chunk::long(conv, x.c, 0);
+                if Sections::of(pairs).count > Sections::MOST {
+                    return None;
+                }
+                let groups = conv.groups as usize / merged;
+                let units = Bunches::long_quads(conv.units as usize / groups).units();
+                Some(units_of(conv, groups * units, y, pairs, 8 * pairs))
+            }
             Packing::DspPoint => {
                 let Some((conv, _)) = Chunk::point(op, x) else { return None };
                 let Chunk { merged, pairs, .. } = Chunk::new(&conv, conv.groups * conv.span, 0);
@@ -219,6 +239,10 @@ impl Packing {
             Packing::DspDense => {
                 let Op::Dense(dense) = op else { return None };
                 Some(Bunches::eights(dense.units as usize).lengths(x.len()))
+            }
+            Packing::DspLongDense => {
+                let Op::Dense(dense) = op else { return None };
+                Some(Bunches::long_eights(dense.units as usize).lengths(x.len()))
             }
             Packing::DspDepthwise => {
                 let Op::DepthwiseConv2d(conv) = op else { return None };
@@ -303,7 +327,11 @@ const fn bordered(window: &Window, w: u16, outputs: usize) -> usize {
 
 /// A convolution in so many groups whose units have so many pairs of weights, in quads.
 const fn quads(conv: &Conv2d, groups: usize, y: Shape, pairs: usize, scratch: usize) -> Packed {
-    let units = groups * Bunches::quads(conv.units as usize / groups).units();
+    units_of(conv, groups * Bunches::quads(conv.units as usize / groups).units(), y, pairs, scratch)
+}
+
+/// A convolution of so many units, with what fills them up.
+const fn units_of(conv: &Conv2d, units: usize, y: Shape, pairs: usize, scratch: usize) -> Packed {
     let pixels = if matches!(conv.bias, Bias::Unit) { y.h as usize * y.w as usize } else { 1 };
     Packed { weights: 2 * units * pairs, bias: units * pixels, requant: units, scratch }
 }

@@ -22,11 +22,13 @@ const fn packings(target: Target) -> &'static [Packing] {
         Target::CortexM0 => &[Packing::Halves, Packing::RingDepthwise, Packing::DspAdd],
         Target::CortexM4 => &[
             Packing::DspPatch,
+            Packing::DspLongPatch,
             Packing::DspPoint,
             Packing::DspRows,
             Packing::DspWinograd,
             Packing::DspSquares,
             Packing::DspDense,
+            Packing::DspLongDense,
             Packing::DspDepthwise,
             Packing::DspDepthwise3,
             Packing::DspFourChannels,
