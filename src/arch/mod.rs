@@ -358,6 +358,12 @@ pub(crate) trait Isa: Copy {
         packed::half_quads(quads, units, runs, y);
     }
 
+    /// The same as `long_quads` for one to three units behind the quads.
+    #[inline(never)]
+    fn long_half_quads(self, quads: &Quads<'_>, units: usize, runs: Runs<'_>, y: &mut [i8]) {
+        packed::long_half_quads(quads, units, runs, y);
+    }
+
     /// Eight units a time over int16 elements; `y` is a multiple of eight.
     #[inline(never)]
     fn eights(self, eights: &Eights<'_>, x: &[i8], y: &mut [i8]) {
@@ -375,6 +381,12 @@ pub(crate) trait Isa: Copy {
     #[inline(never)]
     fn twos(self, twos: &Twos<'_>, x: &[i8], y: &mut [i8]) {
         packed::twos(twos, x, y);
+    }
+
+    /// The same, but sums are told apart as those of `long_eights` are, and biases are those of the units.
+    #[inline(never)]
+    fn long_twos(self, twos: &Twos<'_>, x: &[i8], y: &mut [i8]) {
+        packed::long_twos(twos, x, y);
     }
 
     /// Joins pairs of rows: `to[i * row + c * pitch + 4 * column]` is the word of both elements of pair `i`.

@@ -18,64 +18,62 @@ const TURN: usize = 16;
 /// Turns until long sums are told apart.
 const TURNS: usize = SECTION / TURN;
 
-/// Checks lengths and calls a function in assembler, with the words behind the twelfth, told the address of the inputs less
-/// what the first turn leaves out, and how many turns there are.
-macro_rules! call {
-    ($eights:ident, $x:ident, $y:ident, $asm:ident, |$from:ident, $turns:ident| [$($more:expr),*]) => {
-        let (count, pairs) = ($y.len() / 8, $eights.pairs);
-        let there = $x.len() >= 4 * pairs
-            && $eights.weights.len() >= 16 * pairs * count
-            && $eights.requant.len() + $eights.requant_step >= $eights.requant_step * count + 8
-            && $eights.bias.len() >= 8 * count;
-        if !there || count == 0 || pairs == 0 || pairs % 2 == 1 {
-            return;
-        }
-        let $turns = pairs.div_ceil(TURN);
-        let skip = $turns * TURN - pairs;
-        let $from = ($x.as_ptr() as usize).wrapping_sub(4 * skip);
-        let words = [
-            $eights.requant.as_ptr() as usize,
-            $eights.weights.as_ptr() as usize,
-            $y.as_mut_ptr() as usize,
-            $from,
-            count,
-            i32::from($eights.zero) as usize,
-            $eights.bias.as_ptr() as usize,
-            4 * skip,
-            4 * $turns * TURN,
-            0,
-            8 * $eights.requant_step,
-            0,
-            $($more),*
-        ];
-        // SAFETY: inputs, weights, factors and biases are as long as the function reads, the output as long as it writes.
-        unsafe { $asm(&words) }
-    };
+/// Checks lengths and calls a function in assembler, with two more slots, told the address of the inputs less what the first
+/// turn leaves out, and how many turns there are.
+#[inline(always)]
+fn call(
+    eights: &Eights<'_>,
+    x: &[i8],
+    y: &mut [i8],
+    asm: unsafe extern "C" fn(&[usize; 16]),
+    more: impl Fn(usize, usize) -> [usize; 2],
+) {
+    let (count, pairs) = (y.len() / 8, eights.pairs);
+    let there = x.len() >= 4 * pairs
+        && eights.weights.len() >= 16 * pairs * count
+        && eights.requant.len() + eights.requant_step >= eights.requant_step * count + 8
+        && eights.bias.len() >= 8 * count;
+    if !there || count == 0 || pairs == 0 || pairs % 2 == 1 {
+        return;
+    }
+    let turns = pairs.div_ceil(TURN);
+    let skip = turns * TURN - pairs;
+    let from = (x.as_ptr() as usize).wrapping_sub(4 * skip);
+    let [end, first] = more(from, turns);
+    let words = [
+        eights.requant.as_ptr() as usize,
+        eights.weights.as_ptr() as usize,
+        y.as_mut_ptr() as usize,
+        from,
+        count,
+        i32::from(eights.zero) as usize,
+        eights.bias.as_ptr() as usize,
+        4 * skip,
+        4 * turns * TURN,
+        0,
+        8 * eights.requant_step,
+        0,
+        end,
+        first,
+        0,
+        0,
+    ];
+    // SAFETY: inputs, weights, factors and biases are as long as the function reads, the output as long as it writes.
+    unsafe { asm(&words) }
 }
 
 /// See [`Isa::eights`](crate::arch::Isa::eights).
 #[inline(always)]
 pub(super) fn eights(eights: &Eights<'_>, x: &[i8], y: &mut [i8]) {
-    call!(eights, x, y, asm, |from, turns| [0, 0, 0, 0]);
+    call(eights, x, y, asm, |_, _| [0, 0]);
 }
 
 /// See [`Isa::long_eights`](crate::arch::Isa::long_eights).
 #[inline(never)]
 pub(super) fn long_eights(eights: &Eights<'_>, x: &[i8], y: &mut [i8]) {
-    call!(eights, x, y, long, |from, turns| [
-        from.wrapping_add(4 * turns * TURN),
-        from.wrapping_add(4 * TURN * (1 + (turns - 1) % TURNS)),
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0
-    ]);
+    call(eights, x, y, long_asm, |x, turns| {
+        [x.wrapping_add(4 * turns * TURN), x.wrapping_add(4 * TURN * (1 + (turns - 1) % TURNS))]
+    });
 }
 
 macro_rules! step {
@@ -252,13 +250,24 @@ unsafe extern "C" fn asm(words: &[usize; 16]) {
     body!(enter!(), leave!(), [], [])
 }
 
+/// As [`asm`], for long sums.
+///
+/// # Safety
+/// As [`asm`], with slots 12 and 13 as [`long`] says.
+unsafe extern "C" fn long_asm(words: &[usize; 16]) {
+    let mut more = [0; 24];
+    more.iter_mut().zip(words).for_each(|(to, &word)| *to = word);
+    // SAFETY: the words are what they have to be.
+    unsafe { long(&mut more) }
+}
+
 /// Slots as before, and: 12 end of the inputs, 13 where sums are told apart first, 11 where next. Behind the slots lie eight
 /// words for sums.
 ///
 /// # Safety
 /// As [`asm`].
 #[unsafe(naked)]
-unsafe extern "C" fn long(words: &[usize; 24]) {
+unsafe extern "C" fn long(words: &mut [usize; 24]) {
     body!(
         enter_beside!(),
         leave_beside!(),

@@ -3,17 +3,25 @@
 //! A step is two elements: a word of weights, a word of either pixel, and for two units four dual multiplications and an
 //! extension, 9 cycles; for one, whose weights are whole halfwords, two, 6 cycles. Eight steps are one turn; a run whose
 //! steps are no multiple of that enters the first turn further down, its pointers set back by as much.
+//!
+//! Long sums of two units are told apart run by run and added up in memory; those of one unit are exact as they are.
 
-use super::frame::{enter, high, keep, leave, narrow, take};
+use super::frame::{beside, enter, enter_beside, high, keep, leave, leave_beside, narrow, take};
 use crate::arch::packed::{Quads, Runs};
 use core::arch::naked_asm;
 
 /// Steps in a turn.
 const TURN: usize = 8;
 
-/// See [`Isa::half_quads`](crate::arch::Isa::half_quads).
-#[inline(never)]
-pub(super) fn half_quads(quads: &Quads<'_>, units: usize, runs: Runs<'_>, y: &mut [i8]) {
+/// Checks lengths and calls functions in assembler for two units, and for one.
+#[inline(always)]
+fn call(
+    quads: &Quads<'_>,
+    units: usize,
+    runs: Runs<'_>,
+    y: &mut [i8],
+    two: unsafe extern "C" fn(&[usize; 16]),
+) {
     let &Quads { bias_step, count, pixels, pairs, x_from, x_step, y_step, .. } = quads;
     let Some(last) = pixels.checked_sub(1) else { return };
     let (twos, size) = (units.div_ceil(2), 4 * pairs * runs.begins.len());
@@ -61,6 +69,18 @@ pub(super) fn half_quads(quads: &Quads<'_>, units: usize, runs: Runs<'_>, y: &mu
             pixel += 2 * times;
         }
     }
+}
+
+/// See [`Isa::half_quads`](crate::arch::Isa::half_quads).
+#[inline(never)]
+pub(super) fn half_quads(quads: &Quads<'_>, units: usize, runs: Runs<'_>, y: &mut [i8]) {
+    call(quads, units, runs, y, two);
+}
+
+/// See [`Isa::long_half_quads`](crate::arch::Isa::long_half_quads).
+#[inline(never)]
+pub(super) fn long_half_quads(quads: &Quads<'_>, units: usize, runs: Runs<'_>, y: &mut [i8]) {
+    call(quads, units, runs, y, long_two);
 }
 
 /// Weights to `r8`, two elements of either pixel to `r10` and `r11`.
@@ -119,10 +139,24 @@ macro_rules! step_of_one {
 /// and end of where runs begin, 6 bytes that the first turn leaves out, 7 bytes of a run's turns, 8 bytes from a pair to the
 /// next in a run, 9 weights, 10 biases of the first pixel, 11 bytes from there to the second's, 12 to the next pair's, 13
 /// factors, 14 pairs of pixels left, 15 the address of a run that begins at 0, less what the first turn leaves out.
+///
+/// Hooks: where biases are loaded, before and behind each run.
 macro_rules! half_quads {
     ($step:ident, $entry:literal, [$($finish:expr),*]) => {
+        half_quads!(enter!(), leave!(), $step, $entry, [], [], [], [$($finish),*])
+    };
+    (
+        $enter:expr,
+        $leave:expr,
+        $step:ident,
+        $entry:literal,
+        [$($begin:expr),*],
+        [$($clear:expr),*],
+        [$($end_of_run:expr),*],
+        [$($finish:expr),*]
+    ) => {
         naked_asm!(
-            enter!(),
+            $enter,
             "8:",
             take!("r8", 10),
             take!("r9", 11),
@@ -132,6 +166,7 @@ macro_rules! half_quads {
             "ldrd r3, r5, [r9]",
             "add r8, r8, r10",
             keep!(10, "r8"),
+            $($begin,)*
             take!("r1", 9),
             take!("r12", 4),
             // an address of Thumb code is odd
@@ -140,6 +175,7 @@ macro_rules! half_quads {
             $entry,
             "add r7, r7, #1",
             "2:",
+            $($clear,)*
             "ldrh r0, [r12], #2",
             take!("r8", 15),
             take!("r9", 6),
@@ -162,6 +198,7 @@ macro_rules! half_quads {
             "add r0, #64",
             "cmp r0, lr",
             "bne 5b",
+            $($end_of_run,)*
             take!("r8", 5),
             "cmp r12, r8",
             "bne 2b",
@@ -183,7 +220,25 @@ macro_rules! half_quads {
             "subs r0, #1",
             keep!(14, "r0"),
             "bne 8b",
-            leave!(),
+            $leave,
+        )
+    };
+}
+
+/// Sums in `r2` to `r5` to outputs.
+macro_rules! finish_two {
+    () => {
+        concat!(
+            "ldrd r8, r9, [r0]\n",
+            narrow!("r2"),
+            narrow!("r3"),
+            "ldrd r8, r9, [r0, #8]\n",
+            narrow!("r4"),
+            narrow!("r5"),
+            "strb r3, [r7]\n",
+            "strb r5, [r7, #1]\n",
+            "strb r2, [r6]\n",
+            "strb r4, [r6, #1]\n",
         )
     };
 }
@@ -195,20 +250,48 @@ unsafe extern "C" fn two(words: &[usize; 16]) {
     half_quads!(
         step_of_two,
         "add r7, r7, r9, lsl #2", // 32 bytes of code a step of 8 bytes
+        [high!("r2", "r4"), high!("r3", "r5"), finish_two!()]
+    )
+}
+
+/// As [`two`], for long sums.
+///
+/// # Safety
+/// As [`two`].
+unsafe extern "C" fn long_two(words: &[usize; 16]) {
+    let mut more = [0; 20];
+    more.iter_mut().zip(words).for_each(|(to, &word)| *to = word);
+    // SAFETY: the words are what they have to be.
+    unsafe { long(&mut more) }
+}
+
+/// Behind the slots' words lie four for sums.
+///
+/// # Safety
+/// As [`two`].
+#[unsafe(naked)]
+unsafe extern "C" fn long(words: &mut [usize; 20]) {
+    half_quads!(
+        enter_beside!(),
+        leave_beside!(),
+        step_of_two,
+        "add r7, r7, r9, lsl #2", // 32 bytes of code a step of 8 bytes
+        [beside!("r8"), "strd r2, r3, [r8, #64]", "strd r4, r5, [r8, #72]"],
+        ["mov r2, #0", "mov r3, #0", "mov r4, #0", "mov r5, #0"],
         [
             high!("r2", "r4"),
             high!("r3", "r5"),
-            "ldrd r8, r9, [r0]",
-            narrow!("r2"),
-            narrow!("r3"),
-            "ldrd r8, r9, [r0, #8]",
-            narrow!("r4"),
-            narrow!("r5"),
-            "strb r3, [r7]",
-            "strb r5, [r7, #1]",
-            "strb r2, [r6]",
-            "strb r4, [r6, #1]"
-        ]
+            beside!("r8"),
+            "ldrd r10, r11, [r8, #64]",
+            "add r2, r10",
+            "add r3, r11",
+            "ldrd r10, r11, [r8, #72]",
+            "add r4, r10",
+            "add r5, r11",
+            "strd r2, r3, [r8, #64]",
+            "strd r4, r5, [r8, #72]"
+        ],
+        [finish_two!()]
     )
 }
 

@@ -149,6 +149,11 @@ impl Isa for Armv7em {
     }
 
     #[inline(always)]
+    fn long_half_quads(self, quads: &Quads<'_>, units: usize, runs: Runs<'_>, y: &mut [i8]) {
+        half_quads::long_half_quads(quads, units, runs, y);
+    }
+
+    #[inline(always)]
     fn eights(self, eights: &Eights<'_>, x: &[i8], y: &mut [i8]) {
         eights::eights(eights, x, y);
     }
@@ -161,6 +166,11 @@ impl Isa for Armv7em {
     #[inline(always)]
     fn twos(self, twos: &Twos<'_>, x: &[i8], y: &mut [i8]) {
         twos::twos(twos, x, y);
+    }
+
+    #[inline(always)]
+    fn long_twos(self, twos: &Twos<'_>, x: &[i8], y: &mut [i8]) {
+        twos::long_twos(twos, x, y);
     }
 
     #[inline(always)]

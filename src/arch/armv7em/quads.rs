@@ -13,70 +13,68 @@ use super::frame::{
 use crate::arch::packed::{Quads, Runs};
 use core::arch::naked_asm;
 
-/// Checks lengths and calls a function in assembler, with more words behind those that all take.
-macro_rules! call {
-    ($quads:ident, $runs:ident, $y:ident, $asm:ident, [$($more:expr),*]) => {
-        let &Quads { bias_step, count, pixels, pairs, x_from, x_step, y_step, .. } = $quads;
-        let Some(last) = pixels.checked_sub(1) else { return };
-        let there = $runs.reach(x_from + last / 2 * x_step + 8 * pairs)
-            && $quads.weights.len() >= 8 * pairs * $runs.begins.len() * count
-            && $quads.requant.len() + $quads.requant_step >= $quads.requant_step * count + 4
-            && $quads.bias.len() >= last * bias_step + 4 * count
-            && $y.len() >= last * y_step + 4 * count;
-        if !there || count == 0 || pairs == 0 || $runs.begins.is_empty() {
-            return;
-        }
-        let turns = pairs.div_ceil(TURN);
-        let skip = 8 * (turns * TURN - pairs);
-        let begins = $runs.begins.as_ptr_range();
-        let x = $runs.bytes.as_ptr() as usize + x_from;
-        let mut pixel = 0;
-        // Pairs of pixels, then an odd last one, which is both pixels of a pair.
-        while pixel < pixels {
-            let times = ((pixels - pixel) / 2).max(1);
-            let apart = usize::from(pixel < last);
-            let y = $y.as_mut_ptr() as usize + pixel * y_step;
-            let bias = ($quads.bias.as_ptr() as usize) + 4 * pixel * bias_step;
-            let mut words = [
-                y,
-                apart * y_step,
-                y + 4 * count,
-                i32::from($quads.zero) as usize,
-                8 * $quads.requant_step,
-                begins.start as usize,
-                begins.end as usize,
-                skip,
-                8 * turns * TURN,
-                (x + pixel / 2 * x_step).wrapping_sub(skip),
-                $quads.weights.as_ptr() as usize,
-                $quads.requant.as_ptr() as usize,
-                bias,
-                bias + 4 * apart * bias_step,
-                8 * bias_step,
-                (2 * y_step).wrapping_sub(4 * count),
-                2 * y_step,
-                times,
-                x_step,
-                $($more),*
-            ];
-            // SAFETY: every run, the weights, factors and biases are as long as the function reads, the outputs as long as
-            // it writes.
-            unsafe { $asm(&mut words) }
-            pixel += 2 * times;
-        }
-    };
+/// Checks lengths and calls a function in assembler.
+#[inline(always)]
+fn call(quads: &Quads<'_>, runs: Runs<'_>, y: &mut [i8], asm: unsafe extern "C" fn(&mut [usize; 19])) {
+    let &Quads { bias_step, count, pixels, pairs, x_from, x_step, y_step, .. } = quads;
+    let Some(last) = pixels.checked_sub(1) else { return };
+    let there = runs.reach(x_from + last / 2 * x_step + 8 * pairs)
+        && quads.weights.len() >= 8 * pairs * runs.begins.len() * count
+        && quads.requant.len() + quads.requant_step >= quads.requant_step * count + 4
+        && quads.bias.len() >= last * bias_step + 4 * count
+        && y.len() >= last * y_step + 4 * count;
+    if !there || count == 0 || pairs == 0 || runs.begins.is_empty() {
+        return;
+    }
+    let turns = pairs.div_ceil(TURN);
+    let skip = 8 * (turns * TURN - pairs);
+    let begins = runs.begins.as_ptr_range();
+    let x = runs.bytes.as_ptr() as usize + x_from;
+    let mut pixel = 0;
+    // Pairs of pixels, then an odd last one, which is both pixels of a pair.
+    while pixel < pixels {
+        let times = ((pixels - pixel) / 2).max(1);
+        let apart = usize::from(pixel < last);
+        let y = y.as_mut_ptr() as usize + pixel * y_step;
+        let bias = (quads.bias.as_ptr() as usize) + 4 * pixel * bias_step;
+        let mut words = [
+            y,
+            apart * y_step,
+            y + 4 * count,
+            i32::from(quads.zero) as usize,
+            8 * quads.requant_step,
+            begins.start as usize,
+            begins.end as usize,
+            skip,
+            8 * turns * TURN,
+            (x + pixel / 2 * x_step).wrapping_sub(skip),
+            quads.weights.as_ptr() as usize,
+            quads.requant.as_ptr() as usize,
+            bias,
+            bias + 4 * apart * bias_step,
+            8 * bias_step,
+            (2 * y_step).wrapping_sub(4 * count),
+            2 * y_step,
+            times,
+            x_step,
+        ];
+        // SAFETY: every run, the weights, factors and biases are as long as the function reads, the outputs as long as
+        // it writes.
+        unsafe { asm(&mut words) }
+        pixel += 2 * times;
+    }
 }
 
 /// See [`Isa::quads`](crate::arch::Isa::quads).
 #[inline(never)]
 pub(super) fn quads(quads: &Quads<'_>, runs: Runs<'_>, y: &mut [i8]) {
-    call!(quads, runs, y, asm, []);
+    call(quads, runs, y, asm);
 }
 
 /// See [`Isa::long_quads`](crate::arch::Isa::long_quads).
 #[inline(never)]
 pub(super) fn long_quads(quads: &Quads<'_>, runs: Runs<'_>, y: &mut [i8]) {
-    call!(quads, runs, y, long, [0, 0, 0, 0, 0, 0, 0, 0]);
+    call(quads, runs, y, long_asm);
 }
 
 macro_rules! step {
@@ -237,6 +235,17 @@ macro_rules! high_eight {
 #[unsafe(naked)]
 unsafe extern "C" fn asm(words: &mut [usize; 19]) {
     body!([], [], [], [high_eight!()])
+}
+
+/// As [`asm`], for long sums.
+///
+/// # Safety
+/// As [`asm`].
+unsafe extern "C" fn long_asm(words: &mut [usize; 19]) {
+    let mut more = [0; 27];
+    more.iter_mut().zip(words).for_each(|(to, word)| *to = *word);
+    // SAFETY: the words are what they have to be.
+    unsafe { long(&mut more) }
 }
 
 /// Behind the other words lie eight for sums.

@@ -316,37 +316,82 @@ fn apart([s01, s23, s1, s3]: [i32; 4]) -> [i32; 4] {
 
 /// See [`Isa::half_quads`](super::Isa::half_quads).
 pub(crate) fn half_quads(quads: &Quads<'_>, units: usize, runs: Runs<'_>, y: &mut [i8]) {
-    let (whole, before) = (4 * quads.count, 8 * quads.count * quads.pairs * runs.begins.len());
+    each_half_quad(quads, (units, runs.begins.len()), y, |mut acc, alone, weights, at| {
+        for x in runs.iter() {
+            acc = half_of_run(acc, alone, weights, x.get(at..).unwrap_or_default(), quads.pairs);
+        }
+        [high(acc[0], acc[1]), acc[1]]
+    });
+}
+
+/// See [`Isa::long_half_quads`](super::Isa::long_half_quads).
+pub(crate) fn long_half_quads(quads: &Quads<'_>, units: usize, runs: Runs<'_>, y: &mut [i8]) {
+    each_half_quad(quads, (units, runs.begins.len()), y, |mut acc, alone, weights, at| {
+        for x in runs.iter() {
+            let x = x.get(at..).unwrap_or_default();
+            acc = add_apart(acc, half_of_run([0; 2], alone, weights, x, quads.pairs));
+        }
+        acc
+    });
+}
+
+/// Words of weights.
+type Singles<'a> = core::slice::Iter<'a, [i8; 4]>;
+
+/// Outputs of one to three units of each pixel of sums that begin with the biases of a two and read on in its weights, told
+/// whether its second unit is alone and where the pixel lies in a run.
+#[inline(always)]
+fn each_half_quad<'a>(
+    quads: &Quads<'a>,
+    (units, runs): (usize, usize),
+    y: &mut [i8],
+    sums: impl Fn([i32; 2], bool, &mut Singles<'a>, usize) -> [i32; 2],
+) {
+    let (whole, before) = (4 * quads.count, 8 * quads.count * quads.pairs * runs);
     let factors = quads.requant.get(quads.count * quads.requant_step..).unwrap_or_default();
     for pixel in 0..quads.pixels {
         let at = quads.x_from + pixel / 2 * quads.x_step + pixel % 2 * 4;
         let mut weights = quads.weights.get(before..).unwrap_or_default().as_chunks::<4>().0.iter();
         let biases = quads.bias.get(pixel * quads.bias_step + whole..).unwrap_or_default().as_chunks::<2>().0;
         let y = y.get_mut(pixel * quads.y_step + whole..).and_then(|y| y.get_mut(..units));
-        let y = y.unwrap_or_default();
-        for (i, (y, bias)) in y.chunks_mut(2).zip(biases).enumerate() {
+        for (i, (y, bias)) in y.unwrap_or_default().chunks_mut(2).zip(biases).enumerate() {
             let requant = run(factors, i * quads.requant_step / 2, 2);
-            let [mut sum, mut odd] = *bias;
-            for x in runs.iter() {
-                for (i, w) in (0..quads.pairs).zip(weights.by_ref()) {
-                    let (x, w) = (word(x, at + 8 * i), word(w, 0));
-                    sum = smlad(w, x, sum);
-                    odd = smlad(if y.len() == 2 { sxtb16(w) } else { w }, x, odd);
-                }
-            }
-            narrow_two(y, [sum, odd], requant, quads.zero);
+            let acc = sums(*bias, y.len() == 1, &mut weights, at);
+            narrow_two(y, acc, requant, quads.zero);
         }
     }
 }
 
+/// The sum of a pair of units, and of its second one, whose weights are whole halfwords where it is alone, with the products
+/// of a pixel's elements added.
+#[inline(always)]
+fn half_of_run(
+    [mut sum, mut odd]: [i32; 2],
+    alone: bool,
+    weights: &mut Singles<'_>,
+    x: &[i8],
+    pairs: usize,
+) -> [i32; 2] {
+    for (i, w) in (0..pairs).zip(weights) {
+        let (x, w) = (word(x, 8 * i), word(w, 0));
+        sum = smlad(w, x, sum);
+        odd = smlad(if alone { w } else { sxtb16(w) }, x, odd);
+    }
+    [sum, odd]
+}
+
+/// Sums of two units and those of a section, told apart.
+#[inline(always)]
+fn add_apart([first, second]: [i32; 2], [sum, odd]: [i32; 2]) -> [i32; 2] {
+    [first.wrapping_add(high(sum, odd)), second.wrapping_add(odd)]
+}
+
 /// Sums of two units, or of the second one alone, to int8.
 #[inline(always)]
-fn narrow_two(y: &mut [i8], [sum, odd]: [i32; 2], requant: &[Requant], zero: i8) {
+fn narrow_two(y: &mut [i8], [first, second]: [i32; 2], requant: &[Requant], zero: i8) {
     match (y, requant) {
-        ([y], &[_, factor]) => *y = narrow(odd, factor, zero),
-        ([y, z], &[first, second]) => {
-            (*y, *z) = (narrow(high(sum, odd), first, zero), narrow(odd, second, zero));
-        }
+        ([y], &[_, factor]) => *y = narrow(second, factor, zero),
+        ([y, z], &[a, b]) => (*y, *z) = (narrow(first, a, zero), narrow(second, b, zero)),
         _ => {}
     }
 }
@@ -411,21 +456,48 @@ fn of_elements<'a>(
 
 /// See [`Isa::twos`](super::Isa::twos).
 pub(crate) fn twos(twos: &Twos<'_>, x: &[i8], y: &mut [i8]) {
-    let mut weights = twos.weights.as_chunks::<8>().0.iter();
+    each_two(twos, x, y, |bias, alone, weights| {
+        let [sum, odd] = half_of_elements(bias, alone, weights, x);
+        [high(sum, odd), odd]
+    });
+}
+
+/// See [`Isa::long_twos`](super::Isa::long_twos).
+pub(crate) fn long_twos(twos: &Twos<'_>, x: &[i8], y: &mut [i8]) {
+    each_two(twos, x, y, |bias, alone, weights| {
+        let sections = x.chunks(2 * SECTION).zip(weights.chunks(4 * SECTION));
+        sections.fold(bias, |acc, (x, w)| add_apart(acc, half_of_elements([0; 2], alone, w, x)))
+    });
+}
+
+/// Outputs of each two of sums that begin with its biases over its weights, told whether its second unit is alone.
+#[inline(always)]
+fn each_two(
+    twos: &Twos<'_>,
+    x: &[i8],
+    y: &mut [i8],
+    sums: impl Fn([i32; 2], bool, &[i8]) -> [i32; 2],
+) {
+    let two = 8 * x.len().div_ceil(4);
     let biases = twos.bias.as_chunks::<2>().0;
     for (i, (y, bias)) in y.chunks_mut(2).zip(biases).enumerate() {
-        let requant = run(twos.requant, i * twos.requant_step, 2);
-        let [mut sum, mut odd] = *bias;
-        for (x, w) in x.chunks(4).zip(weights.by_ref()) {
-            let of = |i: usize| x.get(i).map_or([0, 0], |&x| half(x));
-            let ([a, b], [c, d], [e, f], [g, h]) = (of(0), of(2), of(1), of(3));
-            for (x, w) in [(word(&[a, b, c, d], 0), word(w, 0)), (word(&[e, f, g, h], 0), word(w, 4))] {
-                sum = smlad(w, x, sum);
-                odd = smlad(if y.len() == 2 { sxtb16(w) } else { w }, x, odd);
-            }
-        }
-        narrow_two(y, [sum, odd], requant, twos.zero);
+        let acc = sums(*bias, y.len() == 1, run(twos.weights, i * two, two));
+        narrow_two(y, acc, run(twos.requant, i * twos.requant_step, 2), twos.zero);
     }
+}
+
+/// The sum of a pair of units, and of its second one, with the products of elements as they lie added.
+#[inline(always)]
+fn half_of_elements([mut sum, mut odd]: [i32; 2], alone: bool, weights: &[i8], x: &[i8]) -> [i32; 2] {
+    for (x, w) in x.chunks(4).zip(weights.as_chunks::<8>().0) {
+        let of = |i: usize| x.get(i).map_or([0, 0], |&x| half(x));
+        let ([a, b], [c, d], [e, f], [g, h]) = (of(0), of(2), of(1), of(3));
+        for (x, w) in [(word(&[a, b, c, d], 0), word(w, 0)), (word(&[e, f, g, h], 0), word(w, 4))] {
+            sum = smlad(w, x, sum);
+            odd = smlad(if alone { w } else { sxtb16(w) }, x, odd);
+        }
+    }
+    [sum, odd]
 }
 
 /// See [`Isa::add_linear`](super::Isa::add_linear).

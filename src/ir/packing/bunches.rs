@@ -50,19 +50,6 @@ impl Bunches {
         }
     }
 
-    /// So many units of long sums by fours. What is left is one unit a two, whose sum has no other in its upper bits.
-    pub const fn long_quads(units: usize) -> Self {
-        Self { size: 4, large: units / 4, twos: units % 4 }
-    }
-
-    /// So many units of long sums by eights; of five to seven an eight is made, for twos of one unit take longer.
-    pub const fn long_eights(units: usize) -> Self {
-        match units % 8 {
-            5..8 => Self { size: 8, large: units / 8 + 1, twos: 0 },
-            rest => Self { size: 8, large: units / 8, twos: rest },
-        }
-    }
-
     /// Units in large bunches, with what fills up the last one.
     pub const fn in_large(&self) -> usize {
         self.size * self.large

@@ -65,9 +65,8 @@ pub enum Packing {
     /// [`Packing::DspPatch`], but pixels are widened as they lie. For Dense the kernel is slower than
     /// [`Packing::DspDense`]'s, but one that a net with convolutions has anyway.
     DspPoint,
-    /// As [`Packing::DspPatch`], for sums of any size: `[group][quad of units][pair of elements][2 pairs of units]` with windows
-    /// filled up to whole sections; biases `[group][quad][b0, b2, b1, b3]`. Behind the quads of a group lie one to three units
-    /// more, each the second unit of a two whose first is 0. See [`Sections`].
+    /// As [`Packing::DspPatch`], for sums of any size: windows are filled up to whole sections, and biases are
+    /// `[group][quad][b0, b2, b1, b3]` and `[two][b0, b1]`. See [`Sections`].
     DspLongPatch,
     /// Conv2d whose windows are read where rows lie widened: as [`Packing::DspPatch`], but each row of the kernel is
     /// filled up to whole pairs, `[group][quad][row][pair of elements][2]`. For groups that share no channels, no dilation.
@@ -87,9 +86,7 @@ pub enum Packing {
     /// `[two][four elements][elements 0 and 2, then 1 and 3]`, biases `[two][256 b0 + b1, b1]`, factors `[two][2]`, of which
     /// the first of a two that is but one unit is 0; or seven, as an eight filled up with zeros. See [`Bunches`].
     DspDense,
-    /// Dense for sums of any size, as [`Packing::DspDense`]: biases are `[eight][b0, b2, b4, b6, b1, b3, b5, b7]`. Behind the
-    /// eights lie one to four units more, each the second unit of a two whose first is 0; or five to seven, as an eight filled
-    /// up with zeros. See [`Sections`].
+    /// As [`Packing::DspDense`], for sums of any size: biases are `[eight][b0, b2, b4, b6, b1, b3, b5, b7]` and `[two][b0, b1]`.
     DspLongDense,
     /// Depthwise convolution with one bias a channel. A record for each channel of the output: bias, factor (two words),
     /// words of taps `[parity][pair of rows][column]`. Rows of the padded image are joined two by two, the even one in the
@@ -211,9 +208,7 @@ impl Packing {
                 if Sections::of(pairs).count > Sections::MOST {
                     return None;
                 }
-                let groups = conv.groups as usize / merged;
-                let units = Bunches::long_quads(conv.units as usize / groups).units();
-                Some(units_of(conv, groups * units, y, pairs, 8 * pairs))
+                Some(quads(conv, conv.groups as usize / merged, y, pairs, 8 * pairs))
             }
             Packing::DspPoint => {
                 let Some((conv, _)) = Chunk::point(op, x) else { return None };
@@ -236,13 +231,9 @@ impl Packing {
                 let Some(squares) = Squares::new(conv, x) else { return None };
                 Some(squares.lengths())
             }
-            Packing::DspDense => {
+            Packing::DspDense | Packing::DspLongDense => {
                 let Op::Dense(dense) = op else { return None };
                 Some(Bunches::eights(dense.units as usize).lengths(x.len()))
-            }
-            Packing::DspLongDense => {
-                let Op::Dense(dense) = op else { return None };
-                Some(Bunches::long_eights(dense.units as usize).lengths(x.len()))
             }
             Packing::DspDepthwise => {
                 let Op::DepthwiseConv2d(conv) = op else { return None };
@@ -327,11 +318,7 @@ const fn bordered(window: &Window, w: u16, outputs: usize) -> usize {
 
 /// A convolution in so many groups whose units have so many pairs of weights, in quads.
 const fn quads(conv: &Conv2d, groups: usize, y: Shape, pairs: usize, scratch: usize) -> Packed {
-    units_of(conv, groups * Bunches::quads(conv.units as usize / groups).units(), y, pairs, scratch)
-}
-
-/// A convolution of so many units, with what fills them up.
-const fn units_of(conv: &Conv2d, units: usize, y: Shape, pairs: usize, scratch: usize) -> Packed {
+    let units = groups * Bunches::quads(conv.units as usize / groups).units();
     let pixels = if matches!(conv.bias, Bias::Unit) { y.h as usize * y.w as usize } else { 1 };
     Packed { weights: 2 * units * pairs, bias: units * pixels, requant: units, scratch }
 }

@@ -48,7 +48,7 @@ fn by_patches<I: Isa, const LONG: bool>(
         patches.fill(0); // the last element has a neighbour whose weight is 0
     }
     let per_group = units.checked_div(groups).unwrap_or(0);
-    let each = if LONG { Bunches::long_quads } else { Bunches::quads }(per_group).units();
+    let each = Bunches::quads(per_group).units();
     let all = groups * each;
     let bias_step = if conv.bias == Bias::Unit { all } else { 0 };
     let (width, end) = (usize::from(y.w), usize::from(y.h) * usize::from(y.w));
@@ -104,28 +104,20 @@ fn by_patches<I: Isa, const LONG: bool>(
     }
 }
 
-/// [`Isa::long_quads`] of `units` units over windows in sections, and those that are no whole quad one by one.
+/// [`Isa::long_quads`] of `units` units over windows in sections, and [`Isa::long_half_quads`] of those that are no whole
+/// quad.
 #[inline(never)]
 fn long_quads<I: Isa>(isa: I, mut all: Quads<'_>, patches: &[i8], y: &mut [i8], units: usize) {
     let sections = Sections::of(all.pairs);
     let mut begins = [0; Sections::MOST];
     begins.iter_mut().enumerate().for_each(|(i, begin)| *begin = (i * sections.pairs) as u16);
     let runs = Runs { bytes: patches, begins: begins.get(..sections.count).unwrap_or_default() };
-    let two = 4 * all.pairs;
     all.pairs = sections.pairs;
     if all.count > 0 {
         isa.long_quads(&all, runs, y);
     }
-    let whole = 4 * all.count;
-    all.weights = all.weights.get(2 * two * all.count..).unwrap_or_default();
-    all.requant = all.requant.get(all.requant_step * all.count..).unwrap_or_default();
-    all.bias = all.bias.get(whole..).unwrap_or_default();
-    all.count = 0;
-    for unit in whole..units {
-        isa.half_quads(&all, 1, runs, y.get_mut(unit..).unwrap_or_default());
-        all.weights = all.weights.get(two..).unwrap_or_default();
-        all.requant = all.requant.get(all.requant_step / 2..).unwrap_or_default();
-        all.bias = all.bias.get(2..).unwrap_or_default();
+    if !units.is_multiple_of(4) {
+        isa.long_half_quads(&all, units % 4, runs, y);
     }
 }
 

@@ -12,8 +12,7 @@ use crate::kernels::{Input, Output};
 /// `W x + b` into `y`, weights packed as [`DspDense`](crate::ir::Packing::DspDense).
 #[inline(never)]
 pub(crate) fn dense<I: Isa>(isa: I, data: &IntData<'_>, x: Input<'_>, y: Output<'_>, scratch: &mut [i8]) {
-    let bunches = Bunches::eights(y.data.len());
-    all::<I, false>(isa, data, bunches, x, y, scratch);
+    all::<I, false>(isa, data, x, y, scratch);
 }
 
 /// The same of sums of any size, packed as [`DspLongDense`](crate::ir::Packing::DspLongDense).
@@ -25,20 +24,19 @@ pub(crate) fn long_dense<I: Isa>(
     y: Output<'_>,
     scratch: &mut [i8],
 ) {
-    let bunches = Bunches::long_eights(y.data.len());
-    all::<I, true>(isa, data, bunches, x, y, scratch);
+    all::<I, true>(isa, data, x, y, scratch);
 }
 
-/// All units, in such bunches.
+/// All units.
 #[inline(always)]
 fn all<I: Isa, const LONG: bool>(
     isa: I,
     data: &IntData<'_>,
-    bunches: Bunches,
     x: Input<'_>,
     y: Output<'_>,
     scratch: &mut [i8],
 ) {
+    let bunches = Bunches::eights(y.data.len());
     let units = bunches.in_large();
     let Some((most, rest)) = y.data.split_at_mut_checked(units.min(y.data.len())) else { return };
     if !most.is_empty() {
@@ -50,7 +48,7 @@ fn all<I: Isa, const LONG: bool>(
     activate(isa, y.data, data.clamp);
 }
 
-/// The units by eights, of which the last may be some short.
+/// The units by eights, of which the last may be one short.
 #[inline(always)]
 fn eights<I: Isa, const LONG: bool>(
     isa: I,
@@ -93,19 +91,10 @@ fn twos<I: Isa, const LONG: bool>(
     (y, zero): (&mut [i8], i8),
     units: usize,
 ) {
-    let pairs = Bunches::pairs(x.len());
     let two: [_; 2] = shared(data.requant);
     let (requant, requant_step) = factors(data.requant, units, &two);
-    let weights = data.weights.get(2 * units * pairs..).unwrap_or_default();
+    let weights = data.weights.get(2 * units * Bunches::pairs(x.len())..).unwrap_or_default();
     let bias = data.bias.get(units..).unwrap_or_default();
-    let mut all = Twos { weights, requant, requant_step, bias, zero };
-    if !LONG {
-        return isa.twos(&all, x, y);
-    }
-    for y in y.chunks_mut(1) {
-        isa.twos(&all, x, y);
-        all.weights = all.weights.get(4 * pairs..).unwrap_or_default();
-        all.requant = all.requant.get(requant_step..).unwrap_or_default();
-        all.bias = all.bias.get(2..).unwrap_or_default();
-    }
+    let all = Twos { weights, requant, requant_step, bias, zero };
+    if LONG { isa.long_twos(&all, x, y) } else { isa.twos(&all, x, y) }
 }

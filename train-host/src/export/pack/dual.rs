@@ -82,11 +82,7 @@ fn quads(conv: &Conv2d, plain: &IntStore, run: usize, packing: Packing) -> Optio
     let units = usize::from(conv.units);
     let long = packing == Packing::DspLongPatch;
     fits(units, plain, long)?;
-    let groups = if long {
-        bunches(usize::from(conv.groups), units, Bunches::long_quads)
-    } else {
-        bunches(usize::from(conv.groups), units, Bunches::quads)
-    };
+    let groups = bunches(usize::from(conv.groups), units, Bunches::quads);
     let biases: Vec<&[i32]> = match conv.bias {
         Bias::Unit => plain.bias.chunks(units).collect(),
         Bias::Channel | Bias::None => vec![&plain.bias],
@@ -106,9 +102,8 @@ pub(super) fn eights(dense: &Dense, plain: &IntStore, packing: Packing) -> Optio
     let k = plain.weights.len() / units;
     let long = packing == Packing::DspLongDense;
     fits(units, plain, long)?;
-    let split = if long { Bunches::long_eights } else { Bunches::eights };
-    let bunches = bunches(1, units, split);
-    let (eights, twos) = bunches.split_at(split(units).large);
+    let bunches = bunches(1, units, Bunches::eights);
+    let (eights, twos) = bunches.split_at(Bunches::eights(units).large);
     let mut words = weights(eights, &plain.weights, k, k, 4);
     for four in weights(twos, &plain.weights, k, k, 4).chunks(8) {
         let [even, odd] = [0, 2].map(|at| four[at..at + 2].iter().chain(&four[at + 4..at + 6]));
@@ -132,8 +127,7 @@ pub(super) fn point(dense: &Dense, x: Shape, plain: &IntStore) -> Option<IntStor
 /// Units that are computed together; `None` fills up.
 type Together = Vec<Option<usize>>;
 
-/// The units of each group in bunches. One alone is the second of its two; where there are as many twos as units behind the
-/// large bunches, all of them are alone.
+/// The units of each group in bunches. One alone is the second of its two.
 fn bunches(groups: usize, units: usize, split: impl Fn(usize) -> Bunches) -> Vec<Together> {
     let each = units / groups;
     let Bunches { size, large, twos } = split(each);
@@ -141,9 +135,7 @@ fn bunches(groups: usize, units: usize, split: impl Fn(usize) -> Bunches) -> Vec
         let unit = move |n: usize| (n < each).then_some(g * each + n);
         let large = (0..large).map(move |i| (i * size..(i + 1) * size).map(unit).collect());
         let from = size * (each / size);
-        let alone = twos == each - from;
         let twos = (0..twos).map(move |i| match [0, 1].map(|n| unit(from + 2 * i + n)) {
-            _ if alone => vec![None, unit(from + i)],
             [first, None] => vec![None, first],
             both => both.to_vec(),
         });
