@@ -146,9 +146,9 @@ KERNEL = {
 
 # Kernels of packed weights, by the packing.
 PACKED = {
-    'DspPatch': 'packed/conv2d', 'DspRows': 'packed/rows_conv2d', 'DspWinograd': 'packed/winograd_conv2d',
-    'DspSquares': 'packed/squares_conv2d',
-    'DspPoint': 'packed/point_conv2d', 'DspLongPatch': 'packed/long_conv2d', 'DspLongDense': 'packed/long_dense',
+    'DspPatch': 'packed/conv2d', 'DspPoint': 'packed/point_conv2d', 'DspLongPatch': 'packed/long_conv2d',
+    'DspRows': 'packed/rows_conv2d', 'DspViews': 'packed/views_conv2d', 'DspLongDense': 'packed/long_dense',
+    'DspWinograd': 'packed/winograd_conv2d', 'DspSquares': 'packed/squares_conv2d',
     'DspDense': 'packed/dense', 'DspDepthwise': 'packed/depthwise_conv2d',
     'DspDepthwise3': 'packed/depthwise_conv2d_3x3', 'DspFourChannels': 'packed/four_channels', 'DspAdd': 'packed/add',
     'Vectors': 'vectors/conv2d', 'Halves': 'halves/conv2d', 'RingDepthwise': 'halves/depthwise_conv2d',

@@ -209,14 +209,14 @@ impl<L: Linked, S: Samples> Step<'_, '_, L, S> {
                 if linked[Packing::DspPatch.at()]
                     && let Op::Conv2d(conv) = op
                 {
-                    self.run_in_flow(|flow| packed::conv2d(isa, conv, data, flow, L::USES.twos));
+                    self.run_in_flow(|flow| packed::conv2d(isa, conv, data, flow, L::USES.rests));
                 }
             }
             Packing::DspLongPatch => {
                 if linked[Packing::DspLongPatch.at()]
                     && let Op::Conv2d(conv) = op
                 {
-                    self.run_in_flow(|flow| packed::long_conv2d(isa, conv, data, flow));
+                    self.run_in_flow(|flow| packed::long_conv2d(isa, conv, data, flow, L::USES.rests));
                 }
             }
             Packing::DspPoint => {
@@ -224,7 +224,7 @@ impl<L: Linked, S: Samples> Step<'_, '_, L, S> {
                     self.run_in_flow(|flow| {
                         if let Some((conv, x)) = Chunk::point(op, flow.x.0) {
                             flow.x.0 = x;
-                            packed::point_conv2d(isa, &conv, data, flow, L::USES.twos);
+                            packed::point_conv2d(isa, &conv, data, flow, L::USES.rests);
                         }
                     });
                 }
@@ -233,7 +233,14 @@ impl<L: Linked, S: Samples> Step<'_, '_, L, S> {
                 if linked[Packing::DspRows.at()]
                     && let Op::Conv2d(conv) = op
                 {
-                    self.run_in_flow(|flow| packed::rows_conv2d(isa, conv, data, flow, L::USES.twos));
+                    self.run_in_flow(|flow| packed::rows_conv2d(isa, conv, data, flow, L::USES.rests));
+                }
+            }
+            Packing::DspViews => {
+                if linked[Packing::DspViews.at()]
+                    && let Op::Conv2d(conv) = op
+                {
+                    self.run_in_flow(|flow| packed::views_conv2d(isa, conv, data, flow, L::USES.rests));
                 }
             }
             Packing::DspWinograd => {

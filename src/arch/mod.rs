@@ -352,15 +352,15 @@ pub(crate) trait Isa: Copy {
         packed::long_quads(quads, runs, y);
     }
 
-    /// The same as `quads` for one to three units behind the quads, two and one.
+    /// The same as `quads` for one to three units behind the quads; bit `n` of `rests` tells whether there may be `n` of them.
     #[inline(never)]
-    fn half_quads(self, quads: &Quads<'_>, units: usize, runs: Runs<'_>, y: &mut [i8]) {
+    fn half_quads(self, quads: &Quads<'_>, units: usize, _rests: u8, runs: Runs<'_>, y: &mut [i8]) {
         packed::half_quads(quads, units, runs, y);
     }
 
     /// The same as `long_quads` for one to three units behind the quads.
     #[inline(never)]
-    fn long_half_quads(self, quads: &Quads<'_>, units: usize, runs: Runs<'_>, y: &mut [i8]) {
+    fn long_half_quads(self, quads: &Quads<'_>, units: usize, _rests: u8, runs: Runs<'_>, y: &mut [i8]) {
         packed::long_half_quads(quads, units, runs, y);
     }
 
@@ -480,10 +480,11 @@ pub(crate) trait Isa: Copy {
         packed::multiply_squares(pairs, squares, filters, to);
     }
 
-    /// Outputs of two units in four squares, or as many as there are, from their products, which it destroys.
+    /// Outputs of two units, from `unit` on, in four squares, or as many as there are, from their products, which it
+    /// destroys.
     #[inline(never)]
-    fn finish_squares(self, spread: &Spread<'_>, products: &mut [i8], y: &mut [i8]) {
-        packed::finish_squares(spread, products, y);
+    fn finish_squares(self, spread: &Spread<'_>, unit: usize, products: &mut [i8], y: &mut [i8]) {
+        packed::finish_squares(spread, unit, products, y);
     }
 
     /// `y[i] = clamp(y[i])`.

@@ -454,8 +454,8 @@ pub struct Uses {
     pub transpose: bool,
     pub resize_nearest: bool,
     pub reshape: bool,
-    /// Blocks of two units, for packed convolutions whose units are no multiple of four.
-    pub twos: bool,
+    /// Blocks of one to three units, for packed convolutions whose units are no multiple of four: bit `n` for `n` units.
+    pub rests: u8,
     /// Kernels of packings, by [`Packing::at`].
     pub packed: [bool; Packing::COUNT],
 }
@@ -492,7 +492,7 @@ impl Uses {
             transpose: on,
             resize_nearest: on,
             reshape: on,
-            twos: on,
+            rests: if on { 0b1111 } else { 0 },
             packed: [on; Packing::COUNT],
         }
     }
@@ -530,22 +530,15 @@ impl Uses {
             && (self.transpose || !other.transpose)
             && (self.resize_nearest || !other.resize_nearest)
             && (self.reshape || !other.reshape)
-            && (self.twos || !other.twos)
+            && other.rests & !self.rests == 0
     }
 
     /// These and the kernel of `op` over an input `x` and weights packed so.
     pub const fn with(mut self, op: &Op, x: Shape, packing: Packing) -> Self {
         if !matches!(packing, Packing::Plain) {
             self.packed[packing.at()] = true;
-            if matches!(packing, Packing::DspPatch | Packing::DspPoint | Packing::DspRows) {
-                let units = if let Op::Conv2d(conv) = op {
-                    conv.units / conv.groups
-                } else if let Op::Dense(dense) = op {
-                    dense.units
-                } else {
-                    0
-                };
-                self.twos |= !units.is_multiple_of(4);
+            if let Some(units) = packing.in_quads(op, x) {
+                self.rests |= 1 << (units % 4);
             }
             return self;
         }

@@ -141,8 +141,8 @@ impl Graph<'_, Int> {
                 }
             }
             Packing::RingDepthwise | Packing::Vectors => {}
-            // The image lies with its border.
-            Packing::Fours | Packing::FoursDepthwise => return Err(Fault::Stream),
+            // The image lies with its border, or is no longer read row by row.
+            Packing::Fours | Packing::FoursDepthwise | Packing::DspViews => return Err(Fault::Stream),
         }
         let Some(lengths) = data.packing.lengths(&strip.op, strip.input, strip.output) else {
             return Err(Fault::Stream);

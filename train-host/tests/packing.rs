@@ -331,7 +331,14 @@ fn a_packed_conv2d_is_the_same() {
         },
     );
     hold(
-        &[Packing::DspPatch, Packing::DspPoint, Packing::DspRows, Packing::Halves, Packing::Vectors],
+        &[
+            Packing::DspPatch,
+            Packing::DspPoint,
+            Packing::DspRows,
+            Packing::DspViews,
+            Packing::Halves,
+            Packing::Vectors,
+        ],
         cases(3000),
         strategy,
     );

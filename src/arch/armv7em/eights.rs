@@ -6,8 +6,8 @@
 //! Long sums are told apart every sixteen turns, or fewer the first time, and added up in memory, 60 cycles each time.
 
 use super::frame::{
-    add_eight, beside, clear_eight, enter, enter_beside, high, keep, leave, leave_beside, narrow, store_eight,
-    take,
+    add_eight, beside, clear_eight, enter, enter_beside, high, keep, leave, leave_beside, narrow,
+    store_eight, take,
 };
 use crate::arch::packed::{Eights, SECTION};
 use core::arch::naked_asm;
@@ -271,14 +271,7 @@ unsafe extern "C" fn long(words: &mut [usize; 24]) {
     body!(
         enter_beside!(),
         leave_beside!(),
-        [
-            beside!("r8"),
-            "add r8, #64",
-            store_eight!("r8"),
-            clear_eight!(),
-            take!("r8", 13),
-            keep!(11, "r8")
-        ],
+        [beside!("r8"), "add r8, #64", store_eight!("r8"), clear_eight!(), take!("r8", 13), keep!(11, "r8")],
         [
             beside!("r11"),
             "add r11, #64",

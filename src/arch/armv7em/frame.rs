@@ -1,6 +1,6 @@
 //! What the larger functions in assembler share, as text.
 //!
-//! Such a function takes the address of sixteen words, or of sixteen and more, the address of which it
+//! Such a function takes the address of sixteen words, of eight (`_eight`), or of sixteen and more, the address of which it
 //! keeps (`_beside`). What is not in a core register lies in slots: registers of the floating-point unit, where there is
 //! one, for a move takes one cycle; else the stack. An assembler that optimises at link time has to be told of the unit.
 
@@ -24,6 +24,25 @@ macro_rules! enter {
         ldm r0, {{r4-r11}}
         add r12, sp, #32
         stm r12, {{r4-r11}}"
+    };
+}
+/// The same where there are eight slots.
+#[cfg(target_abi = "eabihf")]
+macro_rules! enter_eight {
+    () => {
+        ".fpu fpv4-sp-d16
+        push {{r4-r11, lr}}
+        vldm r0, {{s0-s7}}"
+    };
+}
+/// The same where there are eight slots.
+#[cfg(not(target_abi = "eabihf"))]
+macro_rules! enter_eight {
+    () => {
+        "push {{r4-r11, lr}}
+        sub sp, #32
+        ldm r0, {{r4-r11}}
+        stm sp, {{r4-r11}}"
     };
 }
 /// Saves registers and `r0`, and fills the slots from the words there.
@@ -90,6 +109,21 @@ macro_rules! leave {
 macro_rules! leave {
     () => {
         "add sp, #64
+        pop {{r4-r11, pc}}"
+    };
+}
+/// Restores registers and returns, after [`enter_eight`].
+#[cfg(target_abi = "eabihf")]
+macro_rules! leave_eight {
+    () => {
+        "pop {{r4-r11, pc}}"
+    };
+}
+/// Restores registers and returns, after [`enter_eight`].
+#[cfg(not(target_abi = "eabihf"))]
+macro_rules! leave_eight {
+    () => {
+        "add sp, #32
         pop {{r4-r11, pc}}"
     };
 }
@@ -271,6 +305,6 @@ macro_rules! high {
 }
 
 pub(super) use {
-    add_eight, beside, clear_eight, enter, enter_beside, high, keep, leave, leave_beside, narrow, store_eight, take,
-    turn,
+    add_eight, beside, clear_eight, enter, enter_beside, enter_eight, high, keep, leave, leave_beside,
+    leave_eight, narrow, store_eight, take, turn,
 };

@@ -13,6 +13,7 @@ mod channel;
 mod channels;
 mod clamp;
 mod collect;
+mod copy;
 mod depthwise;
 mod dot;
 mod eights;
@@ -144,13 +145,13 @@ impl Isa for Armv7em {
     }
 
     #[inline(always)]
-    fn half_quads(self, quads: &Quads<'_>, units: usize, runs: Runs<'_>, y: &mut [i8]) {
-        half_quads::half_quads(quads, units, runs, y);
+    fn half_quads(self, quads: &Quads<'_>, units: usize, rests: u8, runs: Runs<'_>, y: &mut [i8]) {
+        half_quads::half_quads(quads, units, rests, runs, y);
     }
 
     #[inline(always)]
-    fn long_half_quads(self, quads: &Quads<'_>, units: usize, runs: Runs<'_>, y: &mut [i8]) {
-        half_quads::long_half_quads(quads, units, runs, y);
+    fn long_half_quads(self, quads: &Quads<'_>, units: usize, rests: u8, runs: Runs<'_>, y: &mut [i8]) {
+        half_quads::long_half_quads(quads, units, rests, runs, y);
     }
 
     #[inline(always)]
@@ -219,6 +220,11 @@ impl Isa for Armv7em {
     }
 
     #[inline(always)]
+    fn copy(self, x: &[i8], to: &mut [i8]) {
+        copy::copy(x, to);
+    }
+
+    #[inline(always)]
     fn copy_runs(self, x: &[i8], y: &mut [i8], runs: &EvenRuns) {
         runs::copy_runs(x, y, runs);
     }
@@ -254,8 +260,8 @@ impl Isa for Armv7em {
     }
 
     #[inline(always)]
-    fn finish_squares(self, spread: &Spread<'_>, products: &mut [i8], y: &mut [i8]) {
-        products::finish_squares(spread, products, y);
+    fn finish_squares(self, spread: &Spread<'_>, unit: usize, products: &mut [i8], y: &mut [i8]) {
+        products::finish_squares(spread, unit, products, y);
     }
 
     #[inline(always)]

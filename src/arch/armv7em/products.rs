@@ -1,7 +1,7 @@
 //! Products of convolution by minimal filtering in both directions, and outputs from them. The arithmetic is told at its
 //! portable counterpart, whose names for numbers are used here too.
 
-use super::frame::{clear_eight, enter, keep, leave, narrow, store_eight, take};
+use super::frame::{enter_eight, keep, leave_eight, narrow, take};
 use crate::arch::packed::{NINTH, Spread};
 use crate::ir::Squares;
 use core::arch::naked_asm;
@@ -31,24 +31,26 @@ pub(super) fn multiply_squares(pairs: usize, squares: &[i8], filters: &[i8], to:
         56 * skip,
         from.wrapping_add(16 * POINTS * more),
         16usize.wrapping_sub(16 * POINTS * more),
-        8usize.wrapping_sub(8 * POINTS * more),
         from.wrapping_add(16 * POINTS),
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
         0,
     ];
     // SAFETY: squares and filters are as long as the function reads, `to` as long as it writes.
     unsafe { multiply_asm(&words) }
 }
 
+/// Two products that begin a sum or are added to it.
+macro_rules! dual {
+    (begin, $sum:literal, $a:literal, $b:literal) => {
+        concat!("smuad ", $sum, ", ", $a, ", ", $b, "\n")
+    };
+    (add, $sum:literal, $a:literal, $b:literal) => {
+        concat!("smlad ", $sum, ", ", $a, ", ", $b, ", ", $sum, "\n")
+    };
+}
+
 /// Two channels of two units and four squares: 16 cycles for 16 products.
 macro_rules! step {
-    ($at:literal) => {
+    ($how:ident, $at:literal) => {
         concat!(
             "ldr r8, [r1, #288*",
             $at,
@@ -62,34 +64,37 @@ macro_rules! step {
             "ldr r11, [r0, #576*",
             $at,
             "+4]\n",
-            "smlad r2, r8, r10, r2\n",
-            "smlad r6, r9, r10, r6\n",
-            "smlad r3, r8, r11, r3\n",
-            "smlad r7, r9, r11, r7\n",
+            dual!($how, "r2", "r8", "r10"),
+            dual!($how, "r6", "r9", "r10"),
+            dual!($how, "r3", "r8", "r11"),
+            dual!($how, "r7", "r9", "r11"),
             "ldr r10, [r0, #576*",
             $at,
             "+8]\n",
             "ldr r11, [r0, #576*",
             $at,
             "+12]\n",
-            "smlad r4, r8, r10, r4\n",
-            "smlad r12, r9, r10, r12\n",
-            "smlad r5, r8, r11, r5\n",
-            "smlad lr, r9, r11, lr\n",
+            dual!($how, "r4", "r8", "r10"),
+            dual!($how, "r12", "r9", "r10"),
+            dual!($how, "r5", "r8", "r11"),
+            dual!($how, "lr", "r9", "r11"),
         )
     };
 }
 
+/// The last step of a turn comes first, for that of the first turn begins the sums; then those before it, of which the
+/// first turn leaves some out.
+///
 /// Slots: 0 squares, 1 filters, 2 products, 3 bytes of code that the first turn leaves out, then where it is entered, 4
-/// where squares of the first point's last turn begin, 5 and 6 from a point's last turn to the next point's first, 7 where
-/// points of squares end. 0 and 1 are set back by what the first turn leaves out.
+/// where squares of the first point's last turn begin, 5 from a point's last turn to the next point's first, in filters half
+/// as far, 6 where points of squares end. 0 and 1 are set back by what the first turn leaves out.
 ///
 /// # Safety
 /// The words hold what the slots say, of the lengths that follow from them.
 #[unsafe(naked)]
-unsafe extern "C" fn multiply_asm(words: &[usize; 16]) {
+unsafe extern "C" fn multiply_asm(words: &[usize; 8]) {
     naked_asm!(
-        enter!(),
+        enter_eight!(),
         // an address of Thumb code is odd
         take!("r9", 3),
         "adr r8, 5f",
@@ -99,72 +104,59 @@ unsafe extern "C" fn multiply_asm(words: &[usize; 16]) {
         take!("r0", 0),
         take!("r1", 1),
         "1:",
+        step!(begin, 7),
         take!("r8", 3),
-        clear_eight!(),
         "bx r8",
         "4:",
         "add r0, #4608",
         "add r1, #2304",
+        step!(add, 7),
         ".p2align 2",
         "5:",
-        step!(0),
-        step!(1),
-        step!(2),
-        step!(3),
-        step!(4),
-        step!(5),
-        step!(6),
-        step!(7),
+        step!(add, 0),
+        step!(add, 1),
+        step!(add, 2),
+        step!(add, 3),
+        step!(add, 4),
+        step!(add, 5),
+        step!(add, 6),
         take!("r8", 4),
         take!("r9", 2),
         "cmp r0, r8",
         "blo 4b",
         take!("r8", 5),
-        store_eight!("r9"),
-        "add r0, r0, r8",
-        take!("r8", 6),
-        "add r9, #32",
+        "stm r9!, {{r2-r7, r12, lr}}",
         keep!(2, "r9"),
-        "add r1, r1, r8",
-        take!("r8", 7),
+        "add r0, r0, r8",
+        "add r1, r1, r8, asr #1",
+        take!("r8", 6),
         "cmp r0, r8",
         "blo 1b",
-        leave!(),
+        leave_eight!(),
     )
 }
 
 /// See [`Isa::finish_squares`](crate::arch::Isa::finish_squares).
 #[inline(never)]
-pub(super) fn finish_squares(spread: &Spread<'_>, products: &mut [i8], y: &mut [i8]) {
+pub(super) fn finish_squares(spread: &Spread<'_>, unit: usize, products: &mut [i8], y: &mut [i8]) {
     let &Spread { zero, step, size: [height, width], .. } = spread;
-    let (Some(bias), Some(requant)) = (spread.bias.first_chunk::<2>(), spread.requant.first_chunk::<2>())
-    else {
-        return;
-    };
-    if products.len() < Squares::PRODUCTS || y.len() + step < height * width * step + 2 {
+    let Some((bias, [first, second])) = spread.units(unit) else { return };
+    if products.len() < Squares::PRODUCTS || y.len() < height * width * step || unit + 2 > step {
         return;
     }
-    // Squares that reach beyond the output go by way of a place of their own.
-    let mut aside = [0; 32];
     let [mut top, mut left] = spread.corner(spread.first);
-    for square in 0..4 {
-        if top >= height {
-            return;
-        }
-        let at = (top * width + left) * step;
-        let whole = top + 4 <= height && left + 4 <= width;
-        let (to, step_to, row_to) = if whole {
-            (y.as_mut_ptr().wrapping_add(at), step, width * step)
-        } else {
-            (aside.as_mut_ptr(), 2, 8)
-        };
-        let [first, second] = *requant;
+    let mut square = 0;
+    while square < 4 && top < height {
+        // Whole ones beside one another are finished together.
+        let whole = if top + 4 <= height { ((width - left) / 4).min(4 - square) } else { 0 };
+        let at = (top * width + left) * step + unit;
         let mut words = [
             products.as_mut_ptr().wrapping_add(4 * square) as usize,
-            to as usize,
-            step_to,
-            row_to.wrapping_sub(2 * step_to),
+            y.as_mut_ptr().wrapping_add(at) as usize,
+            step,
+            (width * step).wrapping_sub(2 * step),
             zero as usize,
+            whole,
             bias[0] as usize,
             first.multiplier as usize,
             first.shift as usize,
@@ -172,20 +164,39 @@ pub(super) fn finish_squares(spread: &Spread<'_>, products: &mut [i8], y: &mut [
             second.multiplier as usize,
             second.shift as usize,
         ];
-        // SAFETY: there are a word every 32 bytes for each point, and the rows and columns of a square, of both units.
-        unsafe { finish_asm(&mut words) }
-        if !whole {
-            for row in 0..4.min(height - top) {
-                for column in 0..4.min(width - left) {
-                    let from = aside.iter().skip(8 * row + 2 * column);
-                    let at = at + (row * width + column) * step;
-                    y.iter_mut().skip(at).take(2).zip(from).for_each(|(y, &aside)| *y = aside);
-                }
+        if whole == 0 {
+            // SAFETY: the products of a square are there.
+            unsafe {
+                finish_part(&mut words, y.get_mut(at..).unwrap_or_default(), [height - top, width - left])
             }
+        } else {
+            // SAFETY: so are those of more, and their rows and columns.
+            unsafe { finish_asm(&mut words) }
         }
-        left += 4;
+        square += whole.max(1);
+        left += 4 * whole.max(1);
         if left >= width {
             [top, left] = [top + 4, 0];
+        }
+    }
+}
+
+/// [`finish_asm`] of a square of which not all rows and columns lie within the output, by way of a place of its own.
+///
+/// # Safety
+/// The words hold what they shall, but for the place of outputs and how many squares.
+#[cold]
+#[inline(never)]
+unsafe fn finish_part(words: &mut [usize; 12], y: &mut [i8], size: [usize; 2]) {
+    let [_, _, step, row, ..] = *words;
+    let mut aside = [0; 32];
+    [words[1], words[2], words[3], words[5]] = [aside.as_mut_ptr() as usize, 2, 4, 1];
+    // SAFETY: the place has four rows of four columns of both units.
+    unsafe { finish_asm(words) }
+    for (i, from) in aside.chunks_exact(8).enumerate().take(size[0]) {
+        for (j, from) in from.chunks_exact(2).enumerate().take(size[1]) {
+            let y = y.iter_mut().skip(i * row.wrapping_add(2 * step) + j * step);
+            y.zip(from).for_each(|(y, &from)| *y = from);
         }
     }
 }
@@ -277,38 +288,35 @@ macro_rules! row {
     };
 }
 
-/// `words`: products, outputs, bytes to the next column, bytes from the third column to the next row, zero point; then of
-/// both units bias and factor (two).
+/// `words`: products, outputs, bytes to the next column, bytes from the third column to the next row, zero point, how many
+/// squares; then of both units bias and factor (two).
 ///
 /// # Safety
-/// `products` holds a word every 32 bytes for each point, of both units 16 bytes apart; `y` the rows and columns of a square
-/// of both, a byte apart.
+/// `products` holds a word every 32 bytes for each point, of both units 16 bytes apart, of squares 4; `y` the rows and
+/// columns of squares beside one another, of both units, a byte apart.
 #[unsafe(naked)]
-unsafe extern "C" fn finish_asm(words: &mut [usize; 11]) {
+unsafe extern "C" fn finish_asm(words: &mut [usize; 12]) {
     naked_asm!(
         // the words, and those of the unit
-        "add r1, r0, #20",
+        "add r1, r0, #24",
         "push {{r0, r1, r4-r11, lr}}",
-        "ldr r0, [r0]",
-        "1:",
-        "ldr r5, [sp]",
-        "ldr r6, [sp, #4]",
-        "ldr r1, [r5, #4]",
+        "mov r5, r0",
+        "ldr r0, [r5]",
         "ldr r2, [r5, #8]",
         "ldr lr, [r5, #12]",
         "ldr r10, [r5, #16]",
-        "ldr r4, [r6]",
-        "ldr r8, [r6, #4]",
-        "ldr r9, [r6, #8]",
-        "ldr r7, [r0, #224]",
-        "add r3, r1, #1",
-        "str r3, [r5, #4]",
-        "add r6, #12",
-        "str r6, [sp, #4]",
-        "add r7, r7, r4",
-        "str r7, [r0, #224]",
         "movw r3, #{low}",
         "movt r3, #{high}",
+        "mov r6, r1",
+        "1:",
+        "ldr r1, [r5, #4]",
+        "ldm r6!, {{r4, r8, r9}}",
+        "ldr r7, [r0, #224]",
+        "add r11, r1, #1",
+        "str r6, [sp, #4]",
+        "str r11, [r5, #4]",
+        "add r7, r7, r4",
+        "str r7, [r0, #224]",
         column!(0),
         column!(1),
         column!(2),
@@ -322,8 +330,19 @@ unsafe extern "C" fn finish_asm(words: &mut [usize; 11]) {
         "ldr r5, [sp]",
         "ldr r6, [sp, #4]",
         "add r0, #16",
-        "add r5, #44",
-        "cmp r5, r6",
+        "add r7, r5, #48",
+        "cmp r6, r7",
+        "bne 1b",
+        // the next square
+        "ldr r1, [r5, #4]",
+        "ldr r7, [r5, #20]",
+        "sub r0, #28",
+        "sub r6, #24",
+        "sub r1, #2",
+        "add r1, r1, r2, lsl #2",
+        "str r1, [r5, #4]",
+        "subs r7, #1",
+        "str r7, [r5, #20]",
         "bne 1b",
         "add sp, #8",
         "pop {{r4-r11, pc}}",

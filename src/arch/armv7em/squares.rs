@@ -3,7 +3,7 @@
 //!
 //! Sums of two int16 a word wrap in either half alone, so what is between a transform's ends may.
 
-use super::frame::{enter, keep, leave, take};
+use super::frame::{enter_eight, keep, leave_eight, take};
 use crate::ir::Squares;
 use core::arch::naked_asm;
 
@@ -206,20 +206,21 @@ pub(super) fn lower_filters(pairs: usize, weights: &[i8], to: &mut [i8]) {
         return;
     }
     // One group of four channels and one unit a turn, and where the next one lies.
-    let words =
-        [weights.as_ptr() as usize, to.as_mut_ptr() as usize, pairs, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let words = [weights.as_ptr() as usize, to.as_mut_ptr() as usize, pairs, 4, 0, 0, 0, 0];
     // SAFETY: nine words a turn are there to read, as many turns as pairs, and 72 to write.
     unsafe { filters_asm(&words) }
 }
 
 /// `G g` of a row of three, to `r1` and on, `$at` behind: 15 cycles.
 macro_rules! taps {
-    ($a:literal, $b:literal, $c:literal, $at:literal) => {
+    ($a:literal, $b:literal, $c:literal, $at:literal, $row:literal) => {
         concat!(
             "str ",
             $a,
             ", [r1, #",
             $at,
+            "+",
+            $row,
             "]\n",
             "sadd16 r11, ",
             $a,
@@ -234,9 +235,13 @@ macro_rules! taps {
             "\n",
             "str r12, [r1, #",
             $at,
+            "+",
+            $row,
             "+8]\n",
             "str lr, [r1, #",
             $at,
+            "+",
+            $row,
             "+16]\n",
             "sadd16 r11, ",
             $c,
@@ -256,14 +261,20 @@ macro_rules! taps {
             "ssub16 r11, r11, r12\n",
             "str lr, [r1, #",
             $at,
+            "+",
+            $row,
             "+24]\n",
             "str r11, [r1, #",
             $at,
+            "+",
+            $row,
             "+32]\n",
             "str ",
             $c,
             ", [r1, #",
             $at,
+            "+",
+            $row,
             "+40]\n",
         )
     };
@@ -311,8 +322,8 @@ macro_rules! filter {
             "\nsxtb16 r10, r10",
             $bytes,
             "\n",
-            taps!("r2", "r3", "r4", $at),
-            concat!("add r1, #240\n", taps!("r8", "r9", "r10", $at), "sub r1, #240\n"),
+            taps!("r2", "r3", "r4", $at, "0"),
+            taps!("r8", "r9", "r10", $at, "240"),
             // e = g0 + g2 for g0, f = e + 3 g2 for g2
             three!("sadd16", "r2", "r3", "r4", "r8", "r9", "r10"),
             "sadd16 r11, r8, r8\n",
@@ -322,20 +333,15 @@ macro_rules! filter {
             three!("sadd16", "r8", "r9", "r10", "r2", "r3", "r4"),
             // e + g1, e - g1, f + 2 g1, f - 2 g1
             three!("sadd16", "r2", "r3", "r4", "r5", "r6", "r7"),
-            "add r1, #48\n",
-            taps!("r2", "r3", "r4", $at),
+            taps!("r2", "r3", "r4", $at, "48"),
             three!("sadd16", "r5", "r6", "r7", "r5", "r6", "r7"),
             three!("ssub16", "r2", "r3", "r4", "r5", "r6", "r7"),
-            "add r1, #48\n",
-            taps!("r2", "r3", "r4", $at),
+            taps!("r2", "r3", "r4", $at, "96"),
             three!("sadd16", "r8", "r9", "r10", "r5", "r6", "r7"),
-            "add r1, #48\n",
-            taps!("r8", "r9", "r10", $at),
+            taps!("r8", "r9", "r10", $at, "144"),
             three!("sadd16", "r5", "r6", "r7", "r5", "r6", "r7"),
             three!("ssub16", "r8", "r9", "r10", "r5", "r6", "r7"),
-            "add r1, #48\n",
-            taps!("r8", "r9", "r10", $at),
-            "sub r1, #192\n",
+            taps!("r8", "r9", "r10", $at, "192"),
         )
     };
 }
@@ -346,9 +352,9 @@ macro_rules! filter {
 /// # Safety
 /// The words hold what the slots say, of the lengths that follow from them.
 #[unsafe(naked)]
-unsafe extern "C" fn filters_asm(words: &[usize; 16]) {
+unsafe extern "C" fn filters_asm(words: &[usize; 8]) {
     naked_asm!(
-        enter!(),
+        enter_eight!(),
         take!("r0", 0),
         take!("r1", 1),
         "1:",
@@ -363,6 +369,6 @@ unsafe extern "C" fn filters_asm(words: &[usize; 16]) {
         "subs r3, #1",
         keep!(2, "r3"),
         "bne 1b",
-        leave!(),
+        leave_eight!(),
     )
 }

@@ -33,9 +33,17 @@ fn lines(lines: &Lines<'_>, to: &mut [i8], [place, end]: [usize; 2], [next, both
     let Some(last) = count.checked_sub(1) else { return };
     let aligned = (to.as_ptr() as usize).is_multiple_of(4);
     if len > 0 && x.len() >= last * step + len && to.len() >= end && aligned {
-        let to = to.as_mut_ptr().wrapping_add(place);
+        let (x, to) = (x.as_ptr(), to.as_mut_ptr().wrapping_add(place));
         // SAFETY: `x` holds the elements of all runs, `to` a halfword for each; its address is a multiple of 4.
-        unsafe { asm(x.as_ptr(), to, len, count, step.wrapping_sub(len), next, both) }
+        unsafe {
+            match len {
+                1 => one(x, to, count, step, next, both),
+                3 => three(x, to, count, step, next, both),
+                2 if place.is_multiple_of(4) => two(x, to, count, step, next, both),
+                4 if place.is_multiple_of(4) => four(x, to, count, step, next, both),
+                _ => asm(x, to, len, count, step.wrapping_sub(len), next, both),
+            }
+        }
     }
 }
 
@@ -85,7 +93,7 @@ unsafe extern "C" fn asm(
         "1:",
         "mov r12, r1",
         "tst r12, #2",
-        "bne 7f",
+        "bne 8f",
         "subs lr, r2, #8",
         "blt 4f",
         "3:",
@@ -107,28 +115,12 @@ unsafe extern "C" fn asm(
         "add r12, #32",
         "subs lr, #8",
         "bge 3b",
-        "4:",
-        "adds lr, #8",
-        "bne 8f",
-        "5:",
-        "add r0, r0, r10",
-        "add r1, r1, r11",
-        "rsb r11, r11, r7",
-        "subs r3, #1",
-        "bne 1b",
-        "pop {{r4-r11, pc}}",
-        // an odd first element
-        "7:",
-        "ldrsb r4, [r0], #1",
-        "strh r4, [r12]",
-        "add r12, #6",
-        "subs lr, r2, #9",
-        "bge 3b",
-        "b 4b",
+        "lsls r8, lr, #29",
+        "beq 7f",
         // the last one to seven: bits 2 and 1 of their number as carry and sign
-        "8:",
+        "4:",
         "lsls r8, lr, #30",
-        "bcc 9f",
+        "bcc 5f",
         "ldr r5, [r0], #4",
         "sxtb16 r4, r5",
         "sxtb16 r5, r5, ror #8",
@@ -137,20 +129,110 @@ unsafe extern "C" fn asm(
         "str r6, [r12]",
         "str r4, [r12, #8]",
         "add r12, #16",
-        "9:",
-        "bpl 10f",
+        "5:",
+        "bpl 6f",
         "ldrsb r4, [r0]",
         "ldrsb r5, [r0, #1]",
         "add r0, #2",
         "pkhbt r4, r4, r5, lsl #16",
         "str r4, [r12], #8",
-        "10:",
+        "6:",
         "lsls r8, lr, #31",
-        "beq 5b",
+        "itt ne",
+        "ldrsbne r4, [r0], #1",
+        "strhne r4, [r12]",
+        "7:",
+        "add r0, r0, r10",
+        "add r1, r1, r11",
+        "rsb r11, r11, r7",
+        "subs r3, #1",
+        "bne 1b",
+        "pop {{r4-r11, pc}}",
+        // an odd first element
+        "8:",
         "ldrsb r4, [r0], #1",
         "strh r4, [r12]",
-        "b 5b",
+        "add r12, #6",
+        "subs lr, r2, #9",
+        "bge 3b",
+        "b 4b",
     )
+}
+
+/// Widens runs so short that each of them is a turn: `$run` from `r0` to `r1`. Places are as those of [`asm`].
+macro_rules! short {
+    ([$($run:literal),*]) => {
+        naked_asm!(
+            "push {{r4-r6, lr}}",
+            "ldr r4, [sp, #16]",
+            "ldr r5, [sp, #20]",
+            "1:",
+            $($run,)*
+            "add r0, r0, r3",
+            "add r1, r1, r4",
+            "rsb r4, r4, r5",
+            "subs r2, #1",
+            "bne 1b",
+            "pop {{r4-r6, pc}}",
+        )
+    };
+}
+
+/// Runs of one element, `step` bytes from one to the next.
+///
+/// # Safety
+/// As [`asm`].
+#[unsafe(naked)]
+unsafe extern "C" fn one(x: *const i8, to: *mut i8, count: usize, step: usize, next: usize, both: usize) {
+    short!(["ldrsb r6, [r0]", "strh r6, [r1]"])
+}
+
+/// Runs of two elements, the first of which is the first of its word.
+///
+/// # Safety
+/// As [`asm`].
+#[unsafe(naked)]
+unsafe extern "C" fn two(x: *const i8, to: *mut i8, count: usize, step: usize, next: usize, both: usize) {
+    short!(["ldrsb r6, [r0]", "ldrsb r12, [r0, #1]", "pkhbt r6, r6, r12, lsl #16", "str r6, [r1]"])
+}
+
+/// Runs of three elements.
+///
+/// # Safety
+/// As [`asm`].
+#[unsafe(naked)]
+unsafe extern "C" fn three(x: *const i8, to: *mut i8, count: usize, step: usize, next: usize, both: usize) {
+    short!([
+        "ldrsb r6, [r0]",
+        "ldrsb r12, [r0, #1]",
+        "ldrsb lr, [r0, #2]",
+        "tst r1, #2",
+        "ittt eq",
+        "pkhbteq r6, r6, r12, lsl #16",
+        "streq r6, [r1]",
+        "strheq lr, [r1, #8]",
+        "ittt ne",
+        "strhne r6, [r1]",
+        "pkhbtne r12, r12, lr, lsl #16",
+        "strne r12, [r1, #6]"
+    ])
+}
+
+/// Runs of four elements, the first of which is the first of its word.
+///
+/// # Safety
+/// As [`asm`].
+#[unsafe(naked)]
+unsafe extern "C" fn four(x: *const i8, to: *mut i8, count: usize, step: usize, next: usize, both: usize) {
+    short!([
+        "ldr r6, [r0]",
+        "sxtb16 r12, r6",
+        "sxtb16 r6, r6, ror #8",
+        "pkhbt lr, r12, r6, lsl #16",
+        "pkhtb r6, r6, r12, asr #16",
+        "str lr, [r1]",
+        "str r6, [r1, #8]"
+    ])
 }
 
 /// # Safety

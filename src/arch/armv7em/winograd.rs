@@ -1,7 +1,7 @@
 //! Transforms of convolution by minimal filtering. The arithmetic is told at its portable counterpart, whose names for numbers are
 //! used here too.
 
-use super::frame::{enter, keep, leave, take};
+use super::frame::{enter_eight, keep, leave_eight, take};
 use crate::arch::packed::Tiles;
 use crate::ir::Winograd;
 use core::arch::naked_asm;
@@ -66,14 +66,6 @@ pub(super) fn transform_row(tiles: &Tiles, row: &[i8], to: &mut [i8]) {
         pitch.wrapping_sub(4),
         columns,
         0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
     ];
     // SAFETY: the row has all columns of all pairs, `to` a word for each tile, point and pair.
     unsafe { transform_asm(&words) }
@@ -137,9 +129,9 @@ macro_rules! tile {
 /// # Safety
 /// The words hold what the slots say, of the lengths that follow from them.
 #[unsafe(naked)]
-unsafe extern "C" fn transform_asm(words: &[usize; 16]) {
+unsafe extern "C" fn transform_asm(words: &[usize; 8]) {
     naked_asm!(
-        enter!(),
+        enter_eight!(),
         "1:",
         take!("r0", 0),
         take!("r1", 1),
@@ -169,7 +161,7 @@ unsafe extern "C" fn transform_asm(words: &[usize; 16]) {
         "subs r3, #1",
         keep!(2, "r3"),
         "bne 1b",
-        leave!(),
+        leave_eight!(),
     )
 }
 
@@ -182,24 +174,7 @@ pub(super) fn transform_filters(tiles: &Tiles, weights: &[i8], to: &mut [i8]) {
     if !there || groups == 0 || rows == 0 || pairs % 2 == 1 {
         return;
     }
-    let words = [
-        weights.as_ptr() as usize,
-        to.as_mut_ptr() as usize,
-        groups,
-        rows,
-        point,
-        16 * pairs,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-    ];
+    let words = [weights.as_ptr() as usize, to.as_mut_ptr() as usize, groups, rows, point, 16 * pairs, 0, 0];
     // SAFETY: three words a group, unit and row are there to read, a word for each point, row, pair and unit to write.
     unsafe { filters_asm(&words) }
 }
@@ -254,9 +229,9 @@ macro_rules! filter {
 /// # Safety
 /// The words hold what the slots say, of the lengths that follow from them.
 #[unsafe(naked)]
-unsafe extern "C" fn filters_asm(words: &[usize; 16]) {
+unsafe extern "C" fn filters_asm(words: &[usize; 8]) {
     naked_asm!(
-        enter!(),
+        enter_eight!(),
         take!("r0", 0),
         take!("lr", 4),
         // 0x8000 - 128 * 0x10001, -256 * 0x10001, -768 * 0x10001
@@ -300,6 +275,6 @@ unsafe extern "C" fn filters_asm(words: &[usize; 16]) {
         "subs r8, #1",
         keep!(2, "r8"),
         "bne 1b",
-        leave!(),
+        leave_eight!(),
     )
 }

@@ -31,13 +31,15 @@ pub(crate) const SECTION: usize = Sections::PAIRS;
 /// Quads of units, from the first one that is asked for on, for neighbouring pixels.
 #[derive(Clone, Copy)]
 pub(crate) struct Quads<'a> {
-    /// `[quad][run][pair of elements][2]` words, then those of half quads, `[two][run][pair of elements]`.
+    /// `[quad][run][pair of elements][2]` words, then those of one or two units more, `[run][pair of elements]`, or of three,
+    /// `[run][pair of elements][2]`.
     pub(crate) weights: &'a [i8],
-    /// `[quad][4]`, packed, then `[two][2]`.
+    /// `[quad][4]`, packed, then two, or of three units four.
     pub(crate) requant: &'a [Requant],
     /// Factors from one quad to the next: 4, or 0 where all have the same.
     pub(crate) requant_step: usize,
-    /// `[quad][4]` of the first pixel: two sums of pairs, two of odd units; then `[two][2]`: a sum, an odd unit.
+    /// `[quad][4]` of the first pixel: two sums of pairs, two of odd units; then a sum and an odd unit, or of three units as of
+    /// a quad.
     pub(crate) bias: &'a [i32],
     /// Biases from one pixel to the next; 0 where all have the same.
     pub(crate) bias_step: usize,
@@ -316,68 +318,76 @@ fn apart([s01, s23, s1, s3]: [i32; 4]) -> [i32; 4] {
 
 /// See [`Isa::half_quads`](super::Isa::half_quads).
 pub(crate) fn half_quads(quads: &Quads<'_>, units: usize, runs: Runs<'_>, y: &mut [i8]) {
-    each_half_quad(quads, (units, runs.begins.len()), y, |mut acc, alone, weights, at| {
+    each_half_quad(quads, (units, runs.begins.len()), y, |mut acc, weights, at| {
         for x in runs.iter() {
-            acc = half_of_run(acc, alone, weights, x.get(at..).unwrap_or_default(), quads.pairs);
+            let x = x.get(at..).unwrap_or_default();
+            acc = half_of_run(acc, units, weights, x, quads.pairs);
         }
-        [high(acc[0], acc[1]), acc[1]]
+        [high(acc[0], acc[1]), acc[1], acc[2]]
     });
 }
 
 /// See [`Isa::long_half_quads`](super::Isa::long_half_quads).
 pub(crate) fn long_half_quads(quads: &Quads<'_>, units: usize, runs: Runs<'_>, y: &mut [i8]) {
-    each_half_quad(quads, (units, runs.begins.len()), y, |mut acc, alone, weights, at| {
+    each_half_quad(quads, (units, runs.begins.len()), y, |[first, second, last], weights, at| {
+        let (mut acc, mut last) = ([first, second], last);
         for x in runs.iter() {
             let x = x.get(at..).unwrap_or_default();
-            acc = add_apart(acc, half_of_run([0; 2], alone, weights, x, quads.pairs));
+            let [sum, odd, third] = half_of_run([0, 0, last], units, weights, x, quads.pairs);
+            (acc, last) = (add_apart(acc, [sum, odd]), third);
         }
-        acc
+        [acc[0], acc[1], last]
     });
 }
 
-/// Words of weights.
-type Singles<'a> = core::slice::Iter<'a, [i8; 4]>;
+/// Weights of two elements and one to three units.
+type Rests<'a> = core::slice::ChunksExact<'a, i8>;
 
-/// Outputs of one to three units of each pixel of sums that begin with the biases of a two and read on in its weights, told
-/// whether its second unit is alone and where the pixel lies in a run.
+/// Outputs of one to three units of each pixel, of sums that begin with their biases, as those of a pair and of one more, and
+/// read on in their weights, told where the pixel lies in a run.
 #[inline(always)]
 fn each_half_quad<'a>(
     quads: &Quads<'a>,
     (units, runs): (usize, usize),
     y: &mut [i8],
-    sums: impl Fn([i32; 2], bool, &mut Singles<'a>, usize) -> [i32; 2],
+    sums: impl Fn([i32; 3], &mut Rests<'a>, usize) -> [i32; 3],
 ) {
     let (whole, before) = (4 * quads.count, 8 * quads.count * quads.pairs * runs);
     let factors = quads.requant.get(quads.count * quads.requant_step..).unwrap_or_default();
+    let twos = units.div_ceil(2);
     for pixel in 0..quads.pixels {
         let at = quads.x_from + pixel / 2 * quads.x_step + pixel % 2 * 4;
-        let mut weights = quads.weights.get(before..).unwrap_or_default().as_chunks::<4>().0.iter();
-        let biases = quads.bias.get(pixel * quads.bias_step + whole..).unwrap_or_default().as_chunks::<2>().0;
+        let mut weights = quads.weights.get(before..).unwrap_or_default().chunks_exact(4 * twos.max(1));
+        let bias = match *run(quads.bias, pixel * quads.bias_step + whole, 2 * twos) {
+            [sum, odd] => [sum, odd, 0],
+            [sum, _, odd, last] => [sum, odd, last],
+            _ => return,
+        };
         let y = y.get_mut(pixel * quads.y_step + whole..).and_then(|y| y.get_mut(..units));
-        for (i, (y, bias)) in y.unwrap_or_default().chunks_mut(2).zip(biases).enumerate() {
-            let requant = run(factors, i * quads.requant_step / 2, 2);
-            let acc = sums(*bias, y.len() == 1, &mut weights, at);
-            narrow_two(y, acc, requant, quads.zero);
-        }
+        let (y, z) = y.unwrap_or_default().split_at_mut(units.min(2));
+        let [first, second, last] = sums(bias, &mut weights, at);
+        narrow_two(y, [first, second], run(factors, 0, 2), quads.zero);
+        narrow_two(z, [0, last], run(factors, 2, 2), quads.zero);
     }
 }
 
-/// The sum of a pair of units, and of its second one, whose weights are whole halfwords where it is alone, with the products
-/// of a pixel's elements added.
+/// The sums of a pair of units, of its second one, whose weights are whole halfwords where it is alone, and of one more, with the
+/// products of a pixel's elements added.
 #[inline(always)]
 fn half_of_run(
-    [mut sum, mut odd]: [i32; 2],
-    alone: bool,
-    weights: &mut Singles<'_>,
+    [mut sum, mut odd, mut last]: [i32; 3],
+    units: usize,
+    weights: &mut Rests<'_>,
     x: &[i8],
     pairs: usize,
-) -> [i32; 2] {
+) -> [i32; 3] {
     for (i, w) in (0..pairs).zip(weights) {
-        let (x, w) = (word(x, 8 * i), word(w, 0));
+        let (x, w, v) = (word(x, 8 * i), word(w, 0), word(w, 4));
         sum = smlad(w, x, sum);
-        odd = smlad(if alone { w } else { sxtb16(w) }, x, odd);
+        odd = smlad(if units == 1 { w } else { sxtb16(w) }, x, odd);
+        last = smlad(v, x, last);
     }
-    [sum, odd]
+    [sum, odd, last]
 }
 
 /// Sums of two units and those of a section, told apart.
@@ -472,12 +482,7 @@ pub(crate) fn long_twos(twos: &Twos<'_>, x: &[i8], y: &mut [i8]) {
 
 /// Outputs of each two of sums that begin with its biases over its weights, told whether its second unit is alone.
 #[inline(always)]
-fn each_two(
-    twos: &Twos<'_>,
-    x: &[i8],
-    y: &mut [i8],
-    sums: impl Fn([i32; 2], bool, &[i8]) -> [i32; 2],
-) {
+fn each_two(twos: &Twos<'_>, x: &[i8], y: &mut [i8], sums: impl Fn([i32; 2], bool, &[i8]) -> [i32; 2]) {
     let two = 8 * x.len().div_ceil(4);
     let biases = twos.bias.as_chunks::<2>().0;
     for (i, (y, bias)) in y.chunks_mut(2).zip(biases).enumerate() {

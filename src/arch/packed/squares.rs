@@ -25,9 +25,9 @@ pub(crate) const NINTH: i32 = 0x38e3_8e39;
 /// Where outputs go, and what makes them of products.
 #[derive(Clone, Copy)]
 pub(crate) struct Spread<'a> {
-    /// The bias of both units, times 36.
+    /// The bias of each unit, times 36.
     pub(crate) bias: &'a [i32],
-    /// Their packed factors.
+    /// The packed factor of each unit, or of all.
     pub(crate) requant: &'a [Requant],
     /// Zero point.
     pub(crate) zero: i8,
@@ -42,6 +42,17 @@ pub(crate) struct Spread<'a> {
 }
 
 impl Spread<'_> {
+    /// Bias and factor of two units.
+    #[inline(always)]
+    pub(crate) fn units(&self, unit: usize) -> Option<([i32; 2], [Requant; 2])> {
+        let bias = self.bias.get(unit..)?.first_chunk()?;
+        let requant = match self.requant {
+            &[all] => [all; 2],
+            each => *each.get(unit..)?.first_chunk()?,
+        };
+        Some((*bias, requant))
+    }
+
     /// The first row and column of a square.
     pub(crate) fn corner(&self, square: usize) -> [usize; 2] {
         let row = square.checked_div(self.across).unwrap_or(0);
@@ -155,9 +166,10 @@ pub(crate) fn multiply_squares(pairs: usize, squares: &[i8], filters: &[i8], to:
 }
 
 /// See [`Isa::finish_squares`](crate::arch::Isa::finish_squares).
-pub(crate) fn finish_squares(spread: &Spread<'_>, products: &mut [i8], y: &mut [i8]) {
+pub(crate) fn finish_squares(spread: &Spread<'_>, first: usize, products: &mut [i8], y: &mut [i8]) {
     let [height, width] = spread.size;
-    for (unit, (&bias, &requant)) in spread.bias.iter().zip(spread.requant).enumerate() {
+    let Some((bias, requant)) = spread.units(first) else { return };
+    for (unit, (bias, requant)) in bias.into_iter().zip(requant).enumerate() {
         for square in 0..4 {
             let [top, left] = spread.corner(spread.first + square);
             let mut m: [[i32; 6]; 6] = core::array::from_fn(|i| {
@@ -169,7 +181,7 @@ pub(crate) fn finish_squares(spread: &Spread<'_>, products: &mut [i8], y: &mut [
                 let sums = raise(columns.map(|column| column[row]));
                 for (column, sum) in sums.into_iter().enumerate().take(width.saturating_sub(left)) {
                     let acc = sum.wrapping_mul(NINTH) >> (SHIFTS[row] + SHIFTS[column]);
-                    let at = ((top + row) * width + left + column) * spread.step + unit;
+                    let at = ((top + row) * width + left + column) * spread.step + first + unit;
                     if let Some(y) = y.get_mut(at) {
                         *y = narrow(acc, requant, spread.zero);
                     }

@@ -32,7 +32,8 @@ pub struct Bunches {
     pub size: usize,
     /// Large bunches.
     pub large: usize,
-    /// Bunches of two behind them. The first unit of the last one may be none.
+    /// Bunches of two behind them. The first unit of the last one may be none. Two of them behind quads are one bunch of
+    /// three units.
     pub twos: usize,
 }
 
@@ -76,8 +77,12 @@ impl Bunches {
     /// elements.
     pub(super) const fn cycles(units: usize, runs: usize, pairs: usize) -> usize {
         let all = runs * pairs;
-        let quads = units / 4 * (95 + 23 * runs + 15 * all);
-        let two = (units % 4 / 2) * (75 + 18 * runs + 9 * all);
-        quads + two + (units % 2) * (60 + 18 * runs + 6 * all)
+        let rest = match units % 4 {
+            0 => 0,
+            1 => 60 + 20 * runs + 6 * all,
+            2 => 75 + 20 * runs + 9 * all,
+            _ => 90 + 20 * runs + 12 * all,
+        };
+        units / 4 * (95 + 23 * runs + 15 * all) + rest
     }
 }

@@ -1,7 +1,7 @@
 //! Pixels two by two, for convolution: what the windows of neighbouring outputs see lies interleaved word by word, so
 //! that one address serves both.
 
-use super::{Bunches, Sections};
+use super::{Bunches, Sections, Slide};
 use crate::ir::{Conv2d, Dense, Op, Shape, Window};
 
 /// Windows that are copied together before they are multiplied.
@@ -63,6 +63,11 @@ impl Chunk {
     pub const fn scratch(&self) -> usize {
         4 * self.pixels * self.pairs
     }
+
+    /// About so many cycles for so many pixels of a convolution.
+    pub const fn cycles(&self, conv: &Conv2d, pixels: usize) -> usize {
+        Reading::Windows.cycles(conv, self.merged) * pixels.div_ceil(2)
+    }
 }
 
 /// How windows are brought together, which decides how many groups are computed as one.
@@ -112,7 +117,7 @@ impl Reading {
                 read + Bunches::cycles(units, 1, elements.div_ceil(2))
             }
             Reading::Rows { kernel: [rows, columns], width } => {
-                let read = 4 * (25 + 3 * channels) + 3000 / width;
+                let read = 4 * (14 + 3 * channels) + 1800 / width;
                 read + Bunches::cycles(units, rows, (columns * channels).div_ceil(2))
             }
         };
@@ -120,38 +125,34 @@ impl Reading {
     }
 }
 
-/// Rows of an image, widened, in a ring of as many as the kernel has, each twice: lane 0 as it is, lane 1 ahead by what
-/// lies between two outputs. Groups are computed one after another, each from a ring of its own channels.
+/// Rows of an image, or of a part of it, widened, in a ring of as many as the kernel has, each twice: lane 0 as it is, lane 1
+/// ahead by what lies between two outputs. Groups are computed one after another, each from a ring of its own channels.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Lanes {
     /// Groups, and how many of the convolution's each of them is, whose units have weights of 0 for what the others see.
-    pub groups: u16,
+    pub groups: usize,
     /// See there.
-    pub merged: u16,
+    pub merged: usize,
     /// Units of a group.
-    pub units: u16,
+    pub units: usize,
     /// Channels of a group.
-    pub channels: u16,
-    /// The image. One of a single column, where the kernel is one too, lies on its side: rows are columns then.
-    pub image: Shape,
-    /// Rows of the border above.
-    pub top: u16,
-    /// Rows from one output to the next.
-    pub below: u16,
-    /// Rows and columns of the output.
-    pub output: [u16; 2],
+    pub channels: usize,
     /// Rows of the kernel.
-    pub rows: u16,
+    pub rows: usize,
+    /// Rows from one output to the next.
+    pub below: usize,
+    /// Pixels from one output to the next, by which lane 1 is ahead.
+    pub ahead: usize,
+    /// Outputs in a row, at most.
+    pub width: usize,
+    /// Whether a row of the output may have an odd one out.
+    pub odd: bool,
     /// Pairs of elements in a row of a window.
     pub pairs: usize,
     /// Elements of a lane, an even number.
     pub elements: usize,
     /// Pixels of a lane.
     pub pixels: usize,
-    /// Pixels of the border before a row.
-    pub left: u16,
-    /// Pixels by which lane 1 is ahead.
-    pub ahead: u16,
 }
 
 impl Lanes {
@@ -163,59 +164,88 @@ impl Lanes {
     /// `None` where a row of a window is not one run of a row: groups that share channels, dilation; or where there is
     /// nothing to gain: a kernel of one element, one output a row; or where the ring is larger than can be told.
     pub const fn new(conv: &Conv2d, x: Shape) -> Option<Self> {
-        let p = conv.window.padding;
-        let turned = x.w == 1 && conv.window.kernel[1] == 1 && p.left == 0 && p.right == 0;
-        let ([rows, columns], [below, right], [top, left]) = if turned {
-            ([1, conv.window.kernel[0]], [1, conv.window.stride[0]], [0, p.top])
-        } else {
-            (conv.window.kernel, conv.window.stride, [p.top, p.left])
-        };
-        let Some([height, width]) = conv.window.output(x.h, x.w) else { return None };
-        let output = if turned { [width, height] } else { [height, width] };
-        let width = output[1] as usize;
-        let apart = conv.groups as usize * conv.span as usize == x.c as usize;
-        let [across, along] = conv.window.dilation;
-        let (rows, columns) = (rows as usize, columns as usize);
-        if !apart || across != 1 || along != 1 || rows > Self::MOST || rows * columns == 1 || width == 1 {
+        let Some(slides) = Slide::both(&conv.window, x) else { return None };
+        Self::upright(conv, x, &slides)
+    }
+
+    /// The same, told how its window slides along rows and along columns.
+    pub const fn upright(conv: &Conv2d, x: Shape, slides: &[Slide; 2]) -> Option<Self> {
+        let ([across, along], [rows, columns]) = (conv.window.dilation, slides);
+        if across != 1 || along != 1 || columns.outputs == 1 {
             return None;
         }
-        let merged = Reading::Rows { kernel: [rows, columns], width }.merged(conv);
+        Self::over(conv, x, rows, columns, columns.outputs % 2 == 1)
+    }
+
+    /// Over an image, or parts of it of which none is larger, `odd` where one of them has an odd number of outputs in a row.
+    /// As before but for dilation and a single output.
+    pub(super) const fn over(
+        conv: &Conv2d,
+        x: Shape,
+        rows: &Slide,
+        columns: &Slide,
+        odd: bool,
+    ) -> Option<Self> {
+        let apart = conv.groups as usize * conv.span as usize == x.c as usize;
+        let (taps, width) = (columns.taps, columns.outputs);
+        if !apart || rows.taps > Self::MOST || rows.taps * taps == 1 {
+            return None;
+        }
+        let merged = Reading::Rows { kernel: [rows.taps, taps], width }.merged(conv);
         let (groups, channels) = (conv.groups as usize / merged, conv.span as usize * merged);
-        let pairs = (columns * channels).div_ceil(2);
-        let before_last = (width - 1) / 2 * 2 * right as usize;
+        let pairs = (taps * channels).div_ceil(2);
+        let before_last = (width - 1) / 2 * 2 * columns.step;
         let elements = before_last * channels + 2 * pairs;
-        if elements * rows > Self::LARGEST {
+        if elements * rows.taps > Self::LARGEST {
             return None;
         }
         Some(Self {
-            groups: groups as u16,
-            merged: merged as u16,
-            units: conv.units / groups as u16,
-            channels: channels as u16,
-            image: if turned { Shape::new(1, x.h, x.c) } else { x },
-            top,
-            below,
-            output,
-            rows: rows as u16,
+            groups,
+            merged,
+            units: conv.units as usize / groups,
+            channels,
+            rows: rows.taps,
+            below: rows.step,
+            ahead: columns.step,
+            width,
+            odd,
             pairs,
             elements,
-            pixels: before_last + columns,
-            left,
-            ahead: right,
+            pixels: before_last + taps,
         })
     }
 
     /// Whether rows of windows are so short that copying those of a window together costs less than to find them for each
     /// bunch of units.
     pub const fn collects(&self) -> bool {
-        let Bunches { large, twos, .. } = Bunches::quads(self.units as usize);
-        let rows = self.rows as usize;
-        (rows - 1) * (23 * large + 18 * twos) > rows * (10 + 11 * self.pairs) + 20
+        let Bunches { large, twos, .. } = Bunches::quads(self.units);
+        let found = 23 * large + 20 * (twos > 0) as usize;
+        (self.rows - 1) * found > self.collecting()
+    }
+
+    /// About so many cycles to copy two windows together.
+    const fn collecting(&self) -> usize {
+        self.rows * (10 + 11 * self.pairs) + 20
+    }
+
+    /// About so many cycles for an image, or a part of it, of which so many rows of outputs are asked; `joined` where
+    /// neighbouring pixels are one run.
+    pub const fn cycles(&self, height: usize, joined: bool) -> usize {
+        let elements = 3 * self.pixels * self.channels;
+        let widen = 250 + 2 * if joined { elements } else { elements + 18 * self.pixels };
+        let (collect, runs, pairs) = if self.collects() {
+            (self.collecting(), 1, self.rows * self.pairs)
+        } else {
+            (0, self.rows, self.pairs)
+        };
+        let two = collect + Bunches::cycles(self.units, runs, pairs);
+        let row = 800 + self.width / 2 * two + self.width % 2 * (two / 2 + 400);
+        self.groups * (((height - 1) * self.below + self.rows) * widen + height * row)
     }
 
     /// Bytes from two windows to the next two in a row.
     pub const fn step(&self) -> usize {
-        8 * self.ahead as usize * self.channels as usize
+        8 * self.ahead * self.channels
     }
 
     /// Bytes of a row: a multiple of eight.
@@ -225,21 +255,26 @@ impl Lanes {
 
     /// Bytes of the ring.
     pub const fn ring(&self) -> usize {
-        self.pitch() * self.rows as usize
+        self.pitch() * self.rows
     }
 
     /// Bytes of two windows copied together.
     pub const fn window(&self) -> usize {
-        8 * self.rows as usize * self.pairs
+        8 * self.rows * self.pairs
+    }
+
+    /// Bytes of the windows of two outputs that are odd ones out, if there may be such.
+    pub const fn odd_ones(&self) -> usize {
+        if self.odd { self.window() } else { 0 }
     }
 
     /// Bytes of scratch: the ring; where a row of the output has an odd one out, the windows of two such.
     pub const fn scratch(&self) -> usize {
-        self.ring() + self.output[1] as usize % 2 * self.window()
+        self.ring() + self.odd_ones()
     }
 
     /// Bytes of scratch where windows of a row of the output are copied together, too.
     pub const fn collected(&self) -> usize {
-        self.scratch() + self.output[1] as usize / 2 * self.window()
+        self.scratch() + self.width / 2 * self.window()
     }
 }

@@ -32,6 +32,7 @@ mod nibbles;
 mod overlap;
 mod squares;
 mod vectors;
+mod views;
 mod winograd;
 
 pub use bunches::{Bunches, Sections};
@@ -43,6 +44,7 @@ pub use lanes::{Chunk, Lanes};
 pub use nibbles::Nibbles;
 pub use squares::Squares;
 pub use vectors::Vectors;
+pub use views::{Parts, Slide, Views};
 pub use winograd::Winograd;
 
 use super::{Bias, Conv2d, Op, Operands, Requant, Shape, Window};
@@ -57,8 +59,9 @@ pub enum Packing {
     Plain,
     /// Conv2d whose windows are copied together: `[group][quad of units][pair of elements][2 pairs of units]`, each a
     /// word. Biases are `[group][quad][256 b0 + b1, 256 b2 + b3, b1, b3]`, once or for each pixel; factors
-    /// `[group][quad][4]`. Behind the quads of a group lie one to three units more two by two, `[two][pair of elements]`,
-    /// biases `[two][256 b0 + b1, b1]`, factors `[two][2]`; the first of a two that is but one unit is 0. See [`Bunches`].
+    /// `[group][quad][4]`. Behind the quads of a group lie one to three units more: one or two as `[pair of elements]`, biases
+    /// `[256 b0 + b1, b1]`, two factors, of which the first unit's are 0 where there is but one; three as a quad of which the
+    /// third unit is 0. See [`Bunches`].
     /// More scratch than is needed copies more windows at a time. See [`Chunk`].
     DspPatch,
     /// Conv2d of a 1x1 kernel whose groups share no channels, or Dense, which is one over a single pixel: as
@@ -72,6 +75,9 @@ pub enum Packing {
     /// filled up to whole pairs, `[group][quad][row][pair of elements][2]`. For groups that share no channels, no dilation.
     /// More scratch than is needed copies windows of many short rows together. See [`Lanes`].
     DspRows,
+    /// Conv2d as [`Packing::DspRows`], of an image that is seen on its side, so that columns of the kernel are its rows, or in
+    /// parts, which is what a dilated kernel sees. See [`Views`].
+    DspViews,
     /// Conv2d with three columns of taps, by minimal filtering along rows: for each four units, each four channels, each of those
     /// units, each row the three taps of the channels, four bytes `weight + 128` each. Biases are such that elements are
     /// `x + 128`, times -6. For sums within 28 bits. More scratch than is needed makes it faster. See [`Winograd`].
@@ -151,7 +157,7 @@ pub struct Packed {
 
 impl Packing {
     /// Number of variants.
-    pub const COUNT: usize = 22;
+    pub const COUNT: usize = 23;
 
     /// The variant's number.
     pub const fn at(self) -> usize {
@@ -165,7 +171,7 @@ impl Packing {
             Packing::Nibbles | Packing::NibblesShort => false,
             Packing::NibblesDense | Packing::NibblesDepthwise => false,
             Packing::Halves | Packing::RingDepthwise | Packing::Vectors => false,
-            Packing::DspPatch | Packing::DspPoint | Packing::DspRows => true,
+            Packing::DspPatch | Packing::DspPoint | Packing::DspRows | Packing::DspViews => true,
             Packing::DspLongPatch | Packing::DspLongDense => true,
             Packing::DspWinograd
             | Packing::DspSquares
@@ -193,6 +199,36 @@ impl Packing {
         matches!(op, Op::Conv2d(_) | Op::Dense(_)) && !each
     }
 
+    /// Units of a group of a packed `op` over `x` where they are computed in quads, else `None`.
+    pub(super) const fn in_quads(self, op: &Op, x: Shape) -> Option<usize> {
+        let conv = if let Op::Conv2d(conv) = op {
+            *conv
+        } else {
+            match Chunk::point(op, x) {
+                Some((conv, _)) => conv,
+                None => return None,
+            }
+        };
+        match self {
+            Packing::DspPatch | Packing::DspLongPatch => {
+                Some(conv.units as usize * Chunk::new(&conv, x.c, 0).merged / conv.groups as usize)
+            }
+            Packing::DspPoint => {
+                let chunk = Chunk::new(&conv, conv.groups * conv.span, 0);
+                Some(conv.units as usize * chunk.merged / conv.groups as usize)
+            }
+            Packing::DspRows => match Lanes::new(&conv, x) {
+                Some(lanes) => Some(lanes.units),
+                None => None,
+            },
+            Packing::DspViews => match Views::new(&conv, x) {
+                Some(views) => Some(views.lanes.units),
+                None => None,
+            },
+            _ => None,
+        }
+    }
+
     /// What a packed `op` over `x` into `y` has; `None` where this is no packing for it, and for [`Packing::Plain`].
     pub const fn lengths(self, op: &Op, x: Shape, y: Shape) -> Option<Packed> {
         match self {
@@ -218,8 +254,12 @@ impl Packing {
             Packing::DspRows => {
                 let Op::Conv2d(conv) = op else { return None };
                 let Some(lanes) = Lanes::new(conv, x) else { return None };
-                let pairs = lanes.pairs * lanes.rows as usize;
-                Some(quads(conv, lanes.groups as usize, y, pairs, lanes.scratch()))
+                Some(quads(conv, lanes.groups, y, lanes.pairs * lanes.rows, lanes.scratch()))
+            }
+            Packing::DspViews => {
+                let Op::Conv2d(conv) = op else { return None };
+                let Some(Views { lanes, .. }) = Views::new(conv, x) else { return None };
+                Some(quads(conv, lanes.groups, y, lanes.pairs * lanes.rows, lanes.scratch()))
             }
             Packing::DspWinograd => {
                 let Op::Conv2d(conv) = op else { return None };

@@ -10,7 +10,7 @@
 //! holds at all times until everything is read. So the input has to begin behind the output by the most that `written - read`
 //! comes to: its lead.
 
-use super::{Chunk, FourChannels, Lanes, Packing, Ring};
+use super::{Chunk, FourChannels, Lanes, Packing, Ring, Views};
 use crate::ir::{Op, Shape, Window};
 
 impl Packing {
@@ -45,11 +45,13 @@ impl Packing {
                 if lanes.groups > 1 {
                     return None;
                 }
-                // On its side, all of the image is a row.
-                if lanes.image.same(x) {
-                    Some(by_rows(&conv.window, x, y))
-                } else {
-                    Some(-(x.len() as isize))
+                Some(by_rows(&conv.window, x, y))
+            }
+            Packing::DspViews => {
+                let Op::Conv2d(conv) = op else { return None };
+                match Views::new(conv, x) {
+                    Some(views) if views.at_once() => Some(-(x.len() as isize)),
+                    _ => None,
                 }
             }
             Packing::DspWinograd | Packing::DspSquares => {

@@ -12,17 +12,17 @@ use crate::arch::{Isa, run};
 use crate::ir::{Bias, Bunches, Chunk, Conv2d, IntData, Sections};
 use crate::kernels::{Axis, Flow, Input};
 
-/// Convolution of `x` into `y`, weights packed as [`DspPatch`](crate::ir::Packing::DspPatch). `twos` tells whether there may
-/// be units that are no whole quad.
+/// Convolution of `x` into `y`, weights packed as [`DspPatch`](crate::ir::Packing::DspPatch). `rests` tells how many units
+/// there may be behind quads.
 #[inline(never)]
-pub(crate) fn conv2d<I: Isa>(isa: I, conv: &Conv2d, data: &IntData<'_>, flow: &mut Flow<'_>, twos: bool) {
-    by_patches::<I, false>(isa, conv, data, flow, twos);
+pub(crate) fn conv2d<I: Isa>(isa: I, conv: &Conv2d, data: &IntData<'_>, flow: &mut Flow<'_>, rests: u8) {
+    by_patches::<I, false>(isa, conv, data, flow, rests);
 }
 
 /// The same of sums of any size, packed as [`DspLongPatch`](crate::ir::Packing::DspLongPatch).
 #[inline(never)]
-pub(crate) fn long_conv2d<I: Isa>(isa: I, conv: &Conv2d, data: &IntData<'_>, flow: &mut Flow<'_>) {
-    by_patches::<I, true>(isa, conv, data, flow, true);
+pub(crate) fn long_conv2d<I: Isa>(isa: I, conv: &Conv2d, data: &IntData<'_>, flow: &mut Flow<'_>, rests: u8) {
+    by_patches::<I, true>(isa, conv, data, flow, rests);
 }
 
 #[inline(always)]
@@ -31,7 +31,7 @@ fn by_patches<I: Isa, const LONG: bool>(
     conv: &Conv2d,
     data: &IntData<'_>,
     flow: &mut Flow<'_>,
-    twos: bool,
+    rests: u8,
 ) {
     let scratch = core::mem::take(&mut flow.scratch);
     let ((x, _), (y, zero)) = (flow.x, flow.y);
@@ -91,9 +91,9 @@ fn by_patches<I: Isa, const LONG: bool>(
             };
             let y = flow.output().get_mut(pixel * units + group * per_group..).unwrap_or_default();
             if LONG {
-                long_quads(isa, of_group, patches, y, per_group);
+                long_quads(isa, of_group, patches, y, (per_group, rests));
             } else {
-                quads(isa, &of_group, Runs::one(patches), y, per_group, twos);
+                quads(isa, &of_group, Runs::one(patches), y, per_group, rests);
             }
             (weights, first) = (weights + patch / 4 * each, first + each);
         }
@@ -107,7 +107,7 @@ fn by_patches<I: Isa, const LONG: bool>(
 /// [`Isa::long_quads`] of `units` units over windows in sections, and [`Isa::long_half_quads`] of those that are no whole
 /// quad.
 #[inline(never)]
-fn long_quads<I: Isa>(isa: I, mut all: Quads<'_>, patches: &[i8], y: &mut [i8], units: usize) {
+fn long_quads<I: Isa>(isa: I, mut all: Quads<'_>, patches: &[i8], y: &mut [i8], (units, rests): (usize, u8)) {
     let sections = Sections::of(all.pairs);
     let mut begins = [0; Sections::MOST];
     begins.iter_mut().enumerate().for_each(|(i, begin)| *begin = (i * sections.pairs) as u16);
@@ -116,8 +116,8 @@ fn long_quads<I: Isa>(isa: I, mut all: Quads<'_>, patches: &[i8], y: &mut [i8], 
     if all.count > 0 {
         isa.long_quads(&all, runs, y);
     }
-    if !units.is_multiple_of(4) {
-        isa.long_half_quads(&all, units % 4, runs, y);
+    if rests > 1 && !units.is_multiple_of(4) {
+        isa.long_half_quads(&all, units % 4, rests, runs, y);
     }
 }
 

@@ -9,6 +9,7 @@ mod four_channels;
 mod point;
 mod rows;
 mod squares;
+mod views;
 mod winograd;
 
 pub(crate) use add::add;
@@ -19,6 +20,7 @@ pub(crate) use four_channels::four_channels;
 pub(crate) use point::point_conv2d;
 pub(crate) use rows::rows_conv2d;
 pub(crate) use squares::squares_conv2d;
+pub(crate) use views::views_conv2d;
 pub(crate) use winograd::winograd_conv2d;
 
 use crate::arch::Isa;
@@ -50,14 +52,14 @@ fn factors<'a, const N: usize>(
     if requant.len() == 1 { (shared, 0) } else { (requant.get(unit..).unwrap_or_default(), N) }
 }
 
-/// [`Isa::quads`] of `units` units, and [`Isa::half_quads`] of those that are no whole quad, where `twos` tells that there
+/// [`Isa::quads`] of `units` units, and [`Isa::half_quads`] of those that are no whole quad, where `rests` tells that there
 /// are such.
 #[inline(always)]
-fn quads<I: Isa>(isa: I, all: &Quads<'_>, runs: Runs<'_>, y: &mut [i8], units: usize, twos: bool) {
+fn quads<I: Isa>(isa: I, all: &Quads<'_>, runs: Runs<'_>, y: &mut [i8], units: usize, rests: u8) {
     if all.count > 0 {
         isa.quads(all, runs, y);
     }
-    if twos && !units.is_multiple_of(4) {
-        isa.half_quads(all, units % 4, runs, y);
+    if rests > 1 && !units.is_multiple_of(4) {
+        isa.half_quads(all, units % 4, rests, runs, y);
     }
 }

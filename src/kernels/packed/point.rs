@@ -9,15 +9,15 @@ use crate::arch::packed::{Lines, Quads, Runs};
 use crate::ir::{Bias, Bunches, Chunk, Conv2d, IntData};
 use crate::kernels::Flow;
 
-/// Convolution of `x` into `y`, weights packed as [`DspPoint`](crate::ir::Packing::DspPoint). `twos` tells whether there may
-/// be units that are no whole quad.
+/// Convolution of `x` into `y`, weights packed as [`DspPoint`](crate::ir::Packing::DspPoint). `rests` tells how many units
+/// there may be behind quads.
 #[inline(never)]
 pub(crate) fn point_conv2d<I: Isa>(
     isa: I,
     conv: &Conv2d,
     data: &IntData<'_>,
     flow: &mut Flow<'_>,
-    twos: bool,
+    rests: u8,
 ) {
     let scratch = core::mem::take(&mut flow.scratch);
     let ((x, _), (y, zero)) = (flow.x, flow.y);
@@ -73,7 +73,7 @@ pub(crate) fn point_conv2d<I: Isa>(
             some.weights = data.weights.get(group * each * 2 * chunk.pairs..).unwrap_or_default();
             some.bias = data.bias.get(first * some.bias_step + group * each..).unwrap_or_default();
             let to = flow.output().get_mut(first * units + group * per_group..).unwrap_or_default();
-            quads(isa, &some, Runs::one(pixels), to, per_group, twos);
+            quads(isa, &some, Runs::one(pixels), to, per_group, rests);
         }
         (from, first) = (next, first + some.pixels);
     }

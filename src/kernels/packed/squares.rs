@@ -8,7 +8,7 @@
 //! Six rows of the image are kept with their border, those that a row of squares sees. They are read in order, each before
 //! the outputs are written that lie as far down.
 
-use super::{activate, factors, shared};
+use super::activate;
 use crate::arch::packed::Spread;
 use crate::arch::{Isa, run};
 use crate::ir::{Conv2d, IntData, Padding, Squares};
@@ -28,10 +28,9 @@ pub(crate) fn squares_conv2d<I: Isa>(isa: I, conv: &Conv2d, data: &IntData<'_>, 
     // All squares at once leave nothing to be read of the rows.
     let rows = if strip == quads { 0 } else { squares.seen() };
     let mut window = Seen { squares: &squares, padding: conv.window.padding, next: 0 };
-    let four: [_; 4] = shared(data.requant);
     let mut spread = Spread {
-        bias: &[],
-        requant: &[],
+        bias: data.bias,
+        requant: data.requant,
         zero,
         step: squares.units,
         size: [y.h.into(), y.w.into()],
@@ -52,12 +51,10 @@ pub(crate) fn squares_conv2d<I: Isa>(isa: I, conv: &Conv2d, data: &IntData<'_>, 
         for unit in (0..squares.units).step_by(2) {
             isa.lower_filters(squares.pairs, weights, filters);
             weights = weights.get(36 * squares.pairs..).unwrap_or_default();
-            (spread.bias, spread.requant) =
-                (run(data.bias, unit, 2), run(factors(data.requant, unit, &four).0, 0, 2));
             for (i, lowered) in lowered.chunks_exact(squares.quad().max(1)).enumerate().take(count) {
                 isa.multiply_squares(squares.pairs, lowered, filters, products);
                 spread.first = 4 * (first + i);
-                isa.finish_squares(&spread, products, flow.output().get_mut(unit..).unwrap_or_default());
+                isa.finish_squares(&spread, unit, products, flow.output());
             }
         }
     }
@@ -81,7 +78,7 @@ impl Seen<'_> {
         while square < end {
             let row = square.checked_div(across).unwrap_or(0);
             if row == self.next {
-                self.read(x, besides);
+                self.read(isa, x, besides);
             }
             let column = square - row * across;
             let beside = (across - column).min(end - square).max(1);
@@ -97,28 +94,26 @@ impl Seen<'_> {
     }
 
     /// Reads the rows of the next row of squares, but those that the last one saw.
-    fn read(&mut self, x: Input<'_>, rows: &mut [i8]) {
+    fn read<I: Isa>(&mut self, isa: I, x: Input<'_>, rows: &mut [i8]) {
         let (pitch, channels) = (self.squares.pitch(), 2 * self.squares.pairs);
+        let (height, len) = (usize::from(x.shape.h), usize::from(x.shape.w) * channels);
+        let [left, top] = [self.padding.left, self.padding.top].map(usize::from);
         let Some(rows) = rows.get_mut(..self.squares.seen()) else { return };
-        let seen = if self.next == 0 { 0 } else { 2 };
-        if let Some((first, last)) = rows.split_at_mut_checked(4 * pitch)
-            && let Some(first) = first.get_mut(..last.len()).filter(|_| seen > 0)
-        {
-            first.copy_from_slice(last);
+        let mut first = 2;
+        if self.next == 0 {
+            // The borders, which stay.
+            rows.fill(x.zero);
+            first = top;
+        } else if let Some((first, last)) = rows.split_at_mut_checked(4 * pitch) {
+            isa.copy(last, first);
         }
-        let (left, len) = (usize::from(self.padding.left) * channels, usize::from(x.shape.w) * channels);
-        for (i, to) in rows.chunks_exact_mut(pitch.max(1)).enumerate().skip(seen) {
-            let row = (4 * self.next + i).checked_sub(self.padding.top.into());
-            let row = row.filter(|&row| row < x.shape.h.into()).map(|row| run(x.data, row * len, len));
-            match (row, to.get_mut(left..left + len)) {
-                (Some(row), Some(inside)) if row.len() == inside.len() => {
-                    inside.copy_from_slice(row);
-                    to.get_mut(..left).unwrap_or_default().fill(x.zero);
-                    to.get_mut(left + len..).unwrap_or_default().fill(x.zero);
-                }
-                _ => to.fill(x.zero),
-            }
+        let row = (4 * self.next + first).saturating_sub(top);
+        let count = height.saturating_sub(row).min(6_usize.saturating_sub(first));
+        for i in 0..count {
+            let to = rows.get_mut((first + i) * pitch + left * channels..).unwrap_or_default();
+            isa.copy(run(x.data, (row + i) * len, len), to);
         }
+        rows.get_mut((first + count) * pitch..).unwrap_or_default().fill(x.zero);
         self.next += 1;
     }
 }

@@ -25,6 +25,7 @@ const fn packings(target: Target) -> &'static [Packing] {
             Packing::DspLongPatch,
             Packing::DspPoint,
             Packing::DspRows,
+            Packing::DspViews,
             Packing::DspWinograd,
             Packing::DspSquares,
             Packing::DspDense,

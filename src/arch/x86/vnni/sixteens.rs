@@ -4,8 +4,8 @@
 //! Tricks:
 //! 1. Sixteen sums a tile, whatever its shape: as many as hide how long a sum takes, and as leave registers for factors.
 //! 2. A pixel that is alone, as in matrix times vector, reads each weight once: how fast those come decides. One block
-//!    after another reads them on end, which caches bring sooner than several at once, and eight sums in turn keep
-//!    pace.
+//!    after another reads them on end, which caches bring sooner than several at once, the more so when asked ahead; and
+//!    eight sums in turn keep pace.
 
 use super::super::rounding::{AWAY, HIDDEN, TWICE};
 use super::super::walk::Walk;
@@ -16,6 +16,9 @@ use core::arch::x86_64::*;
 
 /// Sums that a pixel which is alone is spread over.
 const TURNS: usize = 8;
+
+/// Bytes ahead of those in use that its weights are asked for, whichever block they belong to.
+const AHEAD: usize = 2048;
 
 /// All pixels and units.
 ///
@@ -352,6 +355,7 @@ unsafe fn alone(s: &Sixteens<'_>, x: *const i8, weights: *const i8, bias: *const
                 for (i, sum) in sums.iter_mut().enumerate() {
                     let elements = _mm512_set1_epi32(from.add(4 * i).cast::<i32>().read_unaligned());
                     let four = _mm512_loadu_si512(at.add(64 * i).cast());
+                    _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(64 * i + AHEAD));
                     *sum = _mm512_dpbusd_epi32(*sum, elements, four);
                 }
                 (from, at) = (from.add(4 * TURNS), at.add(64 * TURNS));

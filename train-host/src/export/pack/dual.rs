@@ -1,7 +1,7 @@
 //! Packings of two units in a halfword.
 
 use zipnet::ir::{
-    Bias, Bunches, Chunk, Conv2d, Dense, Lanes, Op, Packing, Requant, Scratch, Sections, Shape,
+    Bias, Bunches, Chunk, Conv2d, Dense, Lanes, Op, Packing, Requant, Scratch, Sections, Shape, Views,
 };
 
 use super::numbers::within;
@@ -9,11 +9,42 @@ use crate::graph::IntStore;
 
 /// A convolution as [`Packing::DspRows`], if there is room for its scratch.
 pub(super) fn rows(conv: &Conv2d, x: Shape, plain: &IntStore, room: usize) -> Option<IntStore> {
-    let lanes = Lanes::new(conv, x).filter(|lanes| lanes.scratch() <= room)?;
+    by_lanes(conv, plain, &Lanes::new(conv, x)?, room, Packing::DspRows)
+}
+
+/// A convolution as [`Packing::DspViews`], if there is room for its scratch.
+pub(super) fn views(conv: &Conv2d, x: Shape, plain: &IntStore, room: usize) -> Option<IntStore> {
+    let views = Views::new(conv, x)?;
+    let turned = views.turned.then(|| IntStore { weights: turn(conv, &plain.weights), ..plain.clone() });
+    by_lanes(conv, turned.as_ref().unwrap_or(plain), &views.lanes, room, Packing::DspViews)
+}
+
+/// A convolution over rows that lie widened.
+fn by_lanes(
+    conv: &Conv2d,
+    plain: &IntStore,
+    lanes: &Lanes,
+    room: usize,
+    packing: Packing,
+) -> Option<IntStore> {
     let collects = lanes.collects() && conv.bias != Bias::Unit && lanes.collected() <= room;
-    let len = if collects { lanes.collected() } else { lanes.scratch() } as u32;
-    let store = in_groups(conv, plain, lanes.merged.into(), lanes.rows.into(), Packing::DspRows)?;
-    Some(IntStore { scratch: Scratch { offset: 0, len }, ..store })
+    let len = if collects { lanes.collected() } else { lanes.scratch() };
+    let store = in_groups(conv, plain, lanes.merged, lanes.rows, packing)?;
+    (len <= room).then_some(IntStore { scratch: Scratch { offset: 0, len: len as u32 }, ..store })
+}
+
+/// Weights of kernels on their sides: column by column.
+fn turn(conv: &Conv2d, weights: &[i8]) -> Vec<i8> {
+    let ([rows, columns], span) = (conv.window.kernel.map(usize::from), usize::from(conv.span));
+    let mut turned = Vec::with_capacity(weights.len());
+    for unit in weights.chunks(rows * columns * span) {
+        for column in 0..columns {
+            for row in 0..rows {
+                turned.extend(&unit[(row * columns + column) * span..][..span]);
+            }
+        }
+    }
+    turned
 }
 
 /// Scratch beyond which copying more windows at a time gains little, unless there are fewer than four.
@@ -127,7 +158,7 @@ pub(super) fn point(dense: &Dense, x: Shape, plain: &IntStore) -> Option<IntStor
 /// Units that are computed together; `None` fills up.
 type Together = Vec<Option<usize>>;
 
-/// The units of each group in bunches. One alone is the second of its two.
+/// The units of each group in bunches. One alone is the second of its two; three behind quads are a quad without its third.
 fn bunches(groups: usize, units: usize, split: impl Fn(usize) -> Bunches) -> Vec<Together> {
     let each = units / groups;
     let Bunches { size, large, twos } = split(each);
@@ -135,11 +166,15 @@ fn bunches(groups: usize, units: usize, split: impl Fn(usize) -> Bunches) -> Vec
         let unit = move |n: usize| (n < each).then_some(g * each + n);
         let large = (0..large).map(move |i| (i * size..(i + 1) * size).map(unit).collect());
         let from = size * (each / size);
+        if size == 4 && twos == 2 {
+            let three = vec![unit(from), unit(from + 1), None, unit(from + 2)];
+            return large.chain([three]).collect::<Vec<_>>();
+        }
         let twos = (0..twos).map(move |i| match [0, 1].map(|n| unit(from + 2 * i + n)) {
             [first, None] => vec![None, first],
             both => both.to_vec(),
         });
-        large.chain(twos)
+        large.chain(twos).collect()
     };
     (0..groups).flat_map(of_group).collect()
 }

@@ -15,7 +15,7 @@ mod vectors;
 mod winograd;
 
 use clap::ValueEnum;
-use zipnet::ir::{Conv2d, Int, Lanes, Op, Operands, Packing, Scratch, Shape, TensorId};
+use zipnet::ir::{Chunk, Conv2d, Int, Lanes, Op, Operands, Packing, Scratch, Shape, Slide, TensorId, Views};
 
 use super::Streamed;
 use super::aligned::Aligned;
@@ -194,7 +194,7 @@ fn share_kernel(plain: &Net<Int>, net: &mut Net<Int>) {
     let is_dense = |i: &usize| net.nodes[*i].store.packing == Packing::DspDense;
     let dense: Vec<usize> = (0..net.nodes.len()).filter(is_dense).collect();
     let macs: usize = dense.iter().map(|&i| net.nodes[i].op.weights(net.shape(net.nodes[i].inputs[0]))).sum();
-    let by_quads = [Packing::DspPatch, Packing::DspPoint, Packing::DspRows];
+    let by_quads = [Packing::DspPatch, Packing::DspPoint, Packing::DspRows, Packing::DspViews];
     let there = net.nodes.iter().any(|node| by_quads.contains(&node.store.packing));
     if !there || HARDLY * macs as u64 > net.macs() {
         return;
@@ -331,17 +331,24 @@ fn convolution(net: &Net<Int>, i: usize, conv: &Conv2d, aim: usize, streamed: bo
     let (x, y, plain) = (net.shape(node.inputs[0]), net.shape(node.output), &node.store);
     let alive = alive(net, i);
     let room = |packing| aim.saturating_sub(alive(packing));
-    // An image that lies on its side is no longer read row by row.
-    let turned = Lanes::new(conv, x).is_some_and(|lanes| lanes.image != x);
-    let rows = |room| if streamed && turned { None } else { dual::rows(conv, x, plain, room) };
-    let least = || {
-        let rows = rows(usize::MAX);
-        let patches = dual::patches(conv, [x, y], plain, room(Packing::DspPoint));
-        let bytes = |store: &IntStore| {
-            let lengths = store.packing.lengths(&node.op, x, y);
-            alive(store.packing) + lengths.map_or(0, |lengths| lengths.scratch)
-        };
-        rows.into_iter().chain(patches).min_by_key(bytes)
+    let rows = |room| dual::rows(conv, x, plain, room);
+    // Parts of an image, or its columns, are not read row by row.
+    let views = |room| if streamed { None } else { dual::views(conv, x, plain, room) };
+    let patches = || dual::patches(conv, [x, y], plain, room(Packing::DspPoint));
+    let bytes = |store: &IntStore| {
+        let lengths = store.packing.lengths(&node.op, x, y);
+        alive(store.packing) + lengths.map_or(0, |lengths| lengths.scratch)
+    };
+    let least = || [rows(usize::MAX), views(usize::MAX), patches()].into_iter().flatten().min_by_key(bytes);
+    // By rows where there is room for them, unless views of the image are faster by more than hardly counts.
+    let widened = || {
+        let rows = rows(room(Packing::DspRows)).zip(rows_cycles(conv, x));
+        let copied = || patches().filter(|store| bytes(store) <= aim).zip(patches_cycles(conv, [x, y]));
+        let views = views(room(Packing::DspViews)).zip(Views::new(conv, x).map(|views| views.cycles()));
+        let Some((store, cycles)) = views else { return rows.map(|(store, _)| store) };
+        let other = rows.or_else(copied);
+        let saves = |(_, more): &(IntStore, usize)| HARDLY * more.saturating_sub(cycles) as u64 > net.macs();
+        other.filter(|other| !saves(other)).map_or(Some(store), |(store, _)| Some(store))
     };
     let long = || dual::long_patches(conv, [x, y], plain, room(Packing::DspLongPatch));
     // By minimal filtering, along rows or in both directions.
@@ -352,7 +359,19 @@ fn convolution(net: &Net<Int>, i: usize, conv: &Conv2d, aim: usize, streamed: bo
         let filters = rows.into_iter().chain(squares).filter(|(_, cycles)| Some(*cycles) < direct);
         filters.min_by_key(|(_, cycles)| *cycles).map(|(store, _)| store)
     };
-    (!streamed).then(filters).flatten().or_else(|| rows(room(Packing::DspRows))).or_else(least).or_else(long)
+    (!streamed).then(filters).flatten().or_else(widened).or_else(least).or_else(long)
+}
+
+/// About so many cycles as [`Packing::DspRows`].
+fn rows_cycles(conv: &Conv2d, x: Shape) -> Option<usize> {
+    let (lanes, [rows, _]) = (Lanes::new(conv, x)?, Slide::both(&conv.window, x)?);
+    Some(lanes.cycles(rows.outputs, lanes.channels == usize::from(x.c)))
+}
+
+/// About so many cycles as [`Packing::DspPatch`].
+fn patches_cycles(conv: &Conv2d, [x, y]: [Shape; 2]) -> Option<usize> {
+    let pixels = usize::from(y.h) * usize::from(y.w);
+    Chunk::point(&Op::Conv2d(*conv), x).is_none().then(|| Chunk::new(conv, x.c, 0).cycles(conv, pixels))
 }
 
 /// The bytes of tensors that are alive while a node runs, its own among them, told its packing; those that its input and

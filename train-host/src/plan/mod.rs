@@ -3,25 +3,25 @@
 //! A tensor occupies its bytes from the step that writes it to the last that reads it; a kernel's scratch, during its
 //! step. Placing such blocks so that none overlaps another alive at the same time, in the least memory, is dynamic
 //! storage allocation with known lifetimes: hard in general, and exactly solvable at the size of these nets. Blocks
-//! are placed one after another, each at the lowest place that is free for its lifetime, in several orders, which moves of single blocks improve; then a
-//! bounded search over the orders, which finds the optimum where it ends before its bound.
+//! are placed one after another, each at the lowest place that is free for its lifetime, in several orders, which moves
+//! of single blocks improve; then a bounded search over the orders, which finds the optimum where it ends before its
+//! bound.
 //!
 //! The output of a kernel that reads ahead of what it writes may lie over its input, as far as its lead allows
 //! ([`Packing::lead`](zipnet::ir::Packing::lead)): two blocks that meet in that one step keep a distance, not apart.
 
-use zipnet::ir::{Graph, Int, TensorId};
+mod block;
+mod place;
+
+use zipnet::ir::{Int, TensorId};
 
 use crate::Result;
 use crate::graph::{Net, show};
+use block::{Block, Sharing, blocks, most_alive, shared};
+use place::place;
 
 /// Alignments tried, the widest first; it is taken where it costs no byte more than the narrowest.
 const ALIGNMENTS: [usize; 2] = [16, 4];
-
-/// Moves of a block within an order that are tried.
-const MOVES: u32 = 4_000;
-
-/// Placements the search may try before it gives up improving.
-const SEARCH: u32 = 20_000;
 
 /// Places every tensor and scratch of a net, and gives the bytes of arena it needs.
 ///
@@ -95,235 +95,6 @@ pub fn check_limit(net: &Net<Int>, arena: usize, limit: usize) -> Result<()> {
         arena - limit,
         parts.join(", ")
     )))
-}
-
-/// Which input an operator that works in place shares with its output, where several could be.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Sharing {
-    FirstInput,
-    LastInput,
-    None,
-}
-
-/// Bytes that stay together, and when they are needed.
-#[derive(Clone, Debug)]
-struct Block {
-    /// Tensors that lie in these very bytes, one after another in time.
-    tensors: Vec<TensorId>,
-    /// The node whose scratch this is.
-    scratch: Option<usize>,
-    bytes: usize,
-    /// First and last step, both of it; steps as in [`Graph::first`].
-    first: usize,
-    last: usize,
-    /// The block that it may lie over, which is needed no more after `first`, and how far behind it that has to begin.
-    over: Option<(usize, isize)>,
-}
-
-impl Block {
-    fn meets(&self, other: &Self) -> bool {
-        self.first <= other.last && other.first <= self.last
-    }
-
-    /// Bytes that this one, which lies over `under`, need not have of its own.
-    fn spares(&self, under: &Self) -> usize {
-        let Some((_, lead)) = self.over else { return 0 };
-        let both = self.bytes.max(under.bytes + usize::try_from(lead).unwrap_or(0));
-        (self.bytes + under.bytes).saturating_sub(both)
-    }
-}
-
-/// Bytes that blocks share at a step.
-fn shared(blocks: &[Block], step: usize) -> usize {
-    let begin = blocks.iter().filter(|block| block.first == step);
-    begin.map(|block| block.over.map_or(0, |(under, _)| block.spares(&blocks[under]))).sum()
-}
-
-/// The blocks of a net.
-fn blocks(graph: &Graph<'_, Int>, sharing: Sharing) -> Vec<Block> {
-    let mut blocks: Vec<Block> = Vec::new();
-    let alone = |id: TensorId| Block {
-        tensors: vec![id],
-        scratch: None,
-        bytes: graph.tensor(id).shape.len(),
-        first: graph.first(id).unwrap_or(0),
-        last: graph.last(id),
-        over: None,
-    };
-    blocks.push(alone(graph.input));
-    for (i, node) in graph.nodes.iter().enumerate() {
-        let mut shared = node.inputs.iter().enumerate().filter(|&(j, &id)| {
-            graph.in_place(node, j)
-                && graph.last(id) == i + 1
-                && graph.tensor(id).shape.len() == graph.tensor(node.output).shape.len()
-        });
-        let input = match sharing {
-            Sharing::FirstInput => shared.next(),
-            Sharing::LastInput => shared.next_back(),
-            Sharing::None => None,
-        };
-        let home = input.and_then(|(_, id)| blocks.iter_mut().find(|block| block.tensors.contains(id)));
-        match home {
-            Some(block) => {
-                block.tensors.push(node.output);
-                block.last = graph.last(node.output);
-            }
-            None => {
-                let under =
-                    blocks.iter().position(|b| b.tensors.contains(&node.inputs[0]) && b.last == i + 1);
-                blocks.push(Block { over: under.zip(graph.lead(node)), ..alone(node.output) });
-            }
-        }
-        let bytes = node.data.scratch.len as usize;
-        if bytes > 0 {
-            blocks.push(Block {
-                tensors: vec![],
-                scratch: Some(i),
-                bytes,
-                first: i + 1,
-                last: i + 1,
-                over: None,
-            });
-        }
-    }
-    blocks
-}
-
-/// The most bytes alive at one step, those shared once, each block but the one that gains most by it rounded up to the
-/// alignment; blocks that share are not rounded.
-fn most_alive(blocks: &[Block], align: usize) -> usize {
-    let alive = |step: usize| {
-        let shared = shared(blocks, step);
-        let align = if shared > 0 { 1 } else { align };
-        let mut sizes = (0, 0);
-        for block in blocks.iter().filter(|b| (b.first..=b.last).contains(&step)) {
-            let rounded = block.bytes.next_multiple_of(align);
-            sizes = (sizes.0 + rounded, sizes.1.max(rounded - block.bytes));
-        }
-        sizes.0 - sizes.1 - shared
-    };
-    blocks.iter().map(|b| alive(b.first)).max().unwrap_or(0)
-}
-
-/// The least arena found, and the offset of each block.
-fn place(blocks: &[Block], align: usize) -> (usize, Vec<usize>) {
-    let bound = most_alive(blocks, align);
-    let mut orders: Vec<Vec<usize>> = Vec::new();
-    let mut order_by = |key: &dyn Fn(&Block) -> (usize, usize)| {
-        let mut order: Vec<usize> = (0..blocks.len()).collect();
-        order.sort_by_key(|&i| std::cmp::Reverse(key(&blocks[i])));
-        orders.push(order);
-    };
-    order_by(&|b| (b.bytes, b.last - b.first));
-    order_by(&|b| (b.last - b.first, b.bytes));
-    order_by(&|b| (b.bytes * (b.last - b.first + 1), b.bytes));
-    order_by(&|b| (b.last, b.bytes));
-    order_by(&|b| (usize::MAX - b.first, b.bytes));
-    let in_order = |order: &[usize]| {
-        let mut offsets = vec![None; blocks.len()];
-        for &i in order {
-            offsets[i] = Some(lowest(blocks, &offsets, i, align));
-        }
-        let offsets: Vec<usize> = offsets.into_iter().flatten().collect();
-        let arena = blocks.iter().zip(&offsets).map(|(b, at)| at + b.bytes).max().unwrap_or(0);
-        (arena, offsets)
-    };
-    let mut best = (usize::MAX, Vec::new());
-    for mut order in orders {
-        let mut found = in_order(&order);
-        let mut tries = if found.0 > bound { MOVES } else { 0 };
-        // One block earlier in the order, as long as that gains something.
-        while let Some((arena, offsets, moved)) = (0..order.len())
-            .flat_map(|from| (0..from).map(move |to| (from, to)))
-            .take_while(|_| {
-                tries = tries.saturating_sub(1);
-                tries > 0
-            })
-            .find_map(|(from, to)| {
-                let mut moved = order.clone();
-                moved[to..=from].rotate_right(1);
-                let (arena, offsets) = in_order(&moved);
-                (arena < found.0).then_some((arena, offsets, moved))
-            })
-        {
-            (found, order) = ((arena, offsets), moved);
-            if found.0 <= bound {
-                break;
-            }
-        }
-        if found.0 < best.0 {
-            best = found;
-        }
-    }
-    let mut search = Search { blocks, align, bound, best, left: SEARCH };
-    search.extend(&mut vec![None; blocks.len()], 0, 0);
-    search.best
-}
-
-/// The lowest offset at which block `i` overlaps none that is placed and alive with it, but for what it may lie over, or
-/// may lie over it.
-fn lowest(blocks: &[Block], offsets: &[Option<usize>], i: usize, align: usize) -> usize {
-    let block = &blocks[i];
-    // Between each pair of these, neither of them included, it may not begin.
-    let mut taken: Vec<(isize, isize)> = Vec::new();
-    for (j, (other, at)) in blocks.iter().zip(offsets).enumerate() {
-        let Some(at) = at.filter(|_| other.meets(block)) else { continue };
-        let [at, size, other_size] = [at, block.bytes, other.bytes].map(|bytes| bytes as isize);
-        taken.push(match (block.over, other.over) {
-            (Some((under, lead)), _) if under == j => (at - lead.min(size), at + other_size),
-            (_, Some((under, lead))) if under == i => (at - size, at + lead.min(other_size)),
-            _ => (at - size, at + other_size),
-        });
-    }
-    taken.sort_unstable();
-    let mut at = 0;
-    for (from, to) in taken {
-        if at <= from {
-            break;
-        }
-        if at < to {
-            at = (to as usize).next_multiple_of(align) as isize;
-        }
-    }
-    at as usize
-}
-
-/// A search through the orders in which blocks can be placed, each at the lowest free offset. Any best placement,
-/// its blocks slid down, is reached in ascending order of offset, so only orders whose offsets ascend are followed.
-struct Search<'a> {
-    blocks: &'a [Block],
-    align: usize,
-    bound: usize,
-    best: (usize, Vec<usize>),
-    left: u32,
-}
-
-impl Search<'_> {
-    /// Tries every block that is not placed yet as the next one; `arena` bytes are used so far, and none may lie
-    /// below `floor`.
-    fn extend(&mut self, offsets: &mut Vec<Option<usize>>, floor: usize, arena: usize) {
-        if offsets.iter().all(Option::is_some) {
-            self.best = (arena, offsets.iter().copied().flatten().collect());
-            return;
-        }
-        for i in 0..self.blocks.len() {
-            if self.best.0 <= self.bound || self.left == 0 {
-                return;
-            }
-            if offsets[i].is_some() {
-                continue;
-            }
-            let at = lowest(self.blocks, offsets, i, self.align);
-            let arena = arena.max(at + self.blocks[i].bytes);
-            self.left -= 1;
-            if at < floor || arena >= self.best.0 {
-                continue;
-            }
-            offsets[i] = Some(at);
-            self.extend(offsets, at, arena);
-            offsets[i] = None;
-        }
-    }
 }
 
 #[cfg(test)]
@@ -511,36 +282,5 @@ mod tests {
             at_bound += u32::from(arena < least(&net) + 16);
         }
         assert!(at_bound * 100 >= 95 * count as u32, "{at_bound} of {count} near the lower bound");
-    }
-
-    #[test]
-    fn the_search_finds_what_no_order_by_size_or_time_does() {
-        // Three long blocks and the gaps between them, where every greedy order leaves a hole.
-        let block =
-            |bytes, first, last| Block { tensors: vec![], scratch: None, bytes, first, last, over: None };
-        let mut rng = Xoshiro256PlusPlus::seed_from_u64(5);
-        let mut improved = 0;
-        for _ in 0..200 {
-            let mut draw = |n: u64| (rng.next_u64() % n) as usize;
-            let blocks: Vec<Block> = (0..8)
-                .map(|_| {
-                    let first = draw(8);
-                    block(4 + 4 * draw(12), first, first + draw(4))
-                })
-                .collect();
-            let (arena, offsets) = place(&blocks, 4);
-            let mut by_size: Vec<usize> = (0..blocks.len()).collect();
-            by_size.sort_by_key(|&i| std::cmp::Reverse(blocks[i].bytes));
-            let mut greedy = vec![None; blocks.len()];
-            for i in by_size {
-                greedy[i] = Some(lowest(&blocks, &greedy, i, 4));
-            }
-            let end = |offsets: &[usize]| blocks.iter().zip(offsets).map(|(b, at)| at + b.bytes).max();
-            let greedy: Vec<usize> = greedy.into_iter().flatten().collect();
-            assert_eq!(end(&offsets), Some(arena));
-            assert!(arena >= most_alive(&blocks, 4) && Some(arena) <= end(&greedy));
-            improved += u32::from(Some(arena) < end(&greedy));
-        }
-        assert!(improved > 0, "largest first was never beaten");
     }
 }
