@@ -168,6 +168,7 @@ macro_rules! body {
             take!("r9", 9),
             "sub r1, r1, r8, lsl #2",
             "bx r9",
+            ".p2align 2",
             "5:",
             step!(0),
             step!(1),
