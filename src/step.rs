@@ -276,14 +276,16 @@ impl<L: Linked, S: Samples> Step<'_, '_, L, S> {
                 if linked[Packing::DspDepthwise3.at()]
                     && let Op::DepthwiseConv2d(conv) = op
                 {
-                    self.run_in_flow(|flow| packed::depthwise_conv2d_3x3(isa, conv, data, flow));
+                    self.run_in_flow(|flow| {
+                        packed::depthwise_conv2d_3x3(isa, conv, data, flow, L::USES.dilated);
+                    });
                 }
             }
             Packing::DspFourChannels => {
                 if linked[Packing::DspFourChannels.at()]
                     && let Op::DepthwiseConv2d(conv) = op
                 {
-                    self.run_in_flow(|flow| packed::four_channels(isa, conv, data, flow));
+                    self.run_in_flow(|flow| packed::four_channels(isa, conv, data, flow, L::USES.alone));
                 }
             }
             Packing::Fours => {

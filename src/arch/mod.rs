@@ -410,10 +410,17 @@ pub(crate) trait Isa: Copy {
     }
 
     /// Rows of depthwise outputs, four channels at a time, from rows that lie with their border. `table` is room for a
-    /// word a tap, whole pairs of them; `y` is the first channel of the first output on.
+    /// word a tap, whole pairs of them; `y` is the first channel of the first output on. A channel by itself is left to
+    /// [`Isa::single_channels`].
     #[inline(never)]
     fn four_channels(self, channels: &Channels<'_>, rows: &[i8], table: &mut [i8], y: &mut [i8]) {
         packed::four_channels(channels, rows, table, y);
+    }
+
+    /// The same of channels by themselves: one that is left, or all of fewer than four.
+    #[inline(never)]
+    fn single_channels(self, channels: &Channels<'_>, rows: &[i8], table: &mut [i8], y: &mut [i8]) {
+        packed::single_channels(channels, rows, table, y);
     }
 
     /// A row of an image as `x + 128`, in halves of words: `to[2 i * pitch + 4 * column]` is that of channels `4 i` and

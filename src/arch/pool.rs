@@ -29,15 +29,14 @@ impl View<'_> {
     pub(crate) fn fits(&self, outputs: usize) -> bool {
         let less = |count: usize| count.wrapping_sub(1);
         let [rows, columns] = self.pixels;
-        let counts = [self.taps[0], self.taps[1], rows, columns, self.channels];
-        let reach = less(self.taps[0]) * self.steps[0]
-            + less(self.taps[1]) * self.steps[1]
+        let [down, beside] = self.taps;
+        let some = down > 0 && beside > 0 && rows > 0 && columns > 0 && self.channels > 0;
+        let reach = less(down) * self.steps[0]
+            + less(beside) * self.steps[1]
             + less(rows) * self.pixel_steps[0]
             + less(columns) * self.pixel_steps[1]
             + self.channels;
-        !counts.contains(&0)
-            && self.x.len() >= reach
-            && outputs >= less(rows) * self.y_step + columns * self.channels
+        some && self.x.len() >= reach && outputs >= less(rows) * self.y_step + columns * self.channels
     }
 
     /// One pixel.

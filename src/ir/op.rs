@@ -3,6 +3,7 @@
 //! A new operator is a variant here with its arms in [`Op::output`] and [`Op::macs`]; the matches in the rest of
 //! the project are exhaustive, so the compiler lists what is left to do.
 
+use super::packing::FourChannels;
 use super::{
     Axis, Bias, Conv2d, Dense, DepthwiseConv2d, Fault, Operands, Packing, Pad, Pool2d, Shape, Slice, Window,
 };
@@ -456,6 +457,10 @@ pub struct Uses {
     pub reshape: bool,
     /// Blocks of one to three units, for packed convolutions whose units are no multiple of four: bit `n` for `n` units.
     pub rests: u8,
+    /// Packed depthwise convolutions of dilated 3x3 kernels.
+    pub dilated: bool,
+    /// Channels by themselves of depthwise convolutions that take four at a time.
+    pub alone: bool,
     /// Kernels of packings, by [`Packing::at`].
     pub packed: [bool; Packing::COUNT],
 }
@@ -493,6 +498,8 @@ impl Uses {
             resize_nearest: on,
             reshape: on,
             rests: if on { 0b1111 } else { 0 },
+            dilated: on,
+            alone: on,
             packed: [on; Packing::COUNT],
         }
     }
@@ -531,6 +538,8 @@ impl Uses {
             && (self.resize_nearest || !other.resize_nearest)
             && (self.reshape || !other.reshape)
             && other.rests & !self.rests == 0
+            && (self.dilated || !other.dilated)
+            && (self.alone || !other.alone)
     }
 
     /// These and the kernel of `op` over an input `x` and weights packed so.
@@ -539,6 +548,13 @@ impl Uses {
             self.packed[packing.at()] = true;
             if let Some(units) = packing.in_quads(op, x) {
                 self.rests |= 1 << (units % 4);
+            }
+            if matches!(packing, Packing::DspFourChannels) {
+                self.alone |= FourChannels::parts(x.c as usize)[1] > 0;
+            }
+            if let (Packing::DspDepthwise3, Op::DepthwiseConv2d(conv)) = (packing, op) {
+                let [rows, columns] = conv.window.dilation;
+                self.dilated |= rows > 1 || columns > 1;
             }
             return self;
         }

@@ -138,6 +138,12 @@ impl Flow<'_> {
     }
 }
 
+/// Both as `usize`; as a loop over so few it would be longer and slower.
+#[inline(always)]
+const fn both([a, b]: [u16; 2]) -> [usize; 2] {
+    [a as usize, b as usize]
+}
+
 /// One axis of a window that slides over an image.
 #[derive(Clone, Copy)]
 struct Axis {

@@ -403,10 +403,23 @@ fn a_packed_depthwise_conv2d_is_the_same() {
     let windows = prop_oneof![
         2 => windows(2),
         1 => (3..=12u16, 3..=12u16, 0..=2u16).prop_map(move |(h, w, p)| (three.padding(Padding::all(p)), h, w)),
-        1 => (1..=30u16, 1..=10u16, 1..=2u16).prop_filter_map("fits", |(h, k, s)| {
-            let window = Window { stride: [s, s], ..Window::new(k, 1).same(h, 1) };
-            window.output(h, 1).map(|_| (window, h, 1))
+        1 => (3..=12u16, 3..=12u16, 0..=2u16, 0..=2u16, 1..=3u16, 1..=3u16).prop_filter_map("fits", move |(h, w, p, q, d, e)| {
+            let padding = Padding { top: p * d, bottom: q * d, left: q * e, right: p * e };
+            let window = Window { dilation: [d, e], ..three.padding(padding) };
+            window.output(h, w).map(|_| (window, h, w))
         }),
+        1 => (1..=30u16, 1..=10u16, 1..=2u16, 1..=4u16, 0..=30u16, any::<bool>()).prop_filter_map(
+            "fits",
+            |(n, k, s, d, p, lying)| {
+                let (window, h, w, padding) = if lying {
+                    (Window::new(1, k), 1, n, Padding { left: p, right: p / 2, ..Padding::NONE })
+                } else {
+                    (Window::new(k, 1), n, 1, Padding { top: p, bottom: p / 2, ..Padding::NONE })
+                };
+                let window = Window { stride: [s, s], dilation: [d, d], ..window.padding(padding) };
+                window.output(h, w).map(|_| (window, h, w))
+            },
+        ),
     ];
     let channels = prop_oneof![3 => (1..=40u16, Just(1u16)), 1 => (1..=9u16, 2..=5u16)];
     let strategy = (windows, channels, any::<u64>()).prop_map(|((window, h, w), (c, multiplier), seed)| {

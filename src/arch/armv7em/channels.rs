@@ -2,7 +2,6 @@
 //! together, `SXTB16` widens them: 19 cycles for eight products. Where taps lie tells a table, so that it makes no
 //! difference how far apart they are.
 
-use super::channel::{Place, channel};
 use super::frame::{enter, keep, leave, take};
 use super::places::write_row;
 use crate::arch::packed::Channels;
@@ -15,58 +14,25 @@ const TURN: usize = 8;
 /// See [`Isa::four_channels`](crate::arch::Isa::four_channels).
 #[inline(never)]
 pub(super) fn four_channels(channels: &Channels<'_>, rows: &[i8], table: &mut [i8], y: &mut [i8]) {
-    let &Channels { records, record, singles, single, taps, first, row, ring, tap, .. } = channels;
-    let &Channels { pixel, below, step, row_step, .. } = channels;
+    let &Channels { records, record, taps, pixel, below, step, row_step, .. } = channels;
     let [height, width] = channels.output;
+    let [fours, _] = FourChannels::parts(channels.channels);
     let count = taps[0] * taps[1];
-    if count == 0 || height == 0 || width == 0 {
-        return;
-    }
-    let (down, across) = (height - 1, width - 1);
-    let [fours, alone] = FourChannels::parts(channels.channels);
-    let reach = (taps[1] - 1) * tap + down * below + across * pixel + channels.channels;
-    let mut there = rows.len() >= ring
-        && ring >= row
-        && table.len() >= 4 * count.next_multiple_of(2)
-        && records.len() >= fours * record
-        && singles.len() >= alone * single
-        && y.len() >= down * row_step + across * step + channels.channels;
-    if !there {
-        return;
-    }
-    // Where taps lie; twice that of the last of an odd number.
-    let (mut at, mut to) = (first, table.as_mut_ptr().cast::<u32>());
-    let mut begins = [0; 3];
-    for i in 0..taps[0] {
-        if let Some(begin) = begins.get_mut(i) {
-            *begin = at;
-        }
-        there &= at + reach <= ring;
-        // SAFETY: the table has a word for each tap.
-        to = unsafe { write_row(to, at, taps[1], tap) };
-        at += row;
-        if at >= ring {
-            at -= ring;
-        }
-    }
-    if count % 2 == 1 {
-        // SAFETY: and for one more where their number is odd.
-        unsafe { to.write_unaligned(first as u32) }
-    }
-    if !there {
+    if fours == 0 || records.len() < fours * record || begins(channels, rows.len(), y.len(), table).is_none()
+    {
         return;
     }
     let (x, table, y) = (rows.as_ptr() as usize, table.as_ptr() as usize, y.as_mut_ptr() as usize);
     let zero = i32::from(channels.zero) as usize;
     let pairs = count / 2;
-    let skip = if count == 9 { 0 } else { pairs.div_ceil(TURN).max(1) * TURN - pairs };
+    let skip = if matches!(count, 3 | 9) { 0 } else { pairs.div_ceil(TURN).max(1) * TURN - pairs };
     let whole = channels.channels / 4;
     let next = below.wrapping_sub(width * pixel);
     let mut words = [
         table.wrapping_sub(8 * skip),
         16usize.wrapping_sub(16 * skip),
         skip,
-        table + 8 * pairs,
+        (table + 8 * pairs).wrapping_sub(8 * TURN),
         count % 2,
         zero,
         y.wrapping_sub(x),
@@ -86,35 +52,78 @@ pub(super) fn four_channels(channels: &Channels<'_>, rows: &[i8], table: &mut [i
     ];
     words[15] = words.as_ptr() as usize;
     // SAFETY: records, rows and outputs are as long as the functions read and write for these channels.
-    let compute = |words: &mut _| unsafe { if count == 9 { nine(words) } else { any(words) } };
-    if whole > 0 {
-        compute(&mut words);
-    }
+    let compute = |words: &mut _| unsafe {
+        match count {
+            3 => three(words),
+            9 => nine(words),
+            _ => any(words),
+        }
+    };
+    compute(&mut words);
     if fours > whole {
         // Once more, for the last four channels.
         (words[8], words[14], words[9]) = (words[14], words[14] + record, pixel.wrapping_sub(4));
         (words[12], words[16]) = (x + channels.four(whole), height);
         compute(&mut words);
     }
-    for i in 0..alone {
-        let last = channels.channels - alone + i;
-        let record = singles.as_ptr() as usize + i * single;
-        // SAFETY: as before, for one channel.
-        unsafe { channel(channels, &Place { x: x + last, y: y + last, record, table, begins }) }
+}
+
+/// Where the first three rows of taps begin; all taps of the first window are written as a table of words, twice that of the
+/// last of an odd number. `None` where there are no windows, or rows or outputs of these lengths do not hold them.
+#[inline(always)]
+pub(super) fn begins(
+    channels: &Channels<'_>,
+    rows: usize,
+    outputs: usize,
+    table: &mut [i8],
+) -> Option<[usize; 3]> {
+    let &Channels { taps, first, row, ring, tap, pixel, below, step, row_step, .. } = channels;
+    let [height, width] = channels.output;
+    let count = taps[0] * taps[1];
+    if count == 0 || height == 0 || width == 0 {
+        return None;
     }
+    let (down, across) = (height - 1, width - 1);
+    let reach = (taps[1] - 1) * tap + down * below + across * pixel + channels.channels;
+    let mut there = rows >= ring
+        && ring >= row
+        && table.len() >= 4 * count.next_multiple_of(2)
+        && outputs >= down * row_step + across * step + channels.channels;
+    if !there {
+        return None;
+    }
+    let (mut at, mut to) = (first, table.as_mut_ptr().cast::<u32>());
+    let mut begins = [0; 3];
+    for i in 0..taps[0] {
+        if let Some(begin) = begins.get_mut(i) {
+            *begin = at;
+        }
+        there &= at + reach <= ring;
+        // SAFETY: the table has a word for each tap.
+        to = unsafe { write_row(to, at, taps[1], tap) };
+        at += row;
+        if at >= ring {
+            at -= ring;
+        }
+    }
+    if count % 2 == 1 {
+        // SAFETY: and for one more where their number is odd.
+        unsafe { to.write_unaligned(first as u32) }
+    }
+    there.then_some(begins)
 }
 
 /// A function that computes four channels at a time. Slots: 0 places of taps, set back by what the first turn leaves out, 1
-/// bytes from a record to the taps, set back likewise, 2 pairs of taps left out, then where the turn is entered, 3 end of the
-/// pairs' places, 4 whether there is one tap more, 5 zero point, 6 bytes from an element to the output of its channel, 8
+/// bytes from a record to the taps, set back likewise, 2 pairs of taps left out, then where the turn is entered, 3 places of the
+/// last turn, 4 whether there is one tap more, 5 zero point, 6 bytes from an element to the output of its channel, 8
 /// records, 9 bytes from behind the channels of a window to the next, 10 bytes by which slot 6 grows from
 /// there to there, 11 windows of the row left, 12 first window, 14 end of the records, 15 where all these words lie. Words
 /// beyond: 16 rows left, 17 windows of a row, 18 and 19 as slots 9 and 10, from behind a row.
 ///
 /// `r0` is the record, `r1` the window, `r4` to `r7` are the sums. `$sum` adds the products; then the factors lie `$at`
-/// bytes behind `r0`.
+/// bytes behind `r0`. `$behind` is what `$sum` goes to now and then.
 macro_rules! by_four {
-    ([$($begin:expr),*], [$($sum:expr),*], $at:literal) => {
+    ([$($begin:expr),*], [$($sum:expr),*], $at:literal, [$($behind:expr),*]) => {
         naked_asm!(
             enter!(),
             $($begin,)*
@@ -127,27 +136,27 @@ macro_rules! by_four {
             "ldr r6, [r0, #8]",
             "ldr r7, [r0, #12]",
             $($sum,)*
-            take!("r10", 5),
             concat!("ldr r8, [r0, #", $at, "]"),
             concat!("ldr r9, [r0, #", $at, "+4]"),
             concat!("ldr r11, [r0, #", $at, "+8]"),
             concat!("ldr r12, [r0, #", $at, "+12]"),
+            concat!("ldr r2, [r0, #", $at, "+16]"),
+            concat!("ldr r3, [r0, #", $at, "+20]"),
+            concat!("ldr r10, [r0, #", $at, "+24]"),
+            concat!("ldr lr, [r0, #", $at, "+28]"),
             "smmlar r4, r4, r8, r4",
             "smmlar r5, r5, r9, r5",
             "smmlar r6, r6, r11, r6",
             "smmlar r7, r7, r12, r7",
-            concat!("ldr r8, [r0, #", $at, "+16]"),
-            concat!("ldr r9, [r0, #", $at, "+20]"),
-            concat!("ldr r11, [r0, #", $at, "+24]"),
-            concat!("ldr r12, [r0, #", $at, "+28]"),
+            take!("r8", 5),
             "add r4, r4, r4, asr #31",
             "add r5, r5, r5, asr #31",
             "add r6, r6, r6, asr #31",
             "add r7, r7, r7, asr #31",
-            "smmlar r4, r4, r8, r10",
-            "smmlar r5, r5, r9, r10",
-            "smmlar r6, r6, r11, r10",
-            "smmlar r7, r7, r12, r10",
+            "smmlar r4, r4, r2, r8",
+            "smmlar r5, r5, r3, r8",
+            "smmlar r6, r6, r10, r8",
+            "smmlar r7, r7, lr, r8",
             take!("r3", 6),
             "add r3, r3, r1",
             "ssat r4, #8, r4",
@@ -186,6 +195,7 @@ macro_rules! by_four {
             keep!(11, "r10"),
             "bne 1b",
             leave!(),
+            $($behind),*
         )
     };
 }
@@ -293,17 +303,16 @@ unsafe extern "C" fn any(words: &mut [usize; 20]) {
             pair!(6, 0),
             pair!(7, 0),
             take!("r3", 3),
-            "add r2, #64",
-            "add r0, #128",
             "cmp r2, r3",
-            "bne 5b",
+            "bne 7f",
             take!("r3", 4),
             "cbz r3, 6f",
-            tap!(0, 0),
+            tap!(64, 128),
             "add r0, #8",
             "6:"
         ],
-        0
+        128,
+        ["7:", "add r2, #64", "add r0, #128", "b 5b"]
     )
 }
 
@@ -313,5 +322,19 @@ unsafe extern "C" fn any(words: &mut [usize; 20]) {
 /// As [`any`].
 #[unsafe(naked)]
 unsafe extern "C" fn nine(words: &mut [usize; 20]) {
-    by_four!([take!("r2", 0)], [pair!(0, 16), pair!(1, 16), pair!(2, 16), pair!(3, 16), tap!(32, 80)], 88)
+    by_four!(
+        [],
+        [take!("r2", 0), pair!(0, 16), pair!(1, 16), pair!(2, 16), pair!(3, 16), tap!(32, 80)],
+        88,
+        []
+    )
+}
+
+/// Three taps.
+///
+/// # Safety
+/// As [`any`].
+#[unsafe(naked)]
+unsafe extern "C" fn three(words: &mut [usize; 20]) {
+    by_four!([], [take!("r2", 0), pair!(0, 16), tap!(8, 32)], 40, [])
 }

@@ -20,25 +20,38 @@ pub(super) fn join_rows(joins: &Joins<'_>, to: &mut [i8]) {
     if !there {
         return;
     }
-    let mut words = [
-        groups,
-        columns,
-        pitch,
-        first.wrapping_sub(4 * groups),
-        second.wrapping_sub(4 * groups),
-        count,
-        below.wrapping_sub(columns * first),
-        below.wrapping_sub(columns * second),
-        row.wrapping_sub(4 * columns),
-    ];
     let (upper, lower, to) = (upper.as_ptr(), lower.as_ptr(), to.as_mut_ptr());
     if groups > 0 {
+        let mut words = [
+            columns,
+            pitch,
+            first,
+            second,
+            4usize.wrapping_sub(columns * first),
+            4usize.wrapping_sub(columns * second),
+            (4 * pitch).wrapping_sub(4 * columns),
+            groups,
+            groups,
+            below.wrapping_sub(4 * groups),
+            row.wrapping_sub(4 * groups * pitch),
+            count,
+        ];
         // SAFETY: either row of each pair has four bytes a group in every column, and there is a word for each in every channel.
         unsafe { asm(upper, lower, to, &mut words) }
     }
     if rest > 0 {
         let at = 4 * groups;
-        (words[0], words[3], words[4], words[5]) = (rest, first, second, count);
+        let words = [
+            rest,
+            columns,
+            pitch,
+            first,
+            second,
+            count,
+            below.wrapping_sub(columns * first),
+            below.wrapping_sub(columns * second),
+            row.wrapping_sub(4 * columns),
+        ];
         // SAFETY: likewise a byte for each of the other channels.
         unsafe {
             let (upper, lower) = (upper.wrapping_add(at), lower.wrapping_add(at));
@@ -103,59 +116,62 @@ unsafe extern "C" fn singly(upper: *const i8, lower: *const i8, to: *mut i8, wor
     )
 }
 
-/// `words` as those of [`singly`], but groups of four channels, and bytes from the end of a column's groups to the next column.
+/// Four channels after another. `words`: columns, bytes from channel to channel, bytes from a column to the next in either row;
+/// bytes from behind the columns of a group to the next group in either row, and from behind its words to the next group's;
+/// groups, groups left; bytes from behind the groups of a pair to the next pair in both rows and in words, pairs left.
 ///
 /// # Safety
 /// As [`singly`].
 #[unsafe(naked)]
-unsafe extern "C" fn asm(upper: *const i8, lower: *const i8, to: *mut i8, words: &mut [usize; 9]) {
+unsafe extern "C" fn asm(upper: *const i8, lower: *const i8, to: *mut i8, words: &mut [usize; 12]) {
     naked_asm!(
         "push {{r3-r11, lr}}",
-        "mov r4, r3",
-        "ldr r3, [r3, #8]",
+        "ldr r11, [r3, #8]",
+        "ldr lr, [r3, #12]",
+        "ldr r10, [r3]",
+        "ldr r3, [r3, #4]",
         "add r12, r3, r3, lsl #1",
-        "3:",
-        "ldr lr, [r4, #4]",
         "1:",
-        "ldr r4, [sp]",
-        "mov r11, r2",
-        "ldr r10, [r4]",
-        "2:",
         "ldr r8, [r0]",
         "ldr r9, [r1]",
-        "add r0, #4",
-        "add r1, #4",
+        "add r0, r11",
+        "add r1, lr",
         "pkhbt r4, r8, r9, lsl #16",
         "pkhtb r6, r9, r8, asr #16",
         "sxtb16 r5, r4, ror #8",
         "sxtb16 r4, r4",
         "sxtb16 r7, r6, ror #8",
         "sxtb16 r6, r6",
-        "str r4, [r11]",
-        "str r5, [r11, r3]",
-        "str r6, [r11, r3, lsl #1]",
-        "str r7, [r11, r12]",
-        "add r11, r11, r3, lsl #2",
-        "subs r10, #1",
-        "bne 2b",
-        "ldr r4, [sp]",
+        "str r4, [r2]",
+        "str r5, [r2, r3]",
+        "str r6, [r2, r3, lsl #1]",
+        "str r7, [r2, r12]",
         "add r2, #4",
-        "ldr r5, [r4, #12]",
-        "ldr r6, [r4, #16]",
+        "subs r10, #1",
+        "bne 1b",
+        "ldr r4, [sp]",
+        "ldr r5, [r4, #16]",
+        "ldr r6, [r4, #20]",
+        "ldr r7, [r4, #24]",
+        "ldr r8, [r4, #32]",
+        "ldr r10, [r4]",
         "add r0, r5",
         "add r1, r6",
-        "subs lr, #1",
+        "add r2, r7",
+        "subs r8, #1",
+        "str r8, [r4, #32]",
         "bne 1b",
-        "ldr r5, [r4, #20]",
-        "ldr r6, [r4, #24]",
-        "ldr r7, [r4, #28]",
-        "ldr r8, [r4, #32]",
-        "subs r5, #1",
-        "add r0, r0, r6",
-        "add r1, r1, r7",
-        "add r2, r2, r8",
-        "str r5, [r4, #20]",
-        "bne 3b",
+        "ldr r5, [r4, #28]",
+        "ldr r6, [r4, #36]",
+        "ldr r7, [r4, #40]",
+        "ldr r8, [r4, #44]",
+        "add r0, r6",
+        "add r1, r6",
+        "add r2, r7",
+        "str r5, [r4, #32]",
+        "subs r8, #1",
+        "str r8, [r4, #44]",
+        "bne 1b",
         "pop {{r3-r11, pc}}",
     )
 }

@@ -195,6 +195,11 @@ impl Isa for Armv7em {
     }
 
     #[inline(always)]
+    fn single_channels(self, channels: &Channels<'_>, rows: &[i8], table: &mut [i8], y: &mut [i8]) {
+        channel::single_channels(channels, rows, table, y);
+    }
+
+    #[inline(always)]
     fn widen_columns(self, x: &[i8], channels: usize, to: &mut [i8], pitch: usize) {
         winograd::widen_columns(x, channels, to, pitch);
     }

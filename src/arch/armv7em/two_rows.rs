@@ -1,7 +1,7 @@
 //! Depthwise 3x3 at stride 1 over joined rows, channel by channel: the taps stay in registers for two rows of outputs, two
-//! columns at a time, 74 cycles for four outputs.
+//! columns at a time, 76 cycles for four outputs.
 
-use super::frame::{enter, keep, leave, take};
+use super::frame::{beside, enter_beside, keep, leave_beside, take};
 use crate::arch::packed::Taps;
 use core::arch::naked_asm;
 
@@ -27,39 +27,36 @@ pub(super) fn two_rows(taps: &Taps<'_>, rows: &[i8], y: &mut [i8]) {
     if !there {
         return;
     }
-    let (x, y) = (rows.as_ptr() as usize, y.as_mut_ptr() as usize);
-    let columns = width / 2;
-    // So many pairs of rows, the first of them further on, and how far below its upper row the lower one is written.
-    let run = |pairs: usize, from: usize, apart: usize| {
-        let (more, down, y) = (pairs - 1, x + from * below, y + 2 * from * row_step);
-        let words = [
-            0,
-            0,
-            0,
-            i32::from(taps.zero) as usize,
-            y,
-            step,
-            y + apart,
-            0,
-            more << 16 | pairs,
-            1usize.wrapping_sub(2 * more * row_step + columns * 2 * step),
-            (2 * row_step).wrapping_sub(columns * 2 * step),
-            below.wrapping_sub(8 * columns),
-            pitch.wrapping_sub(more * below + 8 * columns),
-            taps.records.as_ptr() as usize,
-            channels,
-            8 * columns + width % 2,
-        ];
-        // SAFETY: records, joined rows and outputs are as long as the function reads and writes.
-        unsafe { two_rows_asm(&words, upper + down, lower + down) }
-    };
-    if height > 1 {
-        run(height / 2, 0, row_step);
-    }
-    // A last row by itself is written twice.
-    if height % 2 == 1 {
-        run(1, height / 2, 0);
-    }
+    let (x, pairs) = (rows.as_ptr() as usize, width / 2);
+    let (behind, behind_y, down) = (8 * pairs, 2 * pairs * step, (height - 1) / 2);
+    // A lower row that is none is written to the upper one, before that.
+    let apart = if height > 1 { row_step } else { 0 };
+    let mut words = [
+        0,
+        0,
+        0,
+        i32::from(taps.zero) as usize,
+        y.as_mut_ptr() as usize,
+        step,
+        apart,
+        0,
+        height,
+        x + upper,
+        (2 * row_step).wrapping_sub(behind_y),
+        below.wrapping_sub(behind),
+        x + lower,
+        0,
+        0,
+        behind + width % 2,
+        taps.records.as_ptr() as usize,
+        channels,
+        1usize.wrapping_sub(2 * down * row_step + behind_y),
+        pitch.wrapping_sub(down * below + behind),
+        height,
+        apart,
+    ];
+    // SAFETY: records, joined rows and outputs are as long as the function reads and writes.
+    unsafe { two_rows_asm(&mut words) }
 }
 
 /// The words of a column in both joined rows.
@@ -106,36 +103,65 @@ macro_rules! words {
     };
 }
 
-/// `upper` and `lower` are joined rows. Slots: 0 bias, 1 and 2 factor, 3 zero point, 4 and 6 next outputs, 5 bytes to the next
-/// column, 7 end of the pairs of columns, 8 pairs of rows, and in its upper half those behind this one, 9 bytes from behind the
-/// pairs of columns of the last rows to the next channel's outputs, 10 and 11 from behind those of other rows to the next
-/// outputs and joined rows, 12 from behind those of the last rows to the next channel in joined rows, 13 record, 14 channels left, 15
-/// bytes of the pairs of columns, and 1 more where there is one column more. `r2` to `r7` are the taps.
+/// A column of taps for the outputs of a row of two, which begin with what `$from` holds.
+macro_rules! first {
+    ($first:literal, $second:literal, $from:literal) => {
+        concat!(
+            "smlatb ",
+            $second,
+            ", r12, r2, ",
+            $from,
+            "\n",
+            "smlad ",
+            $first,
+            ", r12, r2, ",
+            $from,
+            "\n",
+            "smlad ",
+            $second,
+            ", lr, r5, ",
+            $second,
+            "\n",
+            "smlabt ",
+            $first,
+            ", lr, r5, ",
+            $first,
+            "\n",
+        )
+    };
+}
+
+/// Slots: 0 bias, 1 and 2 factor, 3 zero point, 4 next outputs of the upper row, 5 bytes to the next column, 6 bytes to the lower
+/// row, 7 end of the pairs of columns, 8 rows of outputs left, 9 and 12 joined rows, 10 and 11 from behind the pairs of columns
+/// to the next outputs and joined rows, 15 bytes of the pairs of columns, and 1 more where there is one column more. Words beyond:
+/// 16 record, 17 channels left, 18 and 19 as slots 10 and 11, from the last rows to the next channel, 20 and 21 as slots 8 and 6
+/// at first. `r2` to `r7` are the taps.
 ///
 /// # Safety
 /// The words hold what the slots say, of the lengths that follow from them.
 #[unsafe(naked)]
-unsafe extern "C" fn two_rows_asm(words: &[usize; 16], upper: usize, lower: usize) {
+unsafe extern "C" fn two_rows_asm(words: &mut [usize; 22]) {
     naked_asm!(
-        enter!(),
-        "mov r0, r1",
-        "mov r1, r2",
+        enter_beside!(),
+        take!("r0", 9),
+        take!("r1", 12),
         "1:",
-        take!("r12", 13),
+        beside!("lr"),
+        "ldr r12, [lr, #64]",
         "ldr r8, [r12]",
         "ldr r9, [r12, #4]",
         "ldr r10, [r12, #8]",
         "ldr r5, [r12, #12]",
         "ldr r6, [r12, #16]",
         "ldr r7, [r12, #20]",
+        "add r12, #24",
+        "str r12, [lr, #64]",
         words!("r2", "r5"),
         words!("r3", "r6"),
         words!("r4", "r7"),
         keep!(0, "r8"),
         keep!(1, "r9"),
         keep!(2, "r10"),
-        "add r12, #24",
-        keep!(13, "r12"),
         "6:",
         take!("lr", 15),
         "bics lr, lr, #1",
@@ -145,13 +171,11 @@ unsafe extern "C" fn two_rows_asm(words: &[usize; 16], upper: usize, lower: usiz
         "2:",
         take!("r8", 0),
         "mov r9, r8",
-        "mov r10, r8",
-        "mov r11, r8",
         column!(0),
-        tap!("r8", "r10", "r2", "r5"),
+        first!("r8", "r10", "r8"),
         column!(1),
         tap!("r8", "r10", "r3", "r6"),
-        tap!("r9", "r11", "r2", "r5"),
+        first!("r9", "r11", "r9"),
         column!(2),
         tap!("r8", "r10", "r4", "r7"),
         tap!("r9", "r11", "r3", "r6"),
@@ -174,21 +198,19 @@ unsafe extern "C" fn two_rows_asm(words: &[usize; 16], upper: usize, lower: usiz
         "smmlar r9, r9, r12, lr",
         "smmlar r10, r10, r12, lr",
         "smmlar r11, r11, r12, lr",
-        take!("r12", 6),
-        take!("lr", 5),
+        take!("r12", 4),
+        take!("lr", 6),
+        "add lr, lr, r12",
         "ssat r8, #8, r8",
         "ssat r9, #8, r9",
         "ssat r10, #8, r10",
         "ssat r11, #8, r11",
-        // the lower row first: where there is none its outputs lie under those of the upper
-        "strb r10, [r12]",
-        "strb r11, [r12, lr]",
-        "add r12, r12, lr, lsl #1",
-        keep!(6, "r12"),
-        take!("r12", 4),
+        "strb r10, [lr]",
+        take!("r10", 5),
+        "strb r11, [lr, r10]",
         "strb r8, [r12]",
-        "strb r9, [r12, lr]",
-        "add r12, r12, lr, lsl #1",
+        "strb r9, [r12, r10]",
+        "add r12, r12, r10, lsl #1",
         keep!(4, "r12"),
         take!("r12", 7),
         "cmp r0, r12",
@@ -198,9 +220,8 @@ unsafe extern "C" fn two_rows_asm(words: &[usize; 16], upper: usize, lower: usiz
         "tst r12, #1",
         "beq 4f",
         take!("r8", 0),
-        "mov r10, r8",
         column!(0),
-        tap!("r8", "r10", "r2", "r5"),
+        first!("r8", "r10", "r8"),
         column!(1),
         tap!("r8", "r10", "r3", "r6"),
         column!(2),
@@ -216,6 +237,7 @@ unsafe extern "C" fn two_rows_asm(words: &[usize; 16], upper: usize, lower: usiz
         "smmlar r10, r10, r12, r9",
         take!("r12", 4),
         take!("r9", 6),
+        "add r9, r9, r12",
         "ssat r8, #8, r8",
         "ssat r10, #8, r10",
         "strb r10, [r9]",
@@ -223,34 +245,36 @@ unsafe extern "C" fn two_rows_asm(words: &[usize; 16], upper: usize, lower: usiz
         "4:",
         take!("r11", 8),
         take!("r8", 4),
-        take!("r9", 6),
-        "subs r11, r11, #0x10000",
-        "bpl 5f",
-        "add r11, r11, r11, lsl #16",
-        keep!(8, "r11"),
-        take!("r10", 9),
-        take!("r12", 12),
-        "add r8, r8, r10",
-        "add r9, r9, r10",
-        "add r0, r0, r12",
-        "add r1, r1, r12",
-        keep!(4, "r8"),
-        keep!(6, "r9"),
-        take!("r8", 14),
-        "subs r8, r8, #1",
-        keep!(14, "r8"),
-        "bne 1b",
-        leave!(),
-        "5:",
         take!("r10", 10),
         take!("r12", 11),
-        keep!(8, "r11"),
+        "subs r11, #2",
+        "ble 5f",
         "add r8, r8, r10",
-        "add r9, r9, r10",
         "add r0, r0, r12",
         "add r1, r1, r12",
         keep!(4, "r8"),
-        keep!(6, "r9"),
+        keep!(8, "r11"),
+        "cmp r11, #1",
+        "bne 6b",
+        "mov r11, #0",
+        keep!(6, "r11"),
         "b 6b",
+        "5:",
+        beside!("lr"),
+        "ldr r11, [lr, #68]",
+        "ldr r10, [lr, #72]",
+        "ldr r12, [lr, #76]",
+        "ldr r9, [lr, #80]",
+        "add r8, r8, r10",
+        "ldr r10, [lr, #84]",
+        "add r0, r0, r12",
+        "add r1, r1, r12",
+        keep!(4, "r8"),
+        keep!(8, "r9"),
+        keep!(6, "r10"),
+        "subs r11, #1",
+        "str r11, [lr, #68]",
+        "bne 1b",
+        leave_beside!(),
     )
 }

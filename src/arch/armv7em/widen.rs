@@ -269,18 +269,25 @@ unsafe extern "C" fn run_asm(x: *const i8, to: *mut i8, turns: usize) {
 #[unsafe(naked)]
 unsafe extern "C" fn fill_asm(word: u32, to: *mut i8, words: usize) {
     naked_asm!(
-        // an odd first word, then two a turn
-        "lsrs r2, r2, #1",
-        "bcc 1f",
-        "str r0, [r1], #4",
+        // up to three words, then four a turn
+        "ands r3, r2, #3",
         "beq 2f",
         "1:",
-        "str r0, [r1]",
-        "str r0, [r1, #4]",
-        "add r1, #8",
-        "subs r2, #1",
+        "str r0, [r1], #4",
+        "subs r3, #1",
         "bne 1b",
         "2:",
+        "lsrs r2, r2, #2",
+        "beq 4f",
+        "3:",
+        "str r0, [r1]",
+        "str r0, [r1, #4]",
+        "str r0, [r1, #8]",
+        "str r0, [r1, #12]",
+        "add r1, #16",
+        "subs r2, #1",
+        "bne 3b",
+        "4:",
         "bx lr",
     )
 }

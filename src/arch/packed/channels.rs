@@ -61,28 +61,52 @@ impl Channels<'_> {
     }
 }
 
+/// Elements of the first window's taps and of others.
+struct Elements<'a> {
+    rows: &'a [i8],
+    places: &'a [[i8; 4]],
+}
+
+impl<'a> Elements<'a> {
+    /// With the places written to the table.
+    fn new(channels: &Channels<'_>, rows: &'a [i8], table: &'a mut [i8]) -> Self {
+        let places = table.as_chunks_mut::<4>().0;
+        for (to, place) in places.iter_mut().zip(channels.places()) {
+            *to = (place as u32).to_le_bytes().map(|byte| byte as i8);
+        }
+        Self { rows, places }
+    }
+
+    /// What a tap sees `at` bytes behind the first window.
+    fn get(&self, tap: usize, at: usize) -> i8 {
+        let place = self.places.get(tap).map_or(0, |place| word(place, 0) as usize);
+        self.rows.get(place + at).copied().unwrap_or_default()
+    }
+
+    /// What two taps see.
+    fn both(&self, tap: usize, at: usize) -> u32 {
+        let ([a, b], [c, d]) = (half(self.get(tap, at)), half(self.get(tap + 1, at)));
+        word(&[a, b, c, d], 0)
+    }
+}
+
+impl Channels<'_> {
+    /// Where each window lies, and where its outputs.
+    fn windows(&self) -> impl Iterator<Item = (usize, usize)> {
+        let &Self { output: [height, width], below, pixel, row_step, step, .. } = self;
+        let all = (0..height).flat_map(move |row| (0..width).map(move |column| (row, column)));
+        all.map(move |(row, column)| (row * below + column * pixel, row * row_step + column * step))
+    }
+}
+
 /// See [`Isa::four_channels`](crate::arch::Isa::four_channels).
 pub(crate) fn four_channels(channels: &Channels<'_>, rows: &[i8], table: &mut [i8], y: &mut [i8]) {
     let count = channels.taps[0] * channels.taps[1];
     let (pairs, odd) = (count / 2, count % 2 == 1);
-    let places = table.as_chunks_mut::<4>().0;
-    for (to, place) in places.iter_mut().zip(channels.places()) {
-        *to = (place as u32).to_le_bytes().map(|byte| byte as i8);
-    }
-    let x = |tap: usize, at: usize| {
-        let place = places.get(tap).map_or(0, |place| word(place, 0) as usize);
-        rows.get(place + at).copied().unwrap_or_default()
-    };
-    let both = |tap: usize, at: usize| {
-        let ([a, b], [c, d]) = (half(x(tap, at)), half(x(tap + 1, at)));
-        word(&[a, b, c, d], 0)
-    };
-    for (row, column) in
-        (0..channels.output[0]).flat_map(|row| (0..channels.output[1]).map(move |i| (row, i)))
-    {
-        let at = row * channels.below + column * channels.pixel;
-        let y = y.get_mut(row * channels.row_step + column * channels.step..).unwrap_or_default();
-        let [fours, singles] = FourChannels::parts(channels.channels);
+    let x = Elements::new(channels, rows, table);
+    for (at, to) in channels.windows() {
+        let y = y.get_mut(to..).unwrap_or_default();
+        let [fours, _] = FourChannels::parts(channels.channels);
         for i in 0..fours {
             let first = channels.four(i);
             let record = run(channels.records, i * channels.record, channels.record);
@@ -90,12 +114,12 @@ pub(crate) fn four_channels(channels: &Channels<'_>, rows: &[i8], table: &mut [i
             for lane in 0..4 {
                 let mut acc = word(lane) as i32;
                 for pair in 0..pairs {
-                    acc = smlad(both(2 * pair, at + first + lane), word(4 + 4 * pair + lane), acc);
+                    acc = smlad(x.both(2 * pair, at + first + lane), word(4 + 4 * pair + lane), acc);
                 }
                 let mut head = 4 + 4 * pairs;
                 if odd {
                     let tap = (word(head + lane % 2) >> (16 * (lane / 2))) & 0xffff;
-                    acc = smlad(i32::from(x(2 * pairs, at + first + lane)) as u32 & 0xffff, tap, acc);
+                    acc = smlad(i32::from(x.get(2 * pairs, at + first + lane)) as u32 & 0xffff, tap, acc);
                     head += 2;
                 }
                 let factor =
@@ -105,13 +129,23 @@ pub(crate) fn four_channels(channels: &Channels<'_>, rows: &[i8], table: &mut [i
                 }
             }
         }
+    }
+}
+
+/// See [`Isa::single_channels`](crate::arch::Isa::single_channels).
+pub(crate) fn single_channels(channels: &Channels<'_>, rows: &[i8], table: &mut [i8], y: &mut [i8]) {
+    let count = channels.taps[0] * channels.taps[1];
+    let x = Elements::new(channels, rows, table);
+    let [_, singles] = FourChannels::parts(channels.channels);
+    for (at, to) in channels.windows() {
+        let y = y.get_mut(to..).unwrap_or_default();
         for i in 0..singles {
             let last = channels.channels - singles + i;
             let record = run(channels.singles, i * channels.single, channels.single);
             let word = |i: usize| word(record, 4 * i);
             let mut acc = word(0) as i32;
             for pair in 0..count.div_ceil(2) {
-                acc = smlad(both(2 * pair, at + last), word(3 + pair), acc);
+                acc = smlad(x.both(2 * pair, at + last), word(3 + pair), acc);
             }
             if let Some(y) = y.get_mut(last) {
                 let factor = Requant { multiplier: word(1) as i32, shift: word(2) as i32 };

@@ -9,7 +9,7 @@ mod depthwise;
 mod squares;
 mod winograd;
 
-pub(crate) use channels::{Channels, four_channels};
+pub(crate) use channels::{Channels, four_channels, single_channels};
 pub(crate) use depthwise::{Joins, Taps, join_rows, taps, two_rows};
 #[cfg(dsp)]
 pub(crate) use squares::NINTH;

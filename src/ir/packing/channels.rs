@@ -27,11 +27,16 @@ impl FourChannels {
 
     /// `None` where there are several outputs or several biases a channel.
     pub const fn new(conv: &DepthwiseConv2d, x: Shape) -> Option<Self> {
+        let Some(output) = conv.window.output(x.h, x.w) else { return None };
+        Self::into(conv, x, output)
+    }
+
+    /// The same where rows and columns of the output are known.
+    pub(crate) const fn into(conv: &DepthwiseConv2d, x: Shape, output: [u16; 2]) -> Option<Self> {
         if conv.multiplier != 1 || matches!(conv.bias, Bias::Unit) {
             return None;
         }
         let window = conv.window;
-        let Some(output) = window.output(x.h, x.w) else { return None };
         let kept = (window.kernel[0] as usize - 1) * window.dilation[0] as usize + 1;
         let columns = bordered(&window, x.w, output[1] as usize);
         let fours = x.c as usize / 4;
@@ -91,10 +96,10 @@ impl FourChannels {
         Packed { weights, bias: 0, requant: 0, scratch: self.scratch(self.kept) }
     }
 
-    /// Bytes of scratch in which so many rows are kept.
+    /// Bytes of scratch in which so many rows are kept. Behind a channel by itself lies one more, for its taps are read as words.
     pub const fn scratch(&self, rows: usize) -> usize {
         let left = if self.image.c < 4 { 0 } else { self.image.c as usize % 4 };
-        self.table() + rows * self.columns * (self.channels + left)
+        self.table() + rows * self.columns * (self.channels + left) + (self.image.c == 1) as usize
     }
 
     /// Bytes of scratch in which as many rows are kept as there is room for, `room` or [`FourChannels::ROOM`] bytes, but no more

@@ -1,4 +1,4 @@
-//! Rows of an image joined two by two, for depthwise convolution.
+//! Rows of an image joined two by two, for depthwise convolution; columns, where there is one row only.
 
 use super::{Packed, bordered};
 use crate::ir::{Bias, DepthwiseConv2d, Padding, Shape, Window};
@@ -12,16 +12,21 @@ pub struct Joined {
     pub image: Shape,
     /// Rows and columns of the output, likewise.
     pub output: [u16; 2],
+    /// Whether there is one row only, of the image and of the kernel. Then each column is joined with the next one that a window
+    /// sees, and a window reads every other tap.
+    pub line: bool,
     /// Joined rows that a window spans, at most.
     pub span: usize,
     /// Joined rows that are kept at once: as many as windows see, or as keep within [`Joined::ROOM`], or as a window spans.
     pub kept: usize,
+    /// Whether those are as many as windows see.
+    pub whole: bool,
     /// Columns of a joined row, border included.
     pub columns: usize,
     /// Outputs of a channel.
     pub multiplier: usize,
-    /// Channels that are joined at once, as many as keep the joined rows that a window spans within about [`Joined::ROOM`];
-    /// all but the last such a multiple of 4.
+    /// Channels that are joined at once, as many as keep all joined rows that windows see within [`Joined::ROOM`], or, where
+    /// not even four do, those that a window spans within about as much; all but the last such a multiple of 4.
     pub channels: usize,
 }
 
@@ -34,9 +39,19 @@ impl Joined {
 
     /// `None` where there are several biases a channel.
     pub const fn new(conv: &DepthwiseConv2d, x: Shape) -> Option<Self> {
-        let (mut window, mut image) = (conv.window, x);
+        let Some([rows, columns]) = conv.window.output(x.h, x.w) else { return None };
+        Self::into(conv, x, [rows, columns])
+    }
+
+    /// The same where rows and columns of the output are known.
+    pub(crate) const fn into(conv: &DepthwiseConv2d, x: Shape, output: [u16; 2]) -> Option<Self> {
+        if matches!(conv.bias, Bias::Unit) {
+            return None;
+        }
+        let (mut window, mut image, mut output) = (conv.window, x, output);
         if x.w == 1 && window.kernel[1] == 1 && window.padding.left == 0 && window.padding.right == 0 {
             image = Shape::new(1, x.h, x.c);
+            output = [output[1], output[0]];
             window = Window {
                 kernel: [1, window.kernel[0]],
                 stride: [1, window.stride[0]],
@@ -49,33 +64,34 @@ impl Joined {
                 },
             };
         }
-        let Some(output) = window.output(image.h, image.w) else { return None };
-        let odd = window.stride[0] % 2 == 1;
         let mut joined = Self {
             window,
             image,
             output,
+            line: image.h == 1 && window.kernel[0] == 1,
             span: 0,
             kept: 0,
-            columns: 0,
+            whole: false,
+            columns: bordered(&window, image.w, output[1] as usize),
             multiplier: conv.multiplier as usize,
             channels: 0,
         };
-        joined.span = joined.pairs(odd as usize);
-        if matches!(conv.bias, Bias::Unit) {
+        joined.span = joined.pairs((window.stride[0] % 2) as usize);
+        let (row, c) = (4 * joined.columns, x.c as usize);
+        let seen = (output[0] as usize - 1) * window.stride[0] as usize / 2 + joined.span;
+        // Where a channel has several outputs they are computed channel by channel, however many are joined.
+        let all = if joined.multiplier == 1 || c < 4 { c.next_multiple_of(4) } else { 4 };
+        if row * seen == 0 || all == 0 {
             return None;
         }
-        joined.columns = bordered(&window, image.w, output[1] as usize);
-        // Where a channel has several outputs they are computed channel by channel, however many are joined.
-        let once = joined.multiplier == 1;
-        let all = if once || x.c < 4 { (x.c as usize).next_multiple_of(4) } else { 4 };
-        let parts = (all * 4 * joined.span * joined.columns).div_ceil(Self::ROOM);
-        let channels = all.div_ceil(parts).next_multiple_of(4);
-        joined.channels = if channels > x.c as usize { x.c as usize } else { channels };
-        let seen = (output[0] as usize - 1) * window.stride[0] as usize / 2 + joined.span;
-        let room = Self::ROOM / (4 * joined.columns * joined.channels);
+        let fit = Self::ROOM / (row * seen) / 4 * 4;
+        let parts = if fit > 0 { all.div_ceil(fit) } else { (all * row * joined.span).div_ceil(Self::ROOM) };
+        let channels = if parts == 0 { 4 } else { all.div_ceil(parts).next_multiple_of(4) };
+        joined.channels = if channels > c { c } else { channels };
+        let Some(room) = Self::ROOM.checked_div(row * joined.channels) else { return None };
         let room = if room < joined.span { joined.span } else { room };
-        joined.kept = if room < seen { room } else { seen };
+        joined.whole = room >= seen;
+        joined.kept = if joined.whole { seen } else { room };
         Some(joined)
     }
 
@@ -86,19 +102,50 @@ impl Joined {
 
     /// Bytes of an output channel's record in [`Packing::DspDepthwise`](super::Packing::DspDepthwise).
     pub const fn record(&self) -> usize {
+        if self.line {
+            return 12 + 4 * self.words();
+        }
         let odd = if self.window.stride[0] % 2 == 1 { self.pairs(1) } else { 0 };
         12 + 4 * self.window.kernel[1] as usize * (self.pairs(0) + odd)
     }
 
-    /// Whether [`Packing::DspDepthwise3`](super::Packing::DspDepthwise3) is for it.
-    pub const fn is_three(&self) -> bool {
-        let Window { kernel: [h, w], stride: [sh, sw], dilation: [dh, dw], .. } = self.window;
-        h == 3 && w == 3 && sh == 1 && sw == 1 && dh == 1 && dw == 1
+    /// Words of taps in a row of a kernel.
+    pub const fn words(&self) -> usize {
+        let columns = self.window.kernel[1] as usize;
+        if self.line { columns.div_ceil(2) } else { columns }
+    }
+
+    /// What [`Packing::DspDepthwise3`](super::Packing::DspDepthwise3) makes of rows and columns `phase` and those whole dilations
+    /// behind them: a convolution without dilation. `None` where it is no packing for it, and
+    /// where there are no such outputs.
+    pub const fn three(conv: &DepthwiseConv2d, x: Shape, output: [u16; 2], phase: [u16; 2]) -> Option<Self> {
+        let mut conv = *conv;
+        let Window { kernel: [h, w], stride: [sh, sw], dilation: [dy, dx], padding } = conv.window;
+        if h != 3 || w != 3 || sh != 1 || sw != 1 {
+            return None;
+        }
+        let (Some(top), Some(left)) = (padding.top.checked_div(dy), padding.left.checked_div(dx)) else {
+            return None;
+        };
+        if top * dy != padding.top || left * dx != padding.left {
+            return None;
+        }
+        conv.window =
+            Window { dilation: [1, 1], padding: Padding { top, bottom: 0, left, right: 0 }, ..conv.window };
+        let image = Shape::new(every(x.h, phase[0], dy), every(x.w, phase[1], dx), x.c);
+        let output = [every(output[0], phase[0], dy), every(output[1], phase[1], dx)];
+        if output[0] == 0 || output[1] == 0 { None } else { Self::into(&conv, image, output) }
+    }
+
+    /// Whether [`Packing::DspDepthwise3`](super::Packing::DspDepthwise3) is for a convolution.
+    pub const fn is_three(conv: &DepthwiseConv2d, x: Shape) -> bool {
+        let Some(output) = conv.window.output(x.h, x.w) else { return false };
+        Self::three(conv, x, output, [0, 0]).is_some()
     }
 
     /// Bytes of the table of places of taps.
     pub const fn table(&self) -> usize {
-        4 * self.span * self.window.kernel[1] as usize
+        4 * self.span * self.words()
     }
 
     /// Bytes of a run of border that stands for a row: a pixel, or a row where those are single bytes.
@@ -106,9 +153,8 @@ impl Joined {
         if self.image.c == 1 { self.image.w as usize } else { self.channels }
     }
 
-    /// What a convolution has whose channels have records of so many bytes.
-    pub(super) const fn lengths(&self, record: usize) -> Packed {
-        let table = if self.is_three() && record == Self::RECORD_OF_THREE { 0 } else { self.table() };
+    /// What a convolution has whose channels have records of so many bytes, with a table or without.
+    pub(super) const fn lengths(&self, record: usize, table: usize) -> Packed {
         Packed {
             weights: record * self.multiplier * self.image.c as usize,
             bias: 0,
@@ -116,4 +162,31 @@ impl Joined {
             scratch: table + 4 * self.kept * self.columns * self.channels + self.border(),
         }
     }
+
+    /// What [`Packing::DspDepthwise3`](super::Packing::DspDepthwise3) has: scratch for any phase.
+    pub(super) const fn lengths_of_three(
+        conv: &DepthwiseConv2d,
+        x: Shape,
+        output: [u16; 2],
+    ) -> Option<Packed> {
+        let Some(first) = Self::three(conv, x, output, [0, 0]) else { return None };
+        let mut most = first.lengths(Self::RECORD_OF_THREE, 0);
+        // Phases have one of two heights and one of two widths.
+        let [down, right] = conv.window.dilation;
+        let others = [[0, right - 1], [down - 1, 0], [down - 1, right - 1]];
+        let mut i = 0;
+        while i < others.len() {
+            if let Some(phase) = Self::three(conv, x, output, others[i]) {
+                let scratch = phase.lengths(Self::RECORD_OF_THREE, 0).scratch;
+                most.scratch = if scratch > most.scratch { scratch } else { most.scratch };
+            }
+            i += 1;
+        }
+        Some(most)
+    }
+}
+
+/// How many of `n` are `from` and those whole steps behind it.
+const fn every(n: u16, from: u16, step: u16) -> u16 {
+    if n > from { (n - from).div_ceil(step) } else { 0 }
 }

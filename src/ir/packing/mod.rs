@@ -97,9 +97,11 @@ pub enum Packing {
     /// Depthwise convolution with one bias a channel. A record for each channel of the output: bias, factor (two words),
     /// words of taps `[parity][pair of rows][column]`. Rows of the padded image are joined two by two, the even one in the
     /// low half; parity 0 is for outputs whose window begins in an even row, parity 1, left out where
-    /// the rows' stride is even, for the others. A half that no tap falls on is 0. See [`Joined`].
+    /// the rows' stride is even, for the others. A half that no tap falls on is 0. Where image and kernel have one row, columns
+    /// are joined, and words hold two taps each, the last of an odd number with a 0. See [`Joined`].
     DspDepthwise,
-    /// Depthwise 3x3 at stride 1, as before, but the taps of a column are the bytes of one word, the last of them 0.
+    /// Depthwise 3x3 at stride 1, as before, but the taps of a column are the bytes of one word, the last of them 0. Where dilated,
+    /// the border in front must be whole dilations: rows and columns that lie whole dilations apart are an image of their own.
     DspDepthwise3,
     /// Depthwise convolution of one output and one bias a channel, four channels at a time. A record for each four channels:
     /// biases, a word a channel; for each two taps, row by row, a word a channel, the first tap in the low half; for the
@@ -278,12 +280,11 @@ impl Packing {
             Packing::DspDepthwise => {
                 let Op::DepthwiseConv2d(conv) = op else { return None };
                 let Some(joined) = Joined::new(conv, x) else { return None };
-                Some(joined.lengths(joined.record()))
+                Some(joined.lengths(joined.record(), joined.table()))
             }
             Packing::DspDepthwise3 => {
                 let Op::DepthwiseConv2d(conv) = op else { return None };
-                let Some(joined) = Joined::new(conv, x) else { return None };
-                if joined.is_three() { Some(joined.lengths(Joined::RECORD_OF_THREE)) } else { None }
+                Joined::lengths_of_three(conv, x, [y.h, y.w])
             }
             Packing::DspFourChannels => {
                 let Op::DepthwiseConv2d(conv) = op else { return None };

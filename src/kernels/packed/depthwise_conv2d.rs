@@ -4,13 +4,12 @@
 //! spans, or more. Each row of the image is read once for each of those portions, before any output is written that lies
 //! as far down; the border is written once where it is columns, and joined like any other row where it is rows. All rows
 //! of outputs are computed at once whose windows do not go round the ring. Where a channel has several outputs they are computed side
-//! by side, from the same joined channel.
+//! by side, from the same joined channel. Of an image of one row columns are joined instead.
 
-use super::activate;
 use crate::arch::packed::{Joins, Taps};
 use crate::arch::{Isa, run};
-use crate::ir::{DepthwiseConv2d, IntData, Joined};
-use crate::kernels::{Flow, Input};
+use crate::ir::{Clamp, DepthwiseConv2d, IntData, Joined};
+use crate::kernels::{Flow, Input, both};
 use core::ops::Range;
 
 /// Depthwise convolution of `x` into `y`, weights packed as [`DspDepthwise`](crate::ir::Packing::DspDepthwise).
@@ -22,24 +21,28 @@ pub(crate) fn depthwise_conv2d<I: Isa>(
     flow: &mut Flow<'_>,
 ) {
     let scratch = core::mem::take(&mut flow.scratch);
-    let ((x, x_zero), (_, zero)) = (flow.x, flow.y);
-    let Some(joined) = Joined::new(conv, x) else { return };
+    let ((x, x_zero), (y, zero)) = (flow.x, flow.y);
+    let Some(joined) = Joined::into(conv, x, [y.h, y.w]) else { return };
     let Some((table, scratch)) = scratch.split_at_mut_checked(joined.table()) else { return };
     let multiplier = joined.multiplier;
-    let [height, width] = joined.output.map(usize::from);
+    let [height, width] = both(joined.output);
     let row_step = width * usize::from(x.c) * multiplier;
     let stride = usize::from(joined.window.stride[0]);
-    let columns = usize::from(joined.window.kernel[1]);
+    let columns = joined.words();
     let record = joined.record();
+    let Some(mut ring) = Ring::new(isa, &joined, x_zero, scratch) else { return };
     // Rows of windows that begin in an even row and in an odd one take turns where the stride is odd.
     let turns = 1 + stride % 2;
     let mut c = 0;
     while c < usize::from(x.c) {
         let channels = joined.channels.min(usize::from(x.c) - c);
-        let Some(mut ring) = Ring::new(&joined, x_zero, c, channels, scratch) else { return };
+        ring.begin(&joined, c, channels);
         let parts = Parts::new(&joined, channels);
         let mut taps = Taps { row_step: turns * row_step, ..ring.taps(&joined, &parts, zero) };
         taps.record = record;
+        if joined.line {
+            taps.tap *= 2;
+        }
         taps.below = turns * stride / 2 * taps.row;
         let mut oy = 0;
         while oy < height {
@@ -47,7 +50,11 @@ pub(crate) fn depthwise_conv2d<I: Isa>(
             let more =
                 ring.room(first, joined.span).and_then(|room| (2 * room + 1 - odd).checked_div(stride));
             let count = more.map_or(1, |more| 1 + more).min(height - oy);
-            ring.fill(isa, flow.input(), first..(oy + count - 1) * stride / 2 + joined.span);
+            if joined.line {
+                ring.join_columns(isa, flow.input(), joined.window.dilation[1].into());
+            } else {
+                ring.fill(isa, flow.input(), first..(oy + count - 1) * stride / 2 + joined.span);
+            }
             for turn in 0..turns.min(count) {
                 let top = (oy + turn) * stride;
                 let parity = top % 2;
@@ -66,32 +73,65 @@ pub(crate) fn depthwise_conv2d<I: Isa>(
         }
         c += channels;
     }
-    activate(isa, flow.output(), data.clamp);
+    if data.clamp != Clamp::FULL {
+        isa.clamp(flow.output(), data.clamp);
+    }
 }
 
 /// The same of a 3x3 kernel at stride 1, packed as [`DspDepthwise3`](crate::ir::Packing::DspDepthwise3): two rows of
-/// outputs at a time.
+/// outputs at a time, and of a kernel that is `dilated`, where there are such, those that see the same rows and columns.
 #[inline(never)]
 pub(crate) fn depthwise_conv2d_3x3<I: Isa>(
     isa: I,
     conv: &DepthwiseConv2d,
     data: &IntData<'_>,
     flow: &mut Flow<'_>,
+    dilated: bool,
 ) {
     let scratch = core::mem::take(&mut flow.scratch);
-    let ((x, x_zero), (_, zero)) = (flow.x, flow.y);
-    let Some(joined) = Joined::new(conv, x) else { return };
+    let (x, y) = (flow.x.0, [flow.y.0.h, flow.y.0.w]);
+    if dilated {
+        let [down, right] = conv.window.dilation;
+        for phase in (0..down).flat_map(|row| (0..right).map(move |column| [row, column])) {
+            let Some(joined) = Joined::three(conv, x, y, phase) else { continue };
+            three(isa, &joined, [conv.window.dilation, phase], data, flow, scratch);
+        }
+    } else if let Some(joined) = Joined::into(conv, x, y) {
+        three(isa, &joined, [[1, 1], [0, 0]], data, flow, scratch);
+    }
+    if data.clamp != Clamp::FULL {
+        isa.clamp(flow.output(), data.clamp);
+    }
+}
+
+/// The outputs of a phase of a dilation: [`Joined::three`].
+#[inline(always)]
+fn three<I: Isa>(
+    isa: I,
+    joined: &Joined,
+    [dilation, phase]: [[u16; 2]; 2],
+    data: &IntData<'_>,
+    flow: &mut Flow<'_>,
+    scratch: &mut [i8],
+) {
+    let ((x, x_zero), (y, zero)) = (flow.x, flow.y);
     let multiplier = joined.multiplier;
-    let [height, width] = joined.output.map(usize::from);
-    let row_step = width * usize::from(x.c) * multiplier;
+    let ([down, right], [row, column]) = (both(dilation), both(phase));
+    let (width, channels) = (usize::from(y.w), usize::from(x.c));
+    let (step, row_step) = (right * channels * multiplier, down * width * channels * multiplier);
+    let first = (row * width + column) * channels * multiplier;
+    let height = usize::from(joined.output[0]);
     let record = Joined::RECORD_OF_THREE;
+    let Some(mut ring) = Ring::new(isa, joined, x_zero, scratch) else { return };
+    (ring.step, ring.across) = (right * channels, down * usize::from(x.w) * channels);
+    let begin = (row * usize::from(x.w) + column) * channels;
     let mut c = 0;
-    while c < usize::from(x.c) {
-        let channels = joined.channels.min(usize::from(x.c) - c);
-        let Some(mut ring) = Ring::new(&joined, x_zero, c, channels, scratch) else { return };
-        let parts = Parts::new(&joined, channels);
-        let mut taps = ring.taps(&joined, &parts, zero);
-        taps.record = record;
+    while c < channels {
+        let once = joined.channels.min(channels - c);
+        ring.begin(joined, begin + c, once);
+        let parts = Parts::new(joined, once);
+        let mut taps = ring.taps(joined, &parts, zero);
+        (taps.record, taps.step, taps.row_step) = (record, step, row_step);
         let mut i = 0;
         while 2 * i < height {
             let count = ring.room(i, 2).map_or(1, |room| 1 + room).min(height.div_ceil(2) - i);
@@ -101,14 +141,13 @@ pub(crate) fn depthwise_conv2d_3x3<I: Isa>(
             for part in 0..parts.count {
                 let channel = (c + part) * multiplier;
                 taps.records = run(data.weights, channel * record, parts.channels * record);
-                let y = flow.output().get_mut(2 * i * row_step + channel..).unwrap_or_default();
+                let y = flow.output().get_mut(first + 2 * i * row_step + channel..).unwrap_or_default();
                 isa.two_rows(&taps, ring.rows.get(part * ring.pitch..).unwrap_or_default(), y);
             }
             i += count;
         }
-        c += channels;
+        c += once;
     }
-    activate(isa, flow.output(), data.clamp);
 }
 
 /// How joined channels are taken: all at once, or, where each has several outputs, one by one with all of those, which see
@@ -130,9 +169,12 @@ impl Parts {
 
 /// Joined rows of some channels, the latest few.
 struct Ring<'a> {
-    /// The first channel.
+    /// Place of the first channel in the image.
     from: usize,
     channels: usize,
+    /// Elements from a pixel to the next and from a row to the next.
+    step: usize,
+    across: usize,
     /// Bytes from one channel to the next.
     pitch: usize,
     kept: usize,
@@ -140,39 +182,47 @@ struct Ring<'a> {
     left: usize,
     width: usize,
     height: usize,
-    /// The next joined row to be made.
+    /// The next joined row to be made, and how many are border from the beginning on, until they are made.
     next: usize,
+    fresh: usize,
     rows: &'a mut [i8],
     /// What stands for a row of the border.
     border: &'a [i8],
 }
 
 impl<'a> Ring<'a> {
-    fn new(joined: &Joined, zero: i8, from: usize, channels: usize, scratch: &'a mut [i8]) -> Option<Self> {
+    /// Words of border throughout; those in front of and behind the columns of an image stay so.
+    fn new<I: Isa>(isa: I, joined: &Joined, zero: i8, scratch: &'a mut [i8]) -> Option<Self> {
         let pitch = 4 * joined.columns;
-        let (rows, border) = scratch.split_at_mut_checked(joined.kept * pitch * channels)?;
-        let (left, width) = (usize::from(joined.window.padding.left), usize::from(joined.image.w));
-        let word = [zero, zero >> 7, zero, zero >> 7];
-        for row in rows.as_chunks_mut().0.chunks_exact_mut(joined.columns) {
-            let (before, rest) = row.split_at_mut_checked(left)?;
-            before.fill(word);
-            rest.get_mut(width..)?.fill(word);
-        }
+        let (rows, border) = scratch.split_at_mut_checked(joined.kept * pitch * joined.channels)?;
+        isa.fill([zero, zero >> 7, zero, zero >> 7], rows);
         let border = border.get_mut(..joined.border())?;
         border.fill(zero);
         Some(Self {
-            from,
-            channels,
+            from: 0,
+            channels: 0,
+            step: joined.image.c.into(),
+            across: usize::from(joined.image.w) * usize::from(joined.image.c),
             pitch,
             kept: joined.kept,
             top: joined.window.padding.top.into(),
-            left,
-            width,
+            left: joined.window.padding.left.into(),
+            width: joined.image.w.into(),
             height: joined.image.h.into(),
             next: 0,
+            fresh: joined.kept,
             rows,
             border,
         })
+    }
+
+    /// Goes on to some channels, no more than at first. Rows of border are made again where others have lain there.
+    #[inline(always)]
+    fn begin(&mut self, joined: &Joined, from: usize, channels: usize) {
+        if self.next > 0 && !(joined.whole && channels == self.channels) {
+            self.fresh = 0;
+        }
+        (self.from, self.channels, self.next) = (from, channels, 0);
     }
 
     /// What is the same for all windows.
@@ -220,8 +270,7 @@ impl<'a> Ring<'a> {
 
     /// Makes those of some joined rows that are not there yet.
     fn fill<I: Isa>(&mut self, isa: I, x: Input<'_>, rows: Range<usize>) {
-        let step = usize::from(x.shape.c);
-        let (across, row) = (self.width * step, self.pitch * self.channels);
+        let (step, across, row) = (self.step, self.across, self.pitch * self.channels);
         self.next = self.next.max(rows.start);
         while self.next < rows.end {
             // The row of the image, if it is one.
@@ -255,9 +304,40 @@ impl<'a> Ring<'a> {
                 // A row is one pixel of as many channels.
                 (joins.channels, joins.columns, joins.pitch) = (self.width, 1, 4);
             }
-            let at = slot * row + 4 * self.left;
-            isa.join_rows(&joins, self.rows.get_mut(at..).unwrap_or_default());
+            if upper < self.height || lower < self.height || self.next >= self.fresh {
+                let at = slot * row + 4 * self.left;
+                isa.join_rows(&joins, self.rows.get_mut(at..).unwrap_or_default());
+            }
             self.next += joins.count;
+        }
+    }
+
+    /// Joins each column of a row with the one `apart` columns behind it.
+    fn join_columns<I: Isa>(&mut self, isa: I, x: Input<'_>, apart: usize) {
+        let (step, behind) = (usize::from(x.shape.c), self.left + self.width);
+        // Words whose second half is the border, and those whose first one is, both or one of which may be none.
+        let (last, first) = (behind.saturating_sub(apart), self.left.saturating_sub(apart));
+        for (from, to) in [(first, self.left.min(last)), (self.left, last), (self.left.max(last), behind)] {
+            let row = |column: usize| {
+                let inside = column.checked_sub(self.left).filter(|&column| column < self.width);
+                let x = inside.and_then(|column| x.data.get(column * step + self.from..));
+                x.map_or((self.border, 0), |x| (x, step))
+            };
+            let ((upper, first), (lower, second)) = (row(from), row(from + apart));
+            let mut joins = Joins {
+                rows: [upper, lower],
+                steps: [first, second],
+                channels: self.channels,
+                columns: to.saturating_sub(from),
+                count: 1,
+                below: 0,
+                pitch: self.pitch,
+                row: 0,
+            };
+            if step == 1 {
+                (joins.channels, joins.columns, joins.pitch) = (joins.columns, 1, 4);
+            }
+            isa.join_rows(&joins, self.rows.get_mut(4 * from..).unwrap_or_default());
         }
     }
 }

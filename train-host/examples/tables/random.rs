@@ -76,6 +76,12 @@ impl Numbers {
     fn three(&mut self) -> Window {
         Window::new(3, 3).padding(Padding::all(1))
     }
+
+    /// The same, now and then dilated.
+    fn dilated(&mut self) -> Window {
+        let apart = 1 + self.below(4) as u16 / 3;
+        Window { dilation: [apart; 2], ..Window::new(3, 3).padding(Padding::all(apart)) }
+    }
 }
 
 /// A net of up to five operators, its tensors placed; now and then, by `number`, after a convolution for minimal filtering.
@@ -184,7 +190,7 @@ fn filtered(net: &mut Net<Int>, both: bool, numbers: &mut Numbers) -> Result<()>
 fn depthwise(net: &mut Net<Int>, numbers: &mut Numbers) -> Result<()> {
     let (x, at) = (net.output_shape(), net.output);
     let window =
-        if x.h > 1 && x.w > 1 && numbers.below(2) == 0 { numbers.three() } else { numbers.window(x) };
+        if x.h > 1 && x.w > 1 && numbers.below(2) == 0 { numbers.dilated() } else { numbers.window(x) };
     let multiplier = if x.c < 8 && numbers.below(2) == 0 { 1 + numbers.below(4) as u16 } else { 1 };
     let op = DepthwiseConv2d { multiplier, window, bias: Bias::Channel };
     push(net, Op::DepthwiseConv2d(op), &[at], numbers)

@@ -11,37 +11,54 @@ pub(super) fn pack(conv: &DepthwiseConv2d, x: Shape, plain: &IntStore, room: usi
         .or_else(|| records(conv, x, plain))
 }
 
-/// Taps of a kernel at stride 1 from which on joined rows are faster.
+/// Taps of a kernel at stride 1 from which on joined rows are faster, and joined columns of an image of one row.
 const MANY: usize = 36;
+const MANY_OF_LINE: usize = 12;
+
+/// Cycles of another phase of a dilated kernel, whatever its size.
+const PHASE: usize = 2500;
 
 /// Whether a depthwise convolution is faster over joined rows than four channels at a time. For 3x3 at stride 1, and for fewer
 /// channels, cycles of a Cortex-M4 decide, fitted to those that were measured.
 fn joins(conv: &DepthwiseConv2d, x: Shape) -> bool {
     let (Some(joined), Some(four)) = (Joined::new(conv, x), FourChannels::new(conv, x)) else { return true };
     let [height, width] = joined.output.map(usize::from);
-    if x.c < 4 && !joined.is_three() {
+    if Joined::is_three(conv, x) {
+        let [down, right] = conv.window.dilation;
+        let phases = (0..down).flat_map(|row| (0..right).map(move |column| [row, column]));
+        let cycles = |phase| Joined::three(conv, x, joined.output, phase).map_or(0, |phase| two_rows(&phase));
+        let channel: usize = phases.map(cycles).sum();
+        let apart = usize::from(down) * usize::from(right) - 1;
+        let lanes = 4 * four.fours() + 2 * four.singles();
+        return channel * usize::from(x.c) + apart * PHASE < 67 * height * width * lanes / 2;
+    }
+    if joined.line && (x.c < 4 || width >= 4) {
+        return x.c < 4 || (conv.window.stride == [1, 1] && conv.window.taps() >= MANY_OF_LINE);
+    }
+    if x.c < 4 {
         return conv.window.kernel != [3, 3]
             || 15 * height * width >= 4 * usize::from(x.h) * usize::from(x.w) + 1000;
     }
-    if !joined.is_three() {
-        let near = conv.window.stride == [1, 1] && conv.window.dilation == [1, 1];
-        return near && width >= 4 && conv.window.taps() >= MANY;
-    }
-    let rows = height.div_ceil(2) * (78 * (width / 2) + 58 * (width % 2) + 26);
-    let joined = rows + 3 * height * width + 110;
-    let lanes = 4 * four.fours() + 2 * four.singles();
-    joined * usize::from(x.c) < 67 * height * width * lanes / 2
+    let near = conv.window.stride == [1, 1] && conv.window.dilation == [1, 1];
+    near && width >= 4 && conv.window.taps() >= MANY
+}
+
+/// Cycles of a channel, two rows of outputs at a time.
+fn two_rows(joined: &Joined) -> usize {
+    let [height, width] = joined.output.map(usize::from);
+    let rows = height.div_ceil(2) * (76 * (width / 2) + 50 * (width % 2) + 22);
+    rows + 3 * height * width + 85
 }
 
 /// A depthwise convolution as [`Packing::DspDepthwise3`] where that is for it, else as [`Packing::DspDepthwise`].
 fn records(conv: &DepthwiseConv2d, x: Shape, plain: &IntStore) -> Option<IntStore> {
-    let joined = Joined::new(conv, x)?;
+    let (joined, is_three) = (Joined::new(conv, x)?, Joined::is_three(conv, x));
     let channels = usize::from(x.c) * joined.multiplier;
     let mut words: Vec<i32> = Vec::new();
     for channel in 0..channels {
         let factor = plain.requant[channel].packed()?;
         words.extend([plain.bias[channel], factor.multiplier, factor.shift]);
-        if joined.is_three() {
+        if is_three {
             words.extend((0..3).map(|kx| {
                 let tap = |ky: usize| plain.weights[(ky * 3 + kx) * channels + channel] as u8;
                 i32::from_le_bytes([tap(0), tap(1), tap(2), 0])
@@ -50,7 +67,7 @@ fn records(conv: &DepthwiseConv2d, x: Shape, plain: &IntStore) -> Option<IntStor
             words.extend(taps(&joined, channel, channels, &plain.weights));
         }
     }
-    let packing = if joined.is_three() { Packing::DspDepthwise3 } else { Packing::DspDepthwise };
+    let packing = if is_three { Packing::DspDepthwise3 } else { Packing::DspDepthwise };
     Some(store(&words, packing, plain))
 }
 
@@ -99,7 +116,7 @@ fn store(words: &[i32], packing: Packing, plain: &IntStore) -> IntStore {
     }
 }
 
-/// `[parity][pair of rows][column]`.
+/// `[parity][pair of rows][column]`, or pairs of columns.
 fn taps(joined: &Joined, channel: usize, channels: usize, plain: &[i8]) -> Vec<i32> {
     let [height, width] = joined.window.kernel.map(usize::from);
     let dilation = usize::from(joined.window.dilation[0]);
@@ -110,6 +127,10 @@ fn taps(joined: &Joined, channel: usize, channels: usize, plain: &[i8]) -> Vec<i
         }
         _ => 0,
     };
+    if joined.line {
+        let column = |kx: usize| if kx < width { plain[kx * channels + channel] } else { 0 };
+        return (0..width).step_by(2).map(|kx| both(column(kx), column(kx + 1))).collect();
+    }
     let parities = if joined.window.stride[0] % 2 == 1 { 2 } else { 1 };
     let mut words = Vec::new();
     for parity in 0..parities {
