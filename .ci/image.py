@@ -146,8 +146,8 @@ KERNEL = {
 
 # Kernels of packed weights, by the packing.
 PACKED = {
-    'DspPatch': 'packed/conv2d', 'DspPoint': 'packed/point_conv2d',
-    'DspRows': 'packed/rows_conv2d', 'DspViews': 'packed/views_conv2d',
+    'DspPatch': 'packed/conv2d', 'DspPoint': 'packed/point_conv2d', 'DspLongPatch': 'packed/long_conv2d',
+    'DspRows': 'packed/rows_conv2d', 'DspViews': 'packed/views_conv2d', 'DspLongDense': 'packed/long_dense',
     'DspWinograd': 'packed/winograd_conv2d', 'DspSquares': 'packed/squares_conv2d',
     'DspDense': 'packed/dense', 'DspDepthwise': 'packed/depthwise_conv2d',
     'DspDepthwise3': 'packed/depthwise_conv2d_3x3', 'DspFourChannels': 'packed/four_channels', 'DspAdd': 'packed/add',

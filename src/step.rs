@@ -3,7 +3,9 @@
 //! Nothing is computed here. A node's operator, or how its weights are packed, picks the kernel, its tensors pick the bytes.
 
 use crate::arch::{Cpu, Isa, Job, Store};
-use crate::ir::{Chunk, Graph, Int, IntData, IntTensor, Node, Op, Operands, Packing, Scratch, Shape, Uses};
+use crate::ir::{
+    Axis, Chunk, Graph, Int, IntData, IntTensor, Node, Op, Operands, Packing, Scratch, Shape, Uses,
+};
 use crate::kernels::{self, Bytes, Flow, Input, Output, Pair, fours, halves, nibbles, packed, vectors};
 use crate::place::{Only, Samples, copy, lie_apart, place};
 use core::marker::PhantomData;
@@ -135,11 +137,7 @@ impl<L: Linked, S: Samples> Job for Step<'_, '_, L, S> {
             }
             Op::Concat { axis } => {
                 if L::USES.concat {
-                    let mut at = 0;
-                    for i in 0..self.node.inputs.len() {
-                        let Some((x, y)) = self.apart(i) else { return };
-                        at = kernels::concat(isa, *axis, x, at, y);
-                    }
+                    self.concat(isa, *axis);
                 }
             }
             Op::ChannelShuffle { groups } => {
@@ -212,6 +210,13 @@ impl<L: Linked, S: Samples> Step<'_, '_, L, S> {
                     self.run_in_flow(|flow| packed::conv2d(isa, conv, data, flow, L::USES.rests));
                 }
             }
+            Packing::DspLongPatch => {
+                if linked[Packing::DspLongPatch.at()]
+                    && let Op::Conv2d(conv) = op
+                {
+                    self.run_in_flow(|flow| packed::long_conv2d(isa, conv, data, flow, L::USES.rests));
+                }
+            }
             Packing::DspPoint => {
                 if linked[Packing::DspPoint.at()] {
                     self.run_in_flow(|flow| {
@@ -253,6 +258,11 @@ impl<L: Linked, S: Samples> Step<'_, '_, L, S> {
             Packing::DspDense => {
                 if linked[Packing::DspDense.at()] {
                     self.run_with_scratch(|x, y, scratch| packed::dense(isa, data, x, y, scratch));
+                }
+            }
+            Packing::DspLongDense => {
+                if linked[Packing::DspLongDense.at()] {
+                    self.run_with_scratch(|x, y, scratch| packed::long_dense(isa, data, x, y, scratch));
                 }
             }
             Packing::DspDepthwise => {
@@ -399,6 +409,25 @@ impl<L: Linked, S: Samples> Step<'_, '_, L, S> {
             Input { shape: x.shape, zero: x.meta.zero, data: x_data },
             Output { shape: y.shape, zero: y.meta.zero, data: y_data },
         ))
+    }
+
+    /// Every input to its part of the output, which lies apart from all of them.
+    #[inline(never)]
+    fn concat<I: Isa>(&mut self, isa: I, axis: Axis) -> Option<()> {
+        let (y, y_place) = place(self.graph, self.node.output, self.samples)?;
+        let (low, rest) = self.arena.split_at_mut_checked(y_place.start)?;
+        let (data, high) = rest.split_at_mut_checked(y_place.len())?;
+        let mut joint = kernels::Joint::new(axis, Output { shape: y.shape, zero: y.meta.zero, data });
+        for &id in self.node.inputs {
+            let (_, x_place) = place(self.graph, id, self.samples)?;
+            let data = if x_place.end <= y_place.start {
+                low.get(x_place)?
+            } else {
+                high.get(x_place.start.checked_sub(y_place.end)?..)?.get(..x_place.len())?
+            };
+            joint.append(isa, data);
+        }
+        Some(())
     }
 
     /// Where the scratch of the node lies.

@@ -345,10 +345,23 @@ pub(crate) trait Isa: Copy {
         packed::quads(quads, runs, y);
     }
 
-    /// The same for one to three units behind the quads; bit `n` of `rests` tells whether there may be `n` of them.
+    /// The same, but sums of each run are told apart for themselves, at most [`packed::SECTION`] pairs of elements each, and
+    /// biases are those of the units, of the first ones of pairs and then of the others.
+    #[inline(never)]
+    fn long_quads(self, quads: &Quads<'_>, runs: Runs<'_>, y: &mut [i8]) {
+        packed::long_quads(quads, runs, y);
+    }
+
+    /// The same as `quads` for one to three units behind the quads; bit `n` of `rests` tells whether there may be `n` of them.
     #[inline(never)]
     fn half_quads(self, quads: &Quads<'_>, units: usize, _rests: u8, runs: Runs<'_>, y: &mut [i8]) {
         packed::half_quads(quads, units, runs, y);
+    }
+
+    /// The same as `long_quads` for one to three units behind the quads.
+    #[inline(never)]
+    fn long_half_quads(self, quads: &Quads<'_>, units: usize, _rests: u8, runs: Runs<'_>, y: &mut [i8]) {
+        packed::long_half_quads(quads, units, runs, y);
     }
 
     /// Eight units a time over int16 elements; `y` is a multiple of eight.
@@ -357,10 +370,23 @@ pub(crate) trait Isa: Copy {
         packed::eights(eights, x, y);
     }
 
+    /// The same, but sums are told apart after [`packed::SECTION`] pairs of elements at most, and biases are those of the
+    /// units, of the first ones of pairs and then of the others.
+    #[inline(never)]
+    fn long_eights(self, eights: &Eights<'_>, x: &[i8], y: &mut [i8]) {
+        packed::long_eights(eights, x, y);
+    }
+
     /// Two units a time over elements as they lie; the last one may be alone.
     #[inline(never)]
     fn twos(self, twos: &Twos<'_>, x: &[i8], y: &mut [i8]) {
         packed::twos(twos, x, y);
+    }
+
+    /// The same, but sums are told apart as those of `long_eights` are, and biases are those of the units.
+    #[inline(never)]
+    fn long_twos(self, twos: &Twos<'_>, x: &[i8], y: &mut [i8]) {
+        packed::long_twos(twos, x, y);
     }
 
     /// Joins pairs of rows: `to[i * row + c * pitch + 4 * column]` is the word of both elements of pair `i`.

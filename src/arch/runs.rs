@@ -2,8 +2,9 @@
 
 use super::run;
 
-/// Runs of one length, at even steps in either tensor.
+/// Runs of one length, at even steps in either tensor. Assembler reads it.
 #[derive(Clone, Copy)]
+#[repr(C)]
 pub(crate) struct EvenRuns {
     /// Elements of a run.
     pub(crate) len: usize,

@@ -126,6 +126,7 @@ impl Graph<'_, Int> {
         match data.packing {
             Packing::Plain => return Ok(()),
             Packing::DspPatch | Packing::DspPoint | Packing::DspRows => {}
+            Packing::DspLongPatch | Packing::DspLongDense => {}
             Packing::DspWinograd | Packing::DspSquares | Packing::DspDense => {}
             Packing::DspDepthwise | Packing::DspDepthwise3 => {}
             Packing::DspFourChannels | Packing::DspAdd => {}

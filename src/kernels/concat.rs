@@ -6,36 +6,49 @@
 //!
 //! All inputs have the output's scale and zero point; nothing but bytes moves.
 
-use super::{Input, Output};
+use super::Output;
 use crate::arch::Isa;
 use crate::arch::runs::EvenRuns;
-use crate::ir::{Axis, Shape};
+use crate::ir::Axis;
 
-/// Copies `x` to `y`, where it starts `at` elements after the first along `axis`. Returns where the next input starts.
+/// A tensor that is made of others, one after another.
 ///
-/// What lies within the axis is side by side in memory, so both tensors are seen as `[outer][inner]`: `inner` elements
+/// What lies within the axis is side by side in memory, so all tensors are seen as `[outer][inner]`: `inner` elements
 /// from one step of the outer axes to the next.
-pub(crate) fn concat<I: Isa>(isa: I, axis: Axis, x: Input<'_>, at: usize, y: Output<'_>) -> usize {
-    let of = |shape: Shape| {
-        let (h, w, c) = (usize::from(shape.h), usize::from(shape.w), usize::from(shape.c));
-        match axis {
+pub(crate) struct Joint<'a> {
+    /// The output, from where the next input starts.
+    rest: &'a mut [i8],
+    /// Steps of the outer axes.
+    outer: usize,
+    /// Elements from one to the next.
+    inner: usize,
+}
+
+impl<'a> Joint<'a> {
+    /// `y`, to be made of tensors along `axis`, none of which is there yet.
+    pub(crate) fn new(axis: Axis, y: Output<'a>) -> Self {
+        let (h, w, c) = (usize::from(y.shape.h), usize::from(y.shape.w), usize::from(y.shape.c));
+        let (outer, inner) = match axis {
             Axis::Rows => (1, h * w * c),
             Axis::Columns => (h, w * c),
             Axis::Channels => (h * w, c),
-        }
-    };
-    let ((count, len), (_, to)) = (of(x.shape), of(y.shape));
-    isa.copy_runs(
-        x.data,
-        y.data.get_mut(at..).unwrap_or_default(),
-        &EvenRuns { len, count, steps: [len, to] },
-    );
-    at + len
+        };
+        Self { rest: y.data, outer, inner }
+    }
+
+    /// Copies `x` behind those that are there.
+    pub(crate) fn append<I: Isa>(&mut self, isa: I, x: &[i8]) {
+        let len = x.len().checked_div(self.outer).unwrap_or(0);
+        isa.copy_runs(x, self.rest, &EvenRuns { len, count: self.outer, steps: [len, self.inner] });
+        let rest = core::mem::take(&mut self.rest);
+        self.rest = rest.get_mut(len..).unwrap_or_default();
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ir::Shape;
     use crate::kernels::oracle::{Numbers, hold, on_every_isa, outputs, place};
     use proptest::prelude::*;
     use std::prelude::v1::*;
@@ -50,16 +63,16 @@ mod tests {
                 Axis::Channels => Shape::new(a, b, extent),
             };
             let (mut numbers, out) = (Numbers(seed), of(parts.iter().sum()));
-            let (mut got, mut at) = (vec![55; out.len()], 0);
+            let mut got = vec![55; out.len()];
             // For each element along the axis: which part, and which element of that.
             let mut origins = vec![];
             let mut inputs = vec![];
             for (part, &extent) in parts.iter().enumerate() {
                 origins.extend((0..usize::from(extent)).map(|i| (part, i)));
                 inputs.push(numbers.int8s(of(extent).len()));
-                let x = Input { shape: of(extent), zero: 0, data: &inputs[part] };
-                at = concat(isa, axis, x, at, Output { shape: out, zero: 0, data: &mut got });
             }
+            let mut joint = Joint::new(axis, Output { shape: out, zero: 0, data: &mut got });
+            inputs.iter().for_each(|x| joint.append(isa, x));
             for (i, (y, x, c)) in outputs(out).enumerate() {
                 let (part, along) = origins[[y, x, c][axis.at()]];
                 let from = match axis {

@@ -30,7 +30,7 @@ mod window;
 
 pub(crate) use activation::{look_up, requantize};
 pub(crate) use add::add;
-pub(crate) use concat::concat;
+pub(crate) use concat::Joint;
 pub(crate) use conv2d::conv2d;
 pub(crate) use dense::dense;
 pub(crate) use depthwise_conv2d::depthwise_conv2d;

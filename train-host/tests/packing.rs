@@ -25,14 +25,14 @@ impl Numbers {
         self.next() % n
     }
 
-    /// Mostly the extremes in one of three seeds.
+    /// Mostly the extremes in one of three seeds, none below 0 in one of four.
     fn int8s(&mut self, count: usize) -> Vec<i8> {
-        let extreme = self.0.is_multiple_of(3);
+        let (extreme, positive) = (self.0.is_multiple_of(3), self.0.is_multiple_of(4));
         let mut one = || match self.next() {
             x if extreme && x & 3 != 0 => [i8::MIN, i8::MAX][(x >> 4 & 1) as usize],
             x => (x >> 8) as i8,
         };
-        (0..count).map(|_| one()).collect()
+        (0..count).map(|_| one()).map(|x| if positive { x.saturating_abs() } else { x }).collect()
     }
 
     fn clamp(&mut self) -> Clamp {
@@ -50,6 +50,8 @@ impl Numbers {
         let mut one = || match self.below(16) {
             0 => Requant::new(0, 0),
             1 => Requant::new(1 << 30, -2 - self.below(30) as i32),
+            // Sums of any size.
+            2..8 if k > 512 => Requant::new(1 << 30, -7 - k.ilog2() as i32 - self.below(3) as i32),
             _ => Requant::new((1 << 30) + (self.next() & 0x3fff_ffff) as i32, -bits - self.below(3) as i32),
         };
         let factors: Vec<Requant> = (0..count).map(|_| one()).collect();
@@ -378,6 +380,24 @@ fn a_packed_dense_layer_is_the_same() {
 }
 
 #[test]
+fn a_packed_layer_of_long_sums_is_the_same() {
+    let strategy = (1..=20u16, 1200..=3000u16, any::<u64>())
+        .prop_map(|(units, k, seed)| (Op::Dense(Dense { units, bias: Bias::Channel }), Shape::flat(k), seed));
+    hold(&[Packing::DspLongDense], cases(60), strategy);
+    // Windows that cross the border, and groups that do not share channels.
+    let strategy = (1..=4u16, 1..=4u16, 3..=5u16, 1..=2u16, 1..=9u16, any::<[bool; 2]>(), any::<u64>())
+        .prop_map(|(h, w, kernel, groups, units, [unit, strided], seed)| {
+            let span = 1300 / (kernel * kernel) + 1 + seed as u16 % 40;
+            let window = Window::new(kernel, kernel).padding(Padding::all(kernel / 2));
+            let window = if strided { window.stride(2) } else { window };
+            let bias = if unit { Bias::Unit } else { Bias::Channel };
+            let conv = Conv2d { units: groups * units, window, groups, span, bias };
+            (Op::Conv2d(conv), Shape::new(h, w, groups * span), seed)
+        });
+    hold(&[Packing::DspLongPatch], cases(60), strategy);
+}
+
+#[test]
 fn a_packed_depthwise_conv2d_is_the_same() {
     let three = Window::new(3, 3);
     let windows = prop_oneof![
@@ -443,6 +463,9 @@ fn weights_that_do_not_fit_stay_plain() {
     let op = Op::Dense(Dense { units: 6, bias: Bias::Channel });
     let mut wide = net(op, Shape::flat(1000), &mut numbers);
     wide.nodes[0].store.weights.fill(127);
+    let long = same(wide.clone(), None, &mut numbers).expect("the bytes are the same");
+    assert_eq!(long, Packing::DspLongDense);
+    wide.nodes[0].store.weights[3] = -128;
     let mut low = net(op, Shape::flat(10), &mut numbers);
     low.nodes[0].store.weights[3] = -128;
     let mut coarse = net(op, Shape::flat(10), &mut numbers);

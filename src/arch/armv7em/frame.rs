@@ -261,6 +261,42 @@ macro_rules! store_eight {
     };
 }
 
+/// Adds the sums in memory to those in `r2` to `r7`, `r12` and `lr`, and stores them there; takes `r8` and `r9`.
+macro_rules! add_eight {
+    ($to:literal) => {
+        concat!(
+            add_eight!($to, "#0", "r2", "r3"),
+            add_eight!($to, "#8", "r4", "r5"),
+            add_eight!($to, "#16", "r6", "r7"),
+            add_eight!($to, "#24", "r12", "lr"),
+        )
+    };
+    ($to:literal, $at:literal, $first:literal, $second:literal) => {
+        concat!(
+            "ldrd r8, r9, [",
+            $to,
+            ", ",
+            $at,
+            "]\n",
+            "add ",
+            $first,
+            ", r8\n",
+            "add ",
+            $second,
+            ", r9\n",
+            "strd ",
+            $first,
+            ", ",
+            $second,
+            ", [",
+            $to,
+            ", ",
+            $at,
+            "]\n",
+        )
+    };
+}
+
 /// `256 A + B` and `B` to `A`.
 macro_rules! high {
     ($sum:literal, $low:literal) => {
@@ -269,6 +305,6 @@ macro_rules! high {
 }
 
 pub(super) use {
-    beside, clear_eight, enter, enter_beside, enter_eight, high, keep, leave, leave_beside, leave_eight,
-    narrow, store_eight, take, turn,
+    add_eight, beside, clear_eight, enter, enter_beside, enter_eight, high, keep, leave, leave_beside,
+    leave_eight, narrow, store_eight, take, turn,
 };

@@ -3,8 +3,10 @@
 //! A step is two elements: a word of weights, a word of either pixel, and for two units four dual multiplications and an
 //! extension, 9 cycles; for one, whose weights are whole halfwords, two, 6 cycles; for three both, 12 cycles. Eight steps are
 //! one turn; a run whose steps are no multiple of that enters the first turn further down, its pointers set back by as much.
+//!
+//! Long sums of two units are told apart run by run and added up in memory; those of one, or of a third, are exact as they are.
 
-use super::frame::{enter, high, keep, leave, narrow, take};
+use super::frame::{beside, enter, enter_beside, high, keep, leave, leave_beside, narrow, take};
 use crate::arch::packed::{Quads, Runs};
 use core::arch::naked_asm;
 
@@ -14,6 +16,25 @@ const TURN: usize = 8;
 /// See [`Isa::half_quads`](crate::arch::Isa::half_quads).
 #[inline(never)]
 pub(super) fn half_quads(quads: &Quads<'_>, units: usize, rests: u8, runs: Runs<'_>, y: &mut [i8]) {
+    call(quads, units, rests, runs, y, [two, three]);
+}
+
+/// See [`Isa::long_half_quads`](crate::arch::Isa::long_half_quads).
+#[inline(never)]
+pub(super) fn long_half_quads(quads: &Quads<'_>, units: usize, rests: u8, runs: Runs<'_>, y: &mut [i8]) {
+    call(quads, units, rests, runs, y, [long_two, long_three]);
+}
+
+/// Checks lengths and calls functions in assembler: for one unit, and those that are given for two and for three.
+#[inline(always)]
+fn call(
+    quads: &Quads<'_>,
+    units: usize,
+    rests: u8,
+    runs: Runs<'_>,
+    y: &mut [i8],
+    [two, three]: [unsafe extern "C" fn(&[usize; 16]); 2],
+) {
     let &Quads { bias_step, count, pixels, pairs, x_from, x_step, y_step, .. } = quads;
     let Some(last) = pixels.checked_sub(1) else { return };
     let twos = units.div_ceil(2);
@@ -147,10 +168,19 @@ macro_rules! step_of_three {
 /// 10 biases of the first pixel, 11 bytes from there to the second's, 13 factors, 14 pairs of pixels left, 15 the address of a
 /// run that begins at 0, less what the first turn leaves out. Made here: 2 where the next run begins, 12 where the first turn
 /// is entered.
+/// Sums are `whole`, or in `sections`: see [`sums`].
 macro_rules! half_quads {
-    ($step:ident, $entry:literal, [$($begin:literal),*], $back:literal, $turn:literal, [$($finish:expr),*]) => {
+    (
+        $sums:ident,
+        $step:ident,
+        $entry:literal,
+        [$($begin:literal),*],
+        $back:literal,
+        $turn:literal,
+        [$($finish:expr),*]
+    ) => {
         naked_asm!(
-            enter!(),
+            sums!($sums, enter),
             // an address of Thumb code is odd
             take!("r9", 6),
             "adr r7, 5f",
@@ -164,9 +194,11 @@ macro_rules! half_quads {
             "add r9, r9, r8",
             keep!(10, "r10"),
             $($begin,)*
+            sums!($sums, begin),
             take!("r1", 9),
             take!("r7", 4),
             "2:",
+            sums!($sums, begin_of_run),
             "ldrh r0, [r7], #2",
             keep!(2, "r7"),
             take!("r8", 15),
@@ -191,6 +223,7 @@ macro_rules! half_quads {
             "add r0, #64",
             "cmp r0, lr",
             "bne 5b",
+            sums!($sums, end_of_run),
             take!("r7", 2),
             take!("r8", 5),
             "cmp r7, r8",
@@ -212,7 +245,114 @@ macro_rules! half_quads {
             "subs r0, #1",
             keep!(14, "r0"),
             "bne 8b",
-            leave!(),
+            sums!($sums, leave),
+        )
+    };
+}
+
+/// What differs between sums of a pair of units that are told apart at the end, `whole`, and those that are told apart run by
+/// run, in `sections`; for these four words for sums lie behind the slots'.
+macro_rules! sums {
+    (whole, enter) => {
+        enter!()
+    };
+    (whole, end) => {
+        concat!(high!("r2", "r4"), high!("r3", "r5"))
+    };
+    (whole, leave) => {
+        leave!()
+    };
+    (whole, $at:ident) => {
+        ""
+    };
+    (sections, enter) => {
+        enter_beside!()
+    };
+    (sections, begin) => {
+        concat!(beside!("r8"), "strd r2, r3, [r8, #64]\nstrd r4, r5, [r8, #72]")
+    };
+    (sections, begin_of_run) => {
+        "mov r2, #0\nmov r3, #0\nmov r4, #0\nmov r5, #0"
+    };
+    (sections, end_of_run) => {
+        concat!(
+            sums!(whole, end),
+            beside!("r8"),
+            "ldrd r10, r11, [r8, #64]\nadd r2, r10\nadd r3, r11\nstrd r2, r3, [r8, #64]\n",
+            "ldrd r10, r11, [r8, #72]\nadd r4, r10\nadd r5, r11\nstrd r4, r5, [r8, #72]",
+        )
+    };
+    (sections, end) => {
+        ""
+    };
+    (sections, leave) => {
+        leave_beside!()
+    };
+}
+
+/// Two units.
+macro_rules! two {
+    ($sums:ident) => {
+        half_quads!(
+            $sums,
+            step_of_two,
+            "add r7, r7, r9, lsl #2", // 32 bytes of code a step of 8 bytes
+            ["ldrd r2, r4, [r8]", "ldrd r3, r5, [r9]"],
+            "sub r1, r1, r9, lsr #1",
+            "add r1, #32",
+            [
+                sums!($sums, end),
+                "ldrd r8, r9, [r0]",
+                narrow!("r2"),
+                narrow!("r3"),
+                "ldrd r8, r9, [r0, #8]",
+                narrow!("r4"),
+                narrow!("r5"),
+                "strb r3, [r7]",
+                "strb r5, [r7, #1]",
+                "strb r2, [r1]",
+                "strb r4, [r1, #1]"
+            ]
+        )
+    };
+}
+
+/// Three units.
+macro_rules! three {
+    ($sums:ident) => {
+        half_quads!(
+            $sums,
+            step_of_three,
+            // 44 bytes of code a step of 8 bytes
+            "add r8, r9, r9, lsl #2\nadd r9, r9, r8, lsl #1\nadd r7, r7, r9, lsr #1",
+            [
+                "ldr r2, [r8]",
+                "ldr r4, [r8, #8]",
+                "ldr r6, [r8, #12]",
+                "ldr r3, [r9]",
+                "ldr r5, [r9, #8]",
+                "ldr r12, [r9, #12]"
+            ],
+            "sub r1, r1, r9",
+            "add r1, #64",
+            [
+                sums!($sums, end),
+                "ldrd r8, r9, [r0]",
+                narrow!("r2"),
+                narrow!("r3"),
+                "ldrd r8, r9, [r0, #8]",
+                narrow!("r4"),
+                narrow!("r5"),
+                "ldrd r8, r9, [r0, #24]",
+                narrow!("r6"),
+                narrow!("r12"),
+                "strb r3, [r7]",
+                "strb r5, [r7, #1]",
+                "strb r12, [r7, #2]",
+                "strb r2, [r1]",
+                "strb r4, [r1, #1]",
+                "strb r6, [r1, #2]"
+            ]
         )
     };
 }
@@ -221,27 +361,7 @@ macro_rules! half_quads {
 /// The words hold what the slots say, of the lengths that follow from them; biases and factors at multiples of 4.
 #[unsafe(naked)]
 unsafe extern "C" fn two(words: &[usize; 16]) {
-    half_quads!(
-        step_of_two,
-        "add r7, r7, r9, lsl #2", // 32 bytes of code a step of 8 bytes
-        ["ldrd r2, r4, [r8]", "ldrd r3, r5, [r9]"],
-        "sub r1, r1, r9, lsr #1",
-        "add r1, #32",
-        [
-            high!("r2", "r4"),
-            high!("r3", "r5"),
-            "ldrd r8, r9, [r0]",
-            narrow!("r2"),
-            narrow!("r3"),
-            "ldrd r8, r9, [r0, #8]",
-            narrow!("r4"),
-            narrow!("r5"),
-            "strb r3, [r7]",
-            "strb r5, [r7, #1]",
-            "strb r2, [r1]",
-            "strb r4, [r1, #1]"
-        ]
-    )
+    two!(whole)
 }
 
 /// # Safety
@@ -249,6 +369,7 @@ unsafe extern "C" fn two(words: &[usize; 16]) {
 #[unsafe(naked)]
 unsafe extern "C" fn one(words: &[usize; 16]) {
     half_quads!(
+        whole,
         step_of_one,
         "add r9, r9, r9, lsl #2\nadd r7, r7, r9, lsr #1", // 20 bytes of code a step of 8 bytes
         ["ldr r4, [r8, #4]", "ldr r5, [r9, #4]"],
@@ -262,38 +383,44 @@ unsafe extern "C" fn one(words: &[usize; 16]) {
 /// As [`two`].
 #[unsafe(naked)]
 unsafe extern "C" fn three(words: &[usize; 16]) {
-    half_quads!(
-        step_of_three,
-        // 44 bytes of code a step of 8 bytes
-        "add r8, r9, r9, lsl #2\nadd r9, r9, r8, lsl #1\nadd r7, r7, r9, lsr #1",
-        [
-            "ldr r2, [r8]",
-            "ldr r4, [r8, #8]",
-            "ldr r6, [r8, #12]",
-            "ldr r3, [r9]",
-            "ldr r5, [r9, #8]",
-            "ldr r12, [r9, #12]"
-        ],
-        "sub r1, r1, r9",
-        "add r1, #64",
-        [
-            high!("r2", "r4"),
-            high!("r3", "r5"),
-            "ldrd r8, r9, [r0]",
-            narrow!("r2"),
-            narrow!("r3"),
-            "ldrd r8, r9, [r0, #8]",
-            narrow!("r4"),
-            narrow!("r5"),
-            "ldrd r8, r9, [r0, #24]",
-            narrow!("r6"),
-            narrow!("r12"),
-            "strb r3, [r7]",
-            "strb r5, [r7, #1]",
-            "strb r12, [r7, #2]",
-            "strb r2, [r1]",
-            "strb r4, [r1, #1]",
-            "strb r6, [r1, #2]"
-        ]
-    )
+    three!(whole)
+}
+
+/// The words of slots and room for sums.
+fn with_sums(words: &[usize; 16]) -> [usize; 20] {
+    let mut more = [0; 20];
+    more.iter_mut().zip(words).for_each(|(to, &word)| *to = word);
+    more
+}
+
+/// As [`two`], for long sums.
+///
+/// # Safety
+/// As [`two`].
+unsafe extern "C" fn long_two(words: &[usize; 16]) {
+    // SAFETY: the words are what they have to be.
+    unsafe { sections_of_two(&mut with_sums(words)) }
+}
+
+/// # Safety
+/// As [`two`].
+#[unsafe(naked)]
+unsafe extern "C" fn sections_of_two(words: &mut [usize; 20]) {
+    two!(sections)
+}
+
+/// As [`three`], for long sums.
+///
+/// # Safety
+/// As [`two`].
+unsafe extern "C" fn long_three(words: &[usize; 16]) {
+    // SAFETY: the words are what they have to be.
+    unsafe { sections_of_three(&mut with_sums(words)) }
+}
+
+/// # Safety
+/// As [`two`].
+#[unsafe(naked)]
+unsafe extern "C" fn sections_of_three(words: &mut [usize; 20]) {
+    three!(sections)
 }

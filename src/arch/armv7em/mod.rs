@@ -142,8 +142,18 @@ impl Isa for Armv7em {
     }
 
     #[inline(always)]
+    fn long_quads(self, quads: &Quads<'_>, runs: Runs<'_>, y: &mut [i8]) {
+        quads::long_quads(quads, runs, y);
+    }
+
+    #[inline(always)]
     fn half_quads(self, quads: &Quads<'_>, units: usize, rests: u8, runs: Runs<'_>, y: &mut [i8]) {
         half_quads::half_quads(quads, units, rests, runs, y);
+    }
+
+    #[inline(always)]
+    fn long_half_quads(self, quads: &Quads<'_>, units: usize, rests: u8, runs: Runs<'_>, y: &mut [i8]) {
+        half_quads::long_half_quads(quads, units, rests, runs, y);
     }
 
     #[inline(always)]
@@ -152,8 +162,18 @@ impl Isa for Armv7em {
     }
 
     #[inline(always)]
+    fn long_eights(self, eights: &Eights<'_>, x: &[i8], y: &mut [i8]) {
+        eights::long_eights(eights, x, y);
+    }
+
+    #[inline(always)]
     fn twos(self, twos: &Twos<'_>, x: &[i8], y: &mut [i8]) {
         twos::twos(twos, x, y);
+    }
+
+    #[inline(always)]
+    fn long_twos(self, twos: &Twos<'_>, x: &[i8], y: &mut [i8]) {
+        twos::long_twos(twos, x, y);
     }
 
     #[inline(always)]

@@ -3,14 +3,19 @@
 //! A step is two elements: two words of weights, a word of either pixel, eight dual multiplications and two extensions,
 //! 15 cycles for 16 products, in all fourteen registers. Sixteen steps are one turn; a run whose steps are no multiple
 //! of that enters the first turn further down, its pointers set back by as much.
+//!
+//! Long sums are told apart run by run and added up in memory, 62 cycles a run.
 
-use super::frame::{TURN, beside, enter_beside, high, keep, leave_beside, narrow, take, turn};
+use super::frame::{
+    TURN, add_eight, beside, clear_eight, enter_beside, high, keep, leave_beside, narrow, store_eight, take,
+    turn,
+};
 use crate::arch::packed::{Quads, Runs};
 use core::arch::naked_asm;
 
-/// See [`Isa::quads`](crate::arch::Isa::quads).
-#[inline(never)]
-pub(super) fn quads(quads: &Quads<'_>, runs: Runs<'_>, y: &mut [i8]) {
+/// Checks lengths and calls a function in assembler.
+#[inline(always)]
+fn call(quads: &Quads<'_>, runs: Runs<'_>, y: &mut [i8], asm: unsafe extern "C" fn(&mut [usize; 19])) {
     let &Quads { bias_step, count, pixels, pairs, x_from, x_step, y_step, .. } = quads;
     let Some(last) = pixels.checked_sub(1) else { return };
     let there = runs.reach(x_from + last / 2 * x_step + 8 * pairs)
@@ -60,6 +65,18 @@ pub(super) fn quads(quads: &Quads<'_>, runs: Runs<'_>, y: &mut [i8]) {
     }
 }
 
+/// See [`Isa::quads`](crate::arch::Isa::quads).
+#[inline(never)]
+pub(super) fn quads(quads: &Quads<'_>, runs: Runs<'_>, y: &mut [i8]) {
+    call(quads, runs, y, asm);
+}
+
+/// See [`Isa::long_quads`](crate::arch::Isa::long_quads).
+#[inline(never)]
+pub(super) fn long_quads(quads: &Quads<'_>, runs: Runs<'_>, y: &mut [i8]) {
+    call(quads, runs, y, long_asm);
+}
+
 macro_rules! step {
     ($at:literal) => {
         concat!(
@@ -98,110 +115,149 @@ macro_rules! step {
 /// biases, bytes from the end of a pair's outputs to the next pair's, and to their end, pairs of pixels left, bytes from a
 /// pair to the next in a run.
 ///
+/// Hooks: where the biases of a quad are loaded, before and behind each run, and behind the last.
+macro_rules! body {
+    ([$($begin:expr),*], [$($clear:expr),*], [$($end_of_run:expr),*], [$($end:expr),*]) => {
+        naked_asm!(
+            enter_beside!(),
+            // 56 bytes of code a step of 8 bytes; an address of Thumb code is odd
+            take!("r9", 7),
+            "adr r8, 5f",
+            "rsb r9, r9, r9, lsl #3",
+            "add r8, r8, r9",
+            "add r8, r8, #1",
+            keep!(10, "r8"),
+            "8:",
+            beside!("r9"),
+            "ldrd r1, r8, [r9, #40]",
+            keep!(11, "r8"),
+            "ldrd r0, r8, [r9, #48]",
+            "ldr r10, [r9, #56]",
+            "add r11, r0, r10",
+            "add r10, r8, r10",
+            "strd r11, r10, [r9, #48]",
+            "1:",
+            "ldm r0!, {{r2, r4, r6, r12}}",
+            "ldm r8!, {{r3, r5, r7, lr}}",
+            take!("r9", 5),
+            keep!(12, "r0"),
+            keep!(13, "r8"),
+            $($begin,)*
+            "2:",
+            $($clear,)*
+            "ldrh r0, [r9], #2",
+            keep!(14, "r9"),
+            take!("r8", 9),
+            take!("r9", 7),
+            take!("r10", 8),
+            take!("r11", 10),
+            "add r0, r8, r0, lsl #3",
+            "sub r1, r1, r9",
+            "add r10, r10, r0",
+            keep!(15, "r10"),
+            "bx r11",
+            "5:",
+            turn!(step),
+            "add r1, #128",
+            "add r0, #128",
+            take!("r8", 15),
+            "cmp r0, r8",
+            "bne 5b",
+            $($end_of_run,)*
+            take!("r9", 14),
+            take!("r8", 6),
+            "cmp r9, r8",
+            "bne 2b",
+            take!("r0", 11),
+            take!("r10", 3),
+            $($end,)*
+            "ldrd r8, r9, [r0]",
+            narrow!("r2"),
+            narrow!("r3"),
+            "ldrd r8, r9, [r0, #8]",
+            narrow!("r6"),
+            narrow!("r7"),
+            "ldrd r8, r9, [r0, #16]",
+            narrow!("r4"),
+            narrow!("r5"),
+            "ldrd r8, r9, [r0, #24]",
+            take!("r11", 4),
+            narrow!("r12"),
+            narrow!("lr"),
+            "add r11, r11, r0",
+            keep!(11, "r11"),
+            take!("r9", 0),
+            take!("r10", 1),
+            "add r10, r10, r9",
+            take!("r11", 2),
+            take!("r0", 12),
+            take!("r8", 13),
+            // the second pixel first: where there is none its outputs lie under those of the first
+            "strb r3, [r10]",
+            "strb r7, [r10, #1]",
+            "strb r5, [r10, #2]",
+            "strb lr, [r10, #3]",
+            "strb r2, [r9]",
+            "strb r6, [r9, #1]",
+            "strb r4, [r9, #2]",
+            "strb r12, [r9, #3]",
+            "add r9, #4",
+            keep!(0, "r9"),
+            "cmp r9, r11",
+            "bne 1b",
+            beside!("r8"),
+            "ldrd r0, r1, [r8, #60]",
+            "add r9, r9, r0",
+            "add r11, r11, r1",
+            keep!(0, "r9"),
+            keep!(2, "r11"),
+            "ldrd r0, r1, [r8, #68]",
+            take!("r9", 9),
+            "add r9, r9, r1",
+            keep!(9, "r9"),
+            "subs r0, #1",
+            "str r0, [r8, #68]",
+            "bne 8b",
+            leave_beside!(),
+        )
+    };
+}
+
+/// Sums of four units and two pixels told apart.
+macro_rules! high_eight {
+    () => {
+        concat!(high!("r2", "r6"), high!("r3", "r7"), high!("r4", "r12"), high!("r5", "lr"))
+    };
+}
+
 /// # Safety
 /// The words hold what this says, of the lengths that follow from them; biases and factors at multiples of 4.
 #[unsafe(naked)]
 unsafe extern "C" fn asm(words: &mut [usize; 19]) {
-    naked_asm!(
-        enter_beside!(),
-        // 56 bytes of code a step of 8 bytes; an address of Thumb code is odd
-        take!("r9", 7),
-        "adr r8, 5f",
-        "rsb r9, r9, r9, lsl #3",
-        "add r8, r8, r9",
-        "add r8, r8, #1",
-        keep!(10, "r8"),
-        "8:",
-        beside!("r9"),
-        "ldrd r1, r8, [r9, #40]",
-        keep!(11, "r8"),
-        "ldrd r0, r8, [r9, #48]",
-        "ldr r10, [r9, #56]",
-        "add r11, r0, r10",
-        "add r10, r8, r10",
-        "strd r11, r10, [r9, #48]",
-        "1:",
-        "ldm r0!, {{r2, r4, r6, r12}}",
-        "ldm r8!, {{r3, r5, r7, lr}}",
-        take!("r9", 5),
-        keep!(12, "r0"),
-        keep!(13, "r8"),
-        "2:",
-        "ldrh r0, [r9], #2",
-        keep!(14, "r9"),
-        take!("r8", 9),
-        take!("r9", 7),
-        take!("r10", 8),
-        take!("r11", 10),
-        "add r0, r8, r0, lsl #3",
-        "sub r1, r1, r9",
-        "add r10, r10, r0",
-        keep!(15, "r10"),
-        "bx r11",
-        "5:",
-        turn!(step),
-        "add r1, #128",
-        "add r0, #128",
-        take!("r8", 15),
-        "cmp r0, r8",
-        "bne 5b",
-        take!("r9", 14),
-        take!("r8", 6),
-        "cmp r9, r8",
-        "bne 2b",
-        take!("r0", 11),
-        take!("r10", 3),
-        high!("r2", "r6"),
-        high!("r3", "r7"),
-        high!("r4", "r12"),
-        high!("r5", "lr"),
-        "ldrd r8, r9, [r0]",
-        narrow!("r2"),
-        narrow!("r3"),
-        "ldrd r8, r9, [r0, #8]",
-        narrow!("r6"),
-        narrow!("r7"),
-        "ldrd r8, r9, [r0, #16]",
-        narrow!("r4"),
-        narrow!("r5"),
-        "ldrd r8, r9, [r0, #24]",
-        take!("r11", 4),
-        narrow!("r12"),
-        narrow!("lr"),
-        "add r11, r11, r0",
-        keep!(11, "r11"),
-        take!("r9", 0),
-        take!("r10", 1),
-        "add r10, r10, r9",
-        take!("r11", 2),
-        take!("r0", 12),
-        take!("r8", 13),
-        // the second pixel first: where there is none its outputs lie under those of the first
-        "strb r3, [r10]",
-        "strb r7, [r10, #1]",
-        "strb r5, [r10, #2]",
-        "strb lr, [r10, #3]",
-        "strb r2, [r9]",
-        "strb r6, [r9, #1]",
-        "strb r4, [r9, #2]",
-        "strb r12, [r9, #3]",
-        "add r9, #4",
-        keep!(0, "r9"),
-        "cmp r9, r11",
-        "bne 1b",
-        beside!("r8"),
-        "ldrd r0, r1, [r8, #60]",
-        "add r9, r9, r0",
-        "add r11, r11, r1",
-        keep!(0, "r9"),
-        keep!(2, "r11"),
-        "ldrd r0, r1, [r8, #68]",
-        take!("r9", 9),
-        "add r9, r9, r1",
-        keep!(9, "r9"),
-        "subs r0, #1",
-        "str r0, [r8, #68]",
-        "bne 8b",
-        leave_beside!(),
+    body!([], [], [], [high_eight!()])
+}
+
+/// As [`asm`], for long sums.
+///
+/// # Safety
+/// As [`asm`].
+unsafe extern "C" fn long_asm(words: &mut [usize; 19]) {
+    let mut more = [0; 27];
+    more.iter_mut().zip(words).for_each(|(to, word)| *to = *word);
+    // SAFETY: the words are what they have to be.
+    unsafe { long(&mut more) }
+}
+
+/// Behind the other words lie eight for sums.
+///
+/// # Safety
+/// As [`asm`].
+#[unsafe(naked)]
+unsafe extern "C" fn long(words: &mut [usize; 27]) {
+    body!(
+        [beside!("r0"), "add r0, #76", store_eight!("r0")],
+        [clear_eight!()],
+        [high_eight!(), beside!("r0"), "add r0, #76", add_eight!("r0")],
+        []
     )
 }

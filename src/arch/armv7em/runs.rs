@@ -1,11 +1,10 @@
-//! Runs of bytes: single ones four a turn, 4.5 cycles each; one, two or three words in 9, 11 or 13 cycles; other short ones word
-//! by word, 2 cycles a byte, where the last word overlaps the one before; others 16 bytes a turn, 14 cycles.
+//! Runs of bytes. Single ones sixteen a turn, 3.4 cycles each, where they lie side by side in `x`, else four a turn, 4.7; of two and
+//! three bytes two runs a turn, 6 and 8 cycles a run; a word in 9. Up to 15 bytes are words, of which the last one overlaps
+//! the one before where they are no multiple of 4: 15 cycles for two words and 5 for each more. Others go 16 bytes a turn,
+//! 14 cycles.
 
 use crate::arch::runs::EvenRuns;
 use core::arch::naked_asm;
-
-/// Bytes of a run that is copied 16 at a time.
-const LONG: usize = 16;
 
 /// See [`Isa::copy_runs`](crate::arch::Isa::copy_runs).
 #[inline(never)]
@@ -13,71 +12,69 @@ pub(super) fn copy_runs(x: &[i8], y: &mut [i8], runs: &EvenRuns) {
     if !runs.lie_within(x.len(), y.len()) {
         return;
     }
-    let &EvenRuns { len, count, steps: [from, to] } = runs;
-    // Of long runs all bytes are passed, of shorter ones whole words, of the shortest and of a few words none.
-    let passed = match len {
-        0..4 | 4 | 8 | 12 => 0,
-        5..LONG => len & !3,
-        _ => len,
-    };
-    let tail = len.wrapping_sub(passed).wrapping_sub(4);
-    let words = [count, from.wrapping_sub(passed), to.wrapping_sub(passed), passed / 4, tail];
     let (x, y) = (x.as_ptr(), y.as_mut_ptr());
     // SAFETY: all runs lie within `x` and `y`.
     unsafe {
-        match len {
-            1 => ones(x, y, &words),
-            2 => twos(x, y, &words),
-            3 => threes(x, y, &words),
-            LONG.. => many(x, y, &[count, words[1], words[2], len, 0]),
-            4 => fours(x, y, &words),
-            8 => eights(x, y, &words),
-            12 => twelves(x, y, &words),
-            _ => more(x, y, &words),
+        match (runs.len, runs.steps[0]) {
+            (1, 1) => row(x, y, runs),
+            (1, _) => ones(x, y, runs),
+            (2, _) => twos(x, y, runs),
+            (3, _) => threes(x, y, runs),
+            (4, _) => fours(x, y, runs),
+            (..16, _) => more(x, y, runs),
+            _ => many(x, y, runs),
         }
     }
 }
 
-/// `$prepare` once, `$copy` each run, `$done` runs a turn.
-macro_rules! turns {
-    ($($copy:expr),*) => {
+/// `$both` for each two runs, with two bytes more than the steps in `r6` and `r7`, and `$one` for one that is left.
+macro_rules! two_a_turn {
+    ([$($both:expr),*], [$($one:expr),*]) => {
         naked_asm!(
             "push {{r4-r8, lr}}",
-            "ldm r2, {{r3-r7}}",
+            "ldm r2, {{r2-r5}}",
+            "add r6, r4, #2",
+            "add r7, r5, #2",
+            "subs r3, #2",
+            "blo 2f",
             "1:",
-            $($copy,)*
-            "add r0, r4",
-            "add r1, r5",
-            "subs r3, #1",
-            "bne 1b",
+            $($both,)*
+            "add r0, r0, r4, lsl #1",
+            "add r1, r1, r5, lsl #1",
+            "subs r3, #2",
+            "bhs 1b",
+            "2:",
+            "adds r3, #2",
+            "beq 3f",
+            $($one,)*
+            "3:",
             "pop {{r4-r8, pc}}",
         )
     };
 }
 
-/// Words, as all of these take them: how many runs; bytes from behind a run's last whole word, or from where it begins if it
-/// has none, to the next run in `x` and in `y`; whole words of a run; from behind them to its last four bytes.
+/// As all of these: the runs in `r2` to `r5` are their length, how many they are, and the steps in `x` and in `y`.
 ///
 /// # Safety
 /// There is one run at least, all of them lie in `x` and `y` and are as long as the function says.
 #[unsafe(naked)]
-unsafe extern "C" fn ones(x: *const i8, y: *mut i8, words: &[usize; 5]) {
+unsafe extern "C" fn ones(x: *const i8, y: *mut i8, runs: &EvenRuns) {
     naked_asm!(
-        "push {{r4-r11, lr}}",
-        "ldm r2, {{r3-r5}}",
+        "push {{r4-r8, lr}}",
+        "ldm r2, {{r2-r5}}",
         "add r6, r4, r4, lsl #1",
         "add r7, r5, r5, lsl #1",
         "subs r3, #4",
         "blo 2f",
         "1:",
-        "ldrb r8, [r0]",
-        "ldrb r9, [r0, r4]",
-        "ldrb r10, [r0, r4, lsl #1]",
-        "ldrb r11, [r0, r6]",
-        "strb r8, [r1]",
-        "strb r9, [r1, r5]",
-        "strb r10, [r1, r5, lsl #1]",
-        "strb r11, [r1, r7]",
+        "ldrb r2, [r0]",
+        "ldrb r8, [r0, r4]",
+        "ldrb r12, [r0, r4, lsl #1]",
+        "ldrb lr, [r0, r6]",
+        "strb r2, [r1]",
+        "strb r8, [r1, r5]",
+        "strb r12, [r1, r5, lsl #1]",
+        "strb lr, [r1, r7]",
         "add r0, r0, r4, lsl #2",
         "add r1, r1, r5, lsl #2",
         "subs r3, #4",
@@ -86,86 +83,176 @@ unsafe extern "C" fn ones(x: *const i8, y: *mut i8, words: &[usize; 5]) {
         "adds r3, #4",
         "beq 4f",
         "3:",
-        "ldrb r8, [r0]",
-        "strb r8, [r1]",
+        "ldrb r2, [r0]",
+        "strb r2, [r1]",
         "add r0, r4",
         "add r1, r5",
         "subs r3, #1",
         "bne 3b",
         "4:",
-        "pop {{r4-r11, pc}}",
+        "pop {{r4-r8, pc}}",
     )
 }
 
-/// # Safety
-/// As [`ones`].
-#[unsafe(naked)]
-unsafe extern "C" fn twos(x: *const i8, y: *mut i8, words: &[usize; 5]) {
-    turns!("ldrh r8, [r0]", "strh r8, [r1]")
+/// The four bytes of a word to `r1` on.
+macro_rules! scatter {
+    ($word:literal) => {
+        concat!(
+            "strb ",
+            $word,
+            ", [r1]\n",
+            "lsr r12, ",
+            $word,
+            ", #8\n",
+            "strb r12, [r1, r5]\n",
+            "lsr r12, ",
+            $word,
+            ", #16\n",
+            "strb r12, [r1, r5, lsl #1]\n",
+            "lsr r12, ",
+            $word,
+            ", #24\n",
+            "strb r12, [r1, r7]\n",
+            "add r1, r1, r5, lsl #2\n",
+        )
+    };
 }
 
 /// # Safety
-/// As [`ones`].
+/// As [`ones`]; they lie side by side in `x`.
 #[unsafe(naked)]
-unsafe extern "C" fn threes(x: *const i8, y: *mut i8, words: &[usize; 5]) {
-    turns!("ldrh r8, [r0]", "ldrb r12, [r0, #2]", "strh r8, [r1]", "strb r12, [r1, #2]")
-}
-
-/// # Safety
-/// As [`ones`].
-#[unsafe(naked)]
-unsafe extern "C" fn fours(x: *const i8, y: *mut i8, words: &[usize; 5]) {
-    turns!("ldr r8, [r0]", "str r8, [r1]")
-}
-
-/// # Safety
-/// As [`ones`].
-#[unsafe(naked)]
-unsafe extern "C" fn eights(x: *const i8, y: *mut i8, words: &[usize; 5]) {
-    turns!("ldr r8, [r0]", "ldr r12, [r0, #4]", "str r8, [r1]", "str r12, [r1, #4]")
-}
-
-/// # Safety
-/// As [`ones`].
-#[unsafe(naked)]
-unsafe extern "C" fn twelves(x: *const i8, y: *mut i8, words: &[usize; 5]) {
-    turns!(
-        "ldr r8, [r0]",
-        "ldr r12, [r0, #4]",
-        "ldr lr, [r0, #8]",
-        "str r8, [r1]",
-        "str r12, [r1, #4]",
-        "str lr, [r1, #8]"
-    )
-}
-
-/// # Safety
-/// As [`ones`]; runs are one word at least.
-#[unsafe(naked)]
-unsafe extern "C" fn more(x: *const i8, y: *mut i8, words: &[usize; 5]) {
-    turns!(
-        "mov r12, r6",
+unsafe extern "C" fn row(x: *const i8, y: *mut i8, runs: &EvenRuns) {
+    naked_asm!(
+        "push {{r4-r7, lr}}",
+        "ldm r2, {{r2-r5}}",
+        "add r7, r5, r5, lsl #1",
+        "subs r3, #16",
+        "blo 2f",
+        "1:",
+        "ldr r2, [r0]",
+        "ldr r4, [r0, #4]",
+        "ldr r6, [r0, #8]",
+        "ldr lr, [r0, #12]",
+        "adds r0, #16",
+        scatter!("r2"),
+        scatter!("r4"),
+        scatter!("r6"),
+        scatter!("lr"),
+        "subs r3, #16",
+        "bhs 1b",
         "2:",
-        "ldr r8, [r0], #4",
-        "str r8, [r1], #4",
-        "subs r12, #1",
-        "bne 2b",
-        "ldr r8, [r0, r7]",
-        "str r8, [r1, r7]"
+        "adds r3, #12",
+        "bmi 4f",
+        "3:",
+        "ldr r2, [r0], #4",
+        scatter!("r2"),
+        "subs r3, #4",
+        "bpl 3b",
+        "4:",
+        "adds r3, #4",
+        "beq 6f",
+        "5:",
+        "ldrb r2, [r0], #1",
+        "strb r2, [r1]",
+        "add r1, r5",
+        "subs r3, #1",
+        "bne 5b",
+        "6:",
+        "pop {{r4-r7, pc}}",
     )
 }
 
-/// Words: how many runs; bytes from behind a run to the next in `x` and in `y`; bytes of a run.
-///
+/// # Safety
+/// As [`ones`].
+#[unsafe(naked)]
+unsafe extern "C" fn twos(x: *const i8, y: *mut i8, runs: &EvenRuns) {
+    two_a_turn!(
+        ["ldrh r2, [r0]", "ldrh r8, [r0, r4]", "strh r2, [r1]", "strh r8, [r1, r5]"],
+        ["ldrh r2, [r0]", "strh r2, [r1]"]
+    )
+}
+
+/// # Safety
+/// As [`ones`].
+#[unsafe(naked)]
+unsafe extern "C" fn threes(x: *const i8, y: *mut i8, runs: &EvenRuns) {
+    two_a_turn!(
+        [
+            "ldrh r2, [r0]",
+            "ldrb r8, [r0, #2]",
+            "ldrh r12, [r0, r4]",
+            "ldrb lr, [r0, r6]",
+            "strh r2, [r1]",
+            "strb r8, [r1, #2]",
+            "strh r12, [r1, r5]",
+            "strb lr, [r1, r7]"
+        ],
+        ["ldrh r2, [r0]", "ldrb r8, [r0, #2]", "strh r2, [r1]", "strb r8, [r1, #2]"]
+    )
+}
+
+/// # Safety
+/// As [`ones`].
+#[unsafe(naked)]
+unsafe extern "C" fn fours(x: *const i8, y: *mut i8, runs: &EvenRuns) {
+    naked_asm!(
+        "push {{r4, r5}}",
+        "ldm r2, {{r2-r5}}",
+        "1:",
+        "ldr r2, [r0]",
+        "str r2, [r1]",
+        "add r0, r4",
+        "add r1, r5",
+        "subs r3, #1",
+        "bne 1b",
+        "pop {{r4, r5}}",
+        "bx lr",
+    )
+}
+
+/// # Safety
+/// As [`ones`]; runs are of 5 to 15 bytes.
+#[unsafe(naked)]
+unsafe extern "C" fn more(x: *const i8, y: *mut i8, runs: &EvenRuns) {
+    naked_asm!(
+        "push {{r4-r8, lr}}",
+        "ldm r2, {{r2-r5}}",
+        // where the last word begins, and the last one between it and the first
+        "subs r6, r2, #4",
+        "subs r7, r2, #5",
+        "bic r7, r7, #3",
+        "1:",
+        "ldr r2, [r0]",
+        "ldr r8, [r0, r6]",
+        "str r2, [r1]",
+        "str r8, [r1, r6]",
+        "movs r2, r7",
+        "beq 3f",
+        "2:",
+        "ldr r8, [r0, r2]",
+        "str r8, [r1, r2]",
+        "subs r2, #4",
+        "bne 2b",
+        "3:",
+        "add r0, r4",
+        "add r1, r5",
+        "subs r3, #1",
+        "bne 1b",
+        "pop {{r4-r8, pc}}",
+    )
+}
+
 /// # Safety
 /// As [`ones`]; runs are of 16 bytes at least.
 #[unsafe(naked)]
-unsafe extern "C" fn many(x: *const i8, y: *mut i8, words: &[usize; 5]) {
+unsafe extern "C" fn many(x: *const i8, y: *mut i8, runs: &EvenRuns) {
     naked_asm!(
         "push {{r4-r11, lr}}",
-        "ldm r2, {{r3, r8, r9, r11}}",
+        "ldm r2, {{r2, r3, r8, r9}}",
+        "sub r8, r8, r2",
+        "sub r9, r9, r2",
         "1:",
-        "sub r12, r11, #16",
+        "sub r12, r2, #16",
         "2:",
         "ldr r4, [r0]",
         "ldr r5, [r0, #4]",

@@ -5,12 +5,16 @@
 //! [`crate::ir::Packing`].
 
 mod channels;
+mod dense;
 mod depthwise;
+mod quads;
 mod squares;
 mod winograd;
 
 pub(crate) use channels::{Channels, four_channels, single_channels};
+pub(crate) use dense::{Eights, Twos, eights, long_eights, long_twos, twos};
 pub(crate) use depthwise::{Joins, Taps, join_rows, taps, two_rows};
+pub(crate) use quads::{Quads, half_quads, long_half_quads, long_quads, quads};
 #[cfg(dsp)]
 pub(crate) use squares::NINTH;
 pub(crate) use squares::{
@@ -23,38 +27,10 @@ pub(crate) use winograd::{
 };
 
 use crate::arch::run;
-use crate::ir::Requant;
+use crate::ir::{Requant, Sections};
 
-/// Quads of units, from the first one that is asked for on, for neighbouring pixels.
-#[derive(Clone, Copy)]
-pub(crate) struct Quads<'a> {
-    /// `[quad][run][pair of elements][2]` words, then those of one or two units more, `[run][pair of elements]`, or of three,
-    /// `[run][pair of elements][2]`.
-    pub(crate) weights: &'a [i8],
-    /// `[quad][4]`, packed, then two, or of three units four.
-    pub(crate) requant: &'a [Requant],
-    /// Factors from one quad to the next: 4, or 0 where all have the same.
-    pub(crate) requant_step: usize,
-    /// `[quad][4]` of the first pixel: two sums of pairs, two of odd units; then a sum and an odd unit, or of three units as of
-    /// a quad.
-    pub(crate) bias: &'a [i32],
-    /// Biases from one pixel to the next; 0 where all have the same.
-    pub(crate) bias_step: usize,
-    /// How many quads, whole ones.
-    pub(crate) count: usize,
-    /// How many pixels.
-    pub(crate) pixels: usize,
-    /// Pairs of elements in a run.
-    pub(crate) pairs: usize,
-    /// Bytes from the beginning of a run to the first pair of pixels.
-    pub(crate) x_from: usize,
-    /// Bytes from a pair of pixels to the next in a run.
-    pub(crate) x_step: usize,
-    /// Bytes from a pixel to the next in the output.
-    pub(crate) y_step: usize,
-    /// Zero point of the output.
-    pub(crate) zero: i8,
-}
+/// Pairs of elements whose sums without a bias can be told apart whatever the weights: `512 * 127 * 128 < 2^23`.
+pub(crate) const SECTION: usize = Sections::PAIRS;
 
 /// Runs of bytes within others.
 #[derive(Clone, Copy)]
@@ -81,38 +57,6 @@ impl<'a> Runs<'a> {
     pub(crate) fn reach(self, len: usize) -> bool {
         self.begins.iter().all(|&begin| 8 * usize::from(begin) + len <= self.bytes.len())
     }
-}
-
-/// Groups of eight units, from the first one that is asked for on.
-#[derive(Clone, Copy)]
-pub(crate) struct Eights<'a> {
-    /// `[eight][pair of elements][4]` words.
-    pub(crate) weights: &'a [i8],
-    /// `[eight][8]`, packed.
-    pub(crate) requant: &'a [Requant],
-    /// Factors from one eight to the next: 8, or 0 where all have the same.
-    pub(crate) requant_step: usize,
-    /// `[eight][8]`: four sums of pairs, four of odd units.
-    pub(crate) bias: &'a [i32],
-    /// Pairs of elements, an even number.
-    pub(crate) pairs: usize,
-    /// Zero point of the output.
-    pub(crate) zero: i8,
-}
-
-/// Pairs of units, from the first one that is asked for on.
-#[derive(Clone, Copy)]
-pub(crate) struct Twos<'a> {
-    /// `[two][four elements][elements 0 and 2, then 1 and 3]` words; the second unit of a two alone in halves of its own.
-    pub(crate) weights: &'a [i8],
-    /// `[two][2]`, packed.
-    pub(crate) requant: &'a [Requant],
-    /// Factors from one two to the next: 2, or 0 where all have the same.
-    pub(crate) requant_step: usize,
-    /// `[two][2]`: the sum of a pair, its second unit.
-    pub(crate) bias: &'a [i32],
-    /// Zero point of the output.
-    pub(crate) zero: i8,
 }
 
 /// What a window sees: taps, each of them a run of elements, before, inside and behind the image along either axis.
@@ -246,115 +190,6 @@ pub(crate) fn widen(x: &[i8], to: &mut [i8]) {
     }
 }
 
-/// See [`Isa::quads`](super::Isa::quads).
-pub(crate) fn quads(quads: &Quads<'_>, runs: Runs<'_>, y: &mut [i8]) {
-    for pixel in 0..quads.pixels {
-        let at = quads.x_from + pixel / 2 * quads.x_step + pixel % 2 * 4;
-        let mut weights = quads.weights.as_chunks::<8>().0.iter();
-        let bias = run(quads.bias, pixel * quads.bias_step, 4 * quads.count).as_chunks::<4>().0;
-        let y = y.get_mut(pixel * quads.y_step..).unwrap_or_default().as_chunks_mut::<4>().0;
-        for (i, (y, bias)) in y.iter_mut().zip(bias).enumerate() {
-            let requant = run(quads.requant, i * quads.requant_step, 4);
-            let [mut s01, mut s23, mut s1, mut s3] = *bias;
-            for x in runs.iter() {
-                for (i, w) in (0..quads.pairs).zip(weights.by_ref()) {
-                    let (x, w01, w23) = (word(x, at + 8 * i), word(w, 0), word(w, 4));
-                    s01 = smlad(w01, x, s01);
-                    s23 = smlad(w23, x, s23);
-                    s1 = smlad(sxtb16(w01), x, s1);
-                    s3 = smlad(sxtb16(w23), x, s3);
-                }
-            }
-            let acc = [high(s01, s1), s1, high(s23, s3), s3];
-            for ((y, acc), &requant) in y.iter_mut().zip(acc).zip(requant) {
-                *y = narrow(acc, requant, quads.zero);
-            }
-        }
-    }
-}
-
-/// See [`Isa::half_quads`](super::Isa::half_quads).
-pub(crate) fn half_quads(quads: &Quads<'_>, units: usize, runs: Runs<'_>, y: &mut [i8]) {
-    let (whole, before) = (4 * quads.count, 8 * quads.count * quads.pairs * runs.begins.len());
-    let factors = quads.requant.get(quads.count * quads.requant_step..).unwrap_or_default();
-    let twos = units.div_ceil(2);
-    for pixel in 0..quads.pixels {
-        let at = quads.x_from + pixel / 2 * quads.x_step + pixel % 2 * 4;
-        let mut weights = quads.weights.get(before..).unwrap_or_default().chunks_exact(4 * twos.max(1));
-        let bias = run(quads.bias, pixel * quads.bias_step + whole, 2 * twos);
-        let y = y.get_mut(pixel * quads.y_step + whole..).and_then(|y| y.get_mut(..units));
-        let (y, z) = y.unwrap_or_default().split_at_mut(units.min(2));
-        let ([mut sum, mut odd], mut last) = match *bias {
-            [sum, odd] => ([sum, odd], 0),
-            [sum, _, odd, last] => ([sum, odd], last),
-            _ => return,
-        };
-        for x in runs.iter() {
-            for (i, w) in (0..quads.pairs).zip(weights.by_ref()) {
-                let (x, w, v) = (word(x, at + 8 * i), word(w, 0), word(w, 4));
-                sum = smlad(w, x, sum);
-                odd = smlad(if units == 1 { w } else { sxtb16(w) }, x, odd);
-                last = smlad(v, x, last);
-            }
-        }
-        narrow_two(y, [sum, odd], run(factors, 0, 2), quads.zero);
-        narrow_two(z, [0, last], run(factors, 2, 2), quads.zero);
-    }
-}
-
-/// Sums of two units, or of the second one alone, to int8.
-#[inline(always)]
-fn narrow_two(y: &mut [i8], [sum, odd]: [i32; 2], requant: &[Requant], zero: i8) {
-    match (y, requant) {
-        ([y], &[_, factor]) => *y = narrow(odd, factor, zero),
-        ([y, z], &[first, second]) => {
-            (*y, *z) = (narrow(high(sum, odd), first, zero), narrow(odd, second, zero));
-        }
-        _ => {}
-    }
-}
-
-/// See [`Isa::eights`](super::Isa::eights).
-pub(crate) fn eights(eights: &Eights<'_>, x: &[i8], y: &mut [i8]) {
-    let mut weights = eights.weights.as_chunks::<16>().0.iter();
-    let biases = eights.bias.as_chunks::<8>().0;
-    for (i, (y, bias)) in y.as_chunks_mut::<8>().0.iter_mut().zip(biases).enumerate() {
-        let requant = run(eights.requant, i * eights.requant_step, 8);
-        let mut acc = *bias;
-        for (x, w) in x.chunks_exact(4).take(eights.pairs).zip(weights.by_ref()) {
-            let x = word(x, 0);
-            for i in 0..4 {
-                let w = word(w, 4 * i);
-                acc[i] = smlad(w, x, acc[i]);
-                acc[4 + i] = smlad(sxtb16(w), x, acc[4 + i]);
-            }
-        }
-        for (i, (y, &requant)) in y.iter_mut().zip(requant).enumerate() {
-            let odd = acc[4 + i / 2];
-            *y = narrow(if i % 2 == 0 { high(acc[i / 2], odd) } else { odd }, requant, eights.zero);
-        }
-    }
-}
-
-/// See [`Isa::twos`](super::Isa::twos).
-pub(crate) fn twos(twos: &Twos<'_>, x: &[i8], y: &mut [i8]) {
-    let mut weights = twos.weights.as_chunks::<8>().0.iter();
-    let biases = twos.bias.as_chunks::<2>().0;
-    for (i, (y, bias)) in y.chunks_mut(2).zip(biases).enumerate() {
-        let requant = run(twos.requant, i * twos.requant_step, 2);
-        let [mut sum, mut odd] = *bias;
-        for (x, w) in x.chunks(4).zip(weights.by_ref()) {
-            let of = |i: usize| x.get(i).map_or([0, 0], |&x| half(x));
-            let ([a, b], [c, d], [e, f], [g, h]) = (of(0), of(2), of(1), of(3));
-            for (x, w) in [(word(&[a, b, c, d], 0), word(w, 0)), (word(&[e, f, g, h], 0), word(w, 4))] {
-                sum = smlad(w, x, sum);
-                odd = smlad(if y.len() == 2 { sxtb16(w) } else { w }, x, odd);
-            }
-        }
-        narrow_two(y, [sum, odd], requant, twos.zero);
-    }
-}
-
 /// See [`Isa::add_linear`](super::Isa::add_linear).
 pub(crate) fn add_linear(y: &mut [i8], x: Option<&[i8]>, linear: &Linear) {
     let add = |y: i8, x: i8| {
@@ -408,6 +243,22 @@ pub(crate) fn word(bytes: &[i8], at: usize) -> u32 {
 #[inline(always)]
 fn high(sum: i32, low: i32) -> i32 {
     sum.wrapping_sub(low) >> 8
+}
+
+/// Sums of two units and those of a section, told apart.
+#[inline(always)]
+fn add_apart([first, second]: [i32; 2], [sum, odd]: [i32; 2]) -> [i32; 2] {
+    [first.wrapping_add(high(sum, odd)), second.wrapping_add(odd)]
+}
+
+/// Sums of two units, or of the second one alone, to int8.
+#[inline(always)]
+fn narrow_two(y: &mut [i8], [first, second]: [i32; 2], requant: &[Requant], zero: i8) {
+    match (y, requant) {
+        ([y], &[_, factor]) => *y = narrow(second, factor, zero),
+        ([y, z], &[a, b]) => (*y, *z) = (narrow(first, a, zero), narrow(second, b, zero)),
+        _ => {}
+    }
 }
 
 /// Packed requantisation to int8.

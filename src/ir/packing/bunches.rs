@@ -2,6 +2,29 @@
 
 use super::Packed;
 
+/// Runs of a long window, of as many pairs of elements each, whose sums are told apart one by one and then added up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Sections {
+    /// How many.
+    pub count: usize,
+    /// Pairs of elements of a section; of the last one some may be none.
+    pub pairs: usize,
+}
+
+impl Sections {
+    /// The most pairs of a section: `512 * 127 * 128 < 2^23`, so no sum leaves 24 bits.
+    pub const PAIRS: usize = 256;
+
+    /// The most sections of a window.
+    pub const MOST: usize = 32;
+
+    /// As few sections as so many pairs take.
+    pub const fn of(pairs: usize) -> Self {
+        let count = pairs.div_ceil(Self::PAIRS);
+        Self { count, pairs: if count == 0 { 0 } else { pairs.div_ceil(count) } }
+    }
+}
+
 /// How many bunches of units there are: large ones, then such of two.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Bunches {

@@ -1,7 +1,7 @@
 //! Pixels two by two, for convolution: what the windows of neighbouring outputs see lies interleaved word by word, so
 //! that one address serves both.
 
-use super::{Bunches, Slide};
+use super::{Bunches, Sections, Slide};
 use crate::ir::{Conv2d, Dense, Op, Shape, Window};
 
 /// Windows that are copied together before they are multiplied.
@@ -23,12 +23,22 @@ impl Chunk {
         let apart = conv.groups as usize * conv.span as usize == channels as usize;
         let merged = if apart { Reading::Windows.merged(conv) } else { 1 };
         let elements = conv.window.taps() * conv.span as usize * merged;
-        let pairs = elements.div_ceil(2);
-        let count = match scratch.checked_div(8 * pairs) {
-            Some(count) => count,
-            None => 0,
-        };
-        Self { merged, elements, pairs, pixels: 2 * count }
+        Self { merged, elements, pairs: elements.div_ceil(2), pixels: 0 }.within(scratch)
+    }
+
+    /// The same for windows in sections, filled up to whole ones.
+    pub const fn long(conv: &Conv2d, channels: u16, scratch: usize) -> Self {
+        let chunk = Self::new(conv, channels, 0);
+        let Sections { count, pairs } = Sections::of(chunk.pairs);
+        Self { pairs: count * pairs, ..chunk }.within(scratch)
+    }
+
+    /// As many windows of these as fit so much scratch.
+    const fn within(mut self, scratch: usize) -> Self {
+        if let Some(count) = scratch.checked_div(8 * self.pairs) {
+            self.pixels = 2 * count;
+        }
+        self
     }
 
     /// An operator over `x` as a convolution whose windows are single pixels, all channels of them once, and the image that

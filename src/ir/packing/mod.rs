@@ -7,7 +7,8 @@
 //! Packings for the DSP instructions hold the weights `a` and `b` of two units as the int16 `256 a + b`, two such
 //! halfwords a word. A dual multiplication by two elements adds `256 A + B` to a sum; the low bytes alone, extended by
 //! their signs, add `B` to another; `(sum - B) >> 8` is `A`, exact while `-2^23 <= A < 2^23`, bias included. So
-//! weights take one byte each and one extension serves four products.
+//! weights take one byte each and one extension serves four products. Where a sum may need more than 24 bits it is made in
+//! sections, each told apart for itself, and those are added up in 32 bits.
 //!
 //! # Factors in two multiplications
 //! The factor `multiplier * 2^(-e-31)` lies as `Requant { multiplier: 2 * multiplier mod 2^32, shift: 2^(32-e) }`, or
@@ -34,7 +35,7 @@ mod vectors;
 mod views;
 mod winograd;
 
-pub use bunches::Bunches;
+pub use bunches::{Bunches, Sections};
 pub use channels::FourChannels;
 pub use fours::{Bordered, FourTaps, Fours};
 pub use halves::{Halves, Ring};
@@ -67,6 +68,9 @@ pub enum Packing {
     /// [`Packing::DspPatch`], but pixels are widened as they lie. For Dense the kernel is slower than
     /// [`Packing::DspDense`]'s, but one that a net with convolutions has anyway.
     DspPoint,
+    /// As [`Packing::DspPatch`], for sums of any size: windows are filled up to whole sections, and biases are
+    /// `[group][quad][b0, b2, b1, b3]` and `[two][b0, b1]`. See [`Sections`].
+    DspLongPatch,
     /// Conv2d whose windows are read where rows lie widened: as [`Packing::DspPatch`], but each row of the kernel is
     /// filled up to whole pairs, `[group][quad][row][pair of elements][2]`. For groups that share no channels, no dilation.
     /// More scratch than is needed copies windows of many short rows together. See [`Lanes`].
@@ -88,6 +92,8 @@ pub enum Packing {
     /// `[two][four elements][elements 0 and 2, then 1 and 3]`, biases `[two][256 b0 + b1, b1]`, factors `[two][2]`, of which
     /// the first of a two that is but one unit is 0; or seven, as an eight filled up with zeros. See [`Bunches`].
     DspDense,
+    /// As [`Packing::DspDense`], for sums of any size: biases are `[eight][b0, b2, b4, b6, b1, b3, b5, b7]` and `[two][b0, b1]`.
+    DspLongDense,
     /// Depthwise convolution with one bias a channel. A record for each channel of the output: bias, factor (two words),
     /// words of taps `[parity][pair of rows][column]`. Rows of the padded image are joined two by two, the even one in the
     /// low half; parity 0 is for outputs whose window begins in an even row, parity 1, left out where
@@ -153,7 +159,7 @@ pub struct Packed {
 
 impl Packing {
     /// Number of variants.
-    pub const COUNT: usize = 21;
+    pub const COUNT: usize = 23;
 
     /// The variant's number.
     pub const fn at(self) -> usize {
@@ -168,6 +174,7 @@ impl Packing {
             Packing::NibblesDense | Packing::NibblesDepthwise => false,
             Packing::Halves | Packing::RingDepthwise | Packing::Vectors => false,
             Packing::DspPatch | Packing::DspPoint | Packing::DspRows | Packing::DspViews => true,
+            Packing::DspLongPatch | Packing::DspLongDense => true,
             Packing::DspWinograd
             | Packing::DspSquares
             | Packing::DspDense
@@ -205,7 +212,7 @@ impl Packing {
             }
         };
         match self {
-            Packing::DspPatch => {
+            Packing::DspPatch | Packing::DspLongPatch => {
                 Some(conv.units as usize * Chunk::new(&conv, x.c, 0).merged / conv.groups as usize)
             }
             Packing::DspPoint => {
@@ -233,6 +240,14 @@ impl Packing {
                 let Chunk { merged, pairs, .. } = Chunk::new(conv, x.c, 0);
                 Some(quads(conv, conv.groups as usize / merged, y, pairs, 8 * pairs))
             }
+            Packing::DspLongPatch => {
+                let Op::Conv2d(conv) = op else { return None };
+                let Chunk { merged, pairs, .. } = Chunk::long(conv, x.c, 0);
+                if Sections::of(pairs).count > Sections::MOST {
+                    return None;
+                }
+                Some(quads(conv, conv.groups as usize / merged, y, pairs, 8 * pairs))
+            }
             Packing::DspPoint => {
                 let Some((conv, _)) = Chunk::point(op, x) else { return None };
                 let Chunk { merged, pairs, .. } = Chunk::new(&conv, conv.groups * conv.span, 0);
@@ -258,7 +273,7 @@ impl Packing {
                 let Some(squares) = Squares::new(conv, x) else { return None };
                 Some(squares.lengths())
             }
-            Packing::DspDense => {
+            Packing::DspDense | Packing::DspLongDense => {
                 let Op::Dense(dense) = op else { return None };
                 Some(Bunches::eights(dense.units as usize).lengths(x.len()))
             }

@@ -21,6 +21,7 @@ impl Packing {
         let Ok(y) = op.output(&[x]) else { return None };
         match self {
             Packing::Plain | Packing::DspDense | Packing::DspAdd => None,
+            Packing::DspLongPatch | Packing::DspLongDense => None,
             Packing::Fours | Packing::FoursDepthwise => None,
             Packing::Nibbles | Packing::NibblesShort => None,
             Packing::NibblesDense | Packing::NibblesDepthwise => None,

@@ -3,29 +3,48 @@
 //! Some pixels at a time: what their windows see is widened to int16 and interleaved word by word for each two of them,
 //! border and all. They are then a matrix times vectors, four units and two pixels a time. This asks for nothing of the
 //! window, so it takes every convolution there is.
+//!
+//! Windows so long that sums of two units in one could not be told apart are cut into sections, each a run of its own.
 
 use super::{activate, factors, quads, shared};
 use crate::arch::packed::{Quads, Runs, Sight};
 use crate::arch::{Isa, run};
-use crate::ir::{Bias, Bunches, Chunk, Conv2d, IntData};
+use crate::ir::{Bias, Bunches, Chunk, Conv2d, IntData, Sections};
 use crate::kernels::{Axis, Flow, Input};
 
 /// Convolution of `x` into `y`, weights packed as [`DspPatch`](crate::ir::Packing::DspPatch). `rests` tells how many units
 /// there may be behind quads.
 #[inline(never)]
 pub(crate) fn conv2d<I: Isa>(isa: I, conv: &Conv2d, data: &IntData<'_>, flow: &mut Flow<'_>, rests: u8) {
+    by_patches::<I, false>(isa, conv, data, flow, rests);
+}
+
+/// The same of sums of any size, packed as [`DspLongPatch`](crate::ir::Packing::DspLongPatch).
+#[inline(never)]
+pub(crate) fn long_conv2d<I: Isa>(isa: I, conv: &Conv2d, data: &IntData<'_>, flow: &mut Flow<'_>, rests: u8) {
+    by_patches::<I, true>(isa, conv, data, flow, rests);
+}
+
+#[inline(always)]
+fn by_patches<I: Isa, const LONG: bool>(
+    isa: I,
+    conv: &Conv2d,
+    data: &IntData<'_>,
+    flow: &mut Flow<'_>,
+    rests: u8,
+) {
     let scratch = core::mem::take(&mut flow.scratch);
     let ((x, _), (y, zero)) = (flow.x, flow.y);
     let [units, channels] = [conv.units, x.c].map(usize::from);
     let (rows, columns) = (Axis::rows(&conv.window, x), Axis::columns(&conv.window, x));
-    let chunk = Chunk::new(conv, x.c, scratch.len());
+    let chunk = if LONG { Chunk::long } else { Chunk::new }(conv, x.c, scratch.len());
     let groups = usize::from(conv.groups).checked_div(chunk.merged).unwrap_or(0);
     let span = usize::from(conv.span) * chunk.merged;
     if chunk.pixels == 0 {
         return;
     }
     let Some(patches) = scratch.get_mut(..chunk.scratch()) else { return };
-    if chunk.elements % 2 == 1 {
+    if chunk.elements % 2 == 1 || LONG {
         patches.fill(0); // the last element has a neighbour whose weight is 0
     }
     let per_group = units.checked_div(groups).unwrap_or(0);
@@ -71,13 +90,34 @@ pub(crate) fn conv2d<I: Isa>(isa: I, conv: &Conv2d, data: &IntData<'_>, flow: &m
                 zero,
             };
             let y = flow.output().get_mut(pixel * units + group * per_group..).unwrap_or_default();
-            quads(isa, &of_group, Runs::one(patches), y, per_group, rests);
+            if LONG {
+                long_quads(isa, of_group, patches, y, (per_group, rests));
+            } else {
+                quads(isa, &of_group, Runs::one(patches), y, per_group, rests);
+            }
             (weights, first) = (weights + patch / 4 * each, first + each);
         }
         (oy, ox) = next;
         let y = flow.output().get_mut(pixel * units..).unwrap_or_default();
         activate(isa, y.get_mut(..pixels * units).unwrap_or_default(), data.clamp);
         pixel += pixels;
+    }
+}
+
+/// [`Isa::long_quads`] of `units` units over windows in sections, and [`Isa::long_half_quads`] of those that are no whole
+/// quad.
+#[inline(never)]
+fn long_quads<I: Isa>(isa: I, mut all: Quads<'_>, patches: &[i8], y: &mut [i8], (units, rests): (usize, u8)) {
+    let sections = Sections::of(all.pairs);
+    let mut begins = [0; Sections::MOST];
+    begins.iter_mut().enumerate().for_each(|(i, begin)| *begin = (i * sections.pairs) as u16);
+    let runs = Runs { bytes: patches, begins: begins.get(..sections.count).unwrap_or_default() };
+    all.pairs = sections.pairs;
+    if all.count > 0 {
+        isa.long_quads(&all, runs, y);
+    }
+    if rests > 1 && !units.is_multiple_of(4) {
+        isa.long_half_quads(&all, units % 4, rests, runs, y);
     }
 }
 

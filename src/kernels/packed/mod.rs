@@ -13,8 +13,8 @@ mod views;
 mod winograd;
 
 pub(crate) use add::add;
-pub(crate) use conv2d::conv2d;
-pub(crate) use dense::dense;
+pub(crate) use conv2d::{conv2d, long_conv2d};
+pub(crate) use dense::{dense, long_dense};
 pub(crate) use depthwise_conv2d::{depthwise_conv2d, depthwise_conv2d_3x3};
 pub(crate) use four_channels::four_channels;
 pub(crate) use point::point_conv2d;

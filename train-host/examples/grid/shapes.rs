@@ -178,6 +178,10 @@ fn points(all: &mut Vec<Point>) {
     });
     line(all, base, &[[1, 1], [2, 2]], |p, stride| p.stride = stride);
     line(all, wide, &[[1, 1], [2, 2]], |p, stride| p.stride = stride);
+    // Sums of very many products.
+    let few = Point { image: [4, 4], ..base };
+    line(all, few, &[64, 256, 512, 1024, 2048], |p, c| p.channels = c);
+    line(all, Point { channels: 2048, ..few }, &[2, 3, 4, 10, 16], |p, n| p.units = n);
 }
 
 /// Kernels of several taps.
@@ -199,6 +203,12 @@ fn convolutions(all: &mut Vec<Point>) {
     line(all, base, &[true, false], |p, same| p.same = same);
     line(all, base, &[1, 2, 3], |p, d| p.dilation = d);
     line(all, Point { channels: 4, ..base }, &[1, 2, 3], |p, d| p.dilation = d);
+    // Sums of very many products.
+    let few = Point { image: [6, 6], ..base };
+    for (kernel, stride) in [(3, 1), (3, 2), (5, 1), (5, 2)] {
+        let few = Point { kernel: [kernel, kernel], stride: [stride, stride], ..few };
+        line(all, few, &[16, 32, 64, 128, 192, 256], |p, c| p.channels = c);
+    }
     let kernels = [[1, 3], [3, 1], [1, 5], [5, 1], [2, 2], [3, 3], [5, 5], [7, 7], [10, 1], [1, 10]];
     line(all, base, &kernels, |p, kernel| p.kernel = kernel);
     line(all, Point { channels: 1, ..base }, &kernels, |p, kernel| p.kernel = kernel);
@@ -340,7 +350,7 @@ fn dense(all: &mut Vec<Point>) {
     let inputs = [1, 2, 3, 5, 7, 8, 16, 31, 32, 64, 100, 128, 255, 256, 640, 1024, 2048, 4000];
     line(all, base, &inputs, |p, k| p.channels = k);
     line(all, base, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 16, 17, 24, 32, 64, 128], |p, n| p.units = n);
-    for channels in [128, 256] {
+    for channels in [128, 256, 2048] {
         line(all, Point { channels, ..base }, &[1, 2, 3, 4, 8, 10, 12, 16, 32], |p, n| p.units = n);
     }
 }

@@ -168,6 +168,9 @@ fn layer(net: &mut Net<Int>, numbers: &mut Numbers) -> Result<()> {
         }
         // As many multiplications as sums of 16 bits would hold, or a few more.
         _ if x.len() <= 300 => push(net, Op::Dense(Dense { units, bias: Bias::Channel }), &[at], numbers),
+        _ if x.len() <= 1500 && units < 10 => {
+            push(net, Op::Dense(Dense { units, bias: Bias::Channel }), &[at], numbers)
+        }
         _ => push(net, Op::AvgPool2d(Pool2d { window: Window::new(x.h, x.w) }), &[at], numbers),
     }
 }
@@ -200,6 +203,8 @@ fn push(net: &mut Net<Int>, op: Op, inputs: &[TensorId], numbers: &mut Numbers) 
     let y = op.output(&shapes).unwrap_or(shapes[0]); // the net refuses what does not meet
     let k = (weights / usize::from(y.c)).max(1);
     let bits = if weights > 0 && numbers.below(3) == 0 { 4 } else { 8 };
+    // Now and then sums that 24 bits do not hold.
+    let long = numbers.below(6) == 0;
     let requant = if let Op::Add(_) = op {
         vec![numbers.factor(-2), Requant::new(1 << 30, 0), numbers.factor(-20)]
     } else if weights > 0 {
@@ -207,6 +212,7 @@ fn push(net: &mut Net<Int>, op: Op, inputs: &[TensorId], numbers: &mut Numbers) 
         let least = bits - 2 + k.ilog2() as i32 / 2;
         let one = |numbers: &mut Numbers| match numbers.below(16) {
             0 => Requant::new(0, 0),
+            1..4 if long => numbers.factor(-18),
             _ => {
                 let less = numbers.below(3) as i32;
                 numbers.factor(-least - less)
@@ -223,7 +229,13 @@ fn push(net: &mut Net<Int>, op: Op, inputs: &[TensorId], numbers: &mut Numbers) 
     };
     let levels = if bits == 4 { 7 } else { 127 };
     // Now and then more than 16 bits hold.
-    let most = if numbers.below(8) == 0 { 1 << 17 } else { 1 << 14 };
+    let most = if long {
+        1 << 26
+    } else if numbers.below(8) == 0 {
+        1 << 17
+    } else {
+        1 << 14
+    };
     let store = IntStore {
         weights: numbers.int8s(weights).into_iter().map(|w| w.clamp(-levels, levels)).collect(),
         bias: (0..op.bias().len(y)).map(|_| numbers.below(most) as i32 - (most / 2) as i32).collect(),

@@ -1,6 +1,8 @@
 //! Packings of two units in a halfword.
 
-use zipnet::ir::{Bias, Bunches, Chunk, Conv2d, Dense, Lanes, Op, Packing, Requant, Scratch, Shape, Views};
+use zipnet::ir::{
+    Bias, Bunches, Chunk, Conv2d, Dense, Lanes, Op, Packing, Requant, Scratch, Sections, Shape, Views,
+};
 
 use super::numbers::within;
 use crate::graph::IntStore;
@@ -61,6 +63,20 @@ pub(super) fn patches(conv: &Conv2d, [x, y]: [Shape; 2], plain: &IntStore, room:
     Some(IntStore { scratch: Scratch { offset: 0, len }, ..store })
 }
 
+/// A convolution of `x` into `y` as [`Packing::DspLongPatch`], with as many windows at a time as there is room for.
+pub(super) fn long_patches(
+    conv: &Conv2d,
+    [x, y]: [Shape; 2],
+    plain: &IntStore,
+    room: usize,
+) -> Option<IntStore> {
+    let Chunk { merged, pairs, .. } = Chunk::long(conv, x.c, 0);
+    let most = 8 * pairs * (y.len() / usize::from(conv.units)).div_ceil(2);
+    let len = Chunk::long(conv, x.c, room.min(most).min(CHUNK.max(2 * 8 * pairs))).scratch() as u32;
+    let store = in_groups(conv, plain, merged, 1, Packing::DspLongPatch)?;
+    Some(IntStore { scratch: Scratch { offset: 0, len }, ..store })
+}
+
 /// A convolution in quads of units, so many of its groups as one, the weights of a unit in so many runs.
 fn in_groups(
     conv: &Conv2d,
@@ -71,7 +87,9 @@ fn in_groups(
 ) -> Option<IntStore> {
     let wide = IntStore { weights: merge(conv, plain, merged), ..plain.clone() };
     let conv = Conv2d { groups: conv.groups / merged as u16, ..*conv };
-    quads(&conv, &wide, wide.weights.len() / usize::from(conv.units) / runs, packing)
+    let k = wide.weights.len() / usize::from(conv.units);
+    let run = if packing == Packing::DspLongPatch { 2 * Sections::of(k.div_ceil(2)).pairs } else { k / runs };
+    quads(&conv, &wide, run, packing)
 }
 
 /// Weights of a convolution with so many of its groups as one: zeros for what the others see.
@@ -93,7 +111,8 @@ fn merge(conv: &Conv2d, plain: &IntStore, merged: usize) -> Vec<i8> {
 /// A convolution in quads of units, its weights in runs of `run`.
 fn quads(conv: &Conv2d, plain: &IntStore, run: usize, packing: Packing) -> Option<IntStore> {
     let units = usize::from(conv.units);
-    fits(units, plain)?;
+    let long = packing == Packing::DspLongPatch;
+    fits(units, plain, long)?;
     let groups = bunches(usize::from(conv.groups), units, Bunches::quads);
     let biases: Vec<&[i32]> = match conv.bias {
         Bias::Unit => plain.bias.chunks(units).collect(),
@@ -101,18 +120,19 @@ fn quads(conv: &Conv2d, plain: &IntStore, run: usize, packing: Packing) -> Optio
     };
     Some(IntStore {
         weights: weights(&groups, &plain.weights, plain.weights.len() / units, run, 2),
-        bias: biases.iter().flat_map(|bias| bias_of(&groups, bias)).collect(),
+        bias: biases.iter().flat_map(|bias| bias_of(&groups, bias, long)).collect(),
         requant: requant(&groups, &plain.requant)?,
         packing,
         ..plain.clone()
     })
 }
 
-/// A dense layer as [`Packing::DspDense`].
-pub(super) fn eights(dense: &Dense, plain: &IntStore) -> Option<IntStore> {
+/// A dense layer as [`Packing::DspDense`], or [`Packing::DspLongDense`].
+pub(super) fn eights(dense: &Dense, plain: &IntStore, packing: Packing) -> Option<IntStore> {
     let units = usize::from(dense.units);
     let k = plain.weights.len() / units;
-    fits(units, plain)?;
+    let long = packing == Packing::DspLongDense;
+    fits(units, plain, long)?;
     let bunches = bunches(1, units, Bunches::eights);
     let (eights, twos) = bunches.split_at(Bunches::eights(units).large);
     let mut words = weights(eights, &plain.weights, k, k, 4);
@@ -122,9 +142,9 @@ pub(super) fn eights(dense: &Dense, plain: &IntStore) -> Option<IntStore> {
     }
     Some(IntStore {
         weights: words,
-        bias: bias_of(&bunches, &plain.bias),
+        bias: bias_of(&bunches, &plain.bias, long),
         requant: requant(&bunches, &plain.requant)?,
-        packing: Packing::DspDense,
+        packing,
         ..plain.clone()
     })
 }
@@ -160,9 +180,9 @@ fn bunches(groups: usize, units: usize, split: impl Fn(usize) -> Bunches) -> Vec
 }
 
 /// Whether the sums of all units can be told apart: weights from -127, and each accumulator, bias included, within
-/// 24 bits for every input.
-fn fits(units: usize, plain: &IntStore) -> Option<()> {
-    (!plain.weights.contains(&-128) && within(units, plain, 24)).then_some(())
+/// 24 bits for every input, unless it is made in sections.
+fn fits(units: usize, plain: &IntStore, long: bool) -> Option<()> {
+    (!plain.weights.contains(&-128) && (long || within(units, plain, 24))).then_some(())
 }
 
 /// `[bunch][run][pair of elements][pair of units]` words, `256 a + b` for either element; `k` weights a unit, in runs of
@@ -177,7 +197,7 @@ fn weights(bunches: &[Together], plain: &[i8], k: usize, run: usize, fill: usize
         for from in (0..k).step_by(run) {
             for j in (0..run.next_multiple_of(fill)).step_by(2) {
                 for pair in bunch.chunks(2) {
-                    for j in [j, j + 1].map(|j| (j < run).then_some(from + j)) {
+                    for j in [j, j + 1].map(|j| (j < run.min(k - from)).then_some(from + j)) {
                         let both = (256 * of(pair[0], j) + of(pair[1], j)) as i16;
                         words.extend(both.to_le_bytes().map(|byte| byte as i8));
                     }
@@ -188,10 +208,12 @@ fn weights(bunches: &[Together], plain: &[i8], k: usize, run: usize, fill: usize
     words
 }
 
-/// `[bunch][sums of pairs, then odd units]`.
-fn bias_of(bunches: &[Together], plain: &[i32]) -> Vec<i32> {
+/// `[bunch][sums of pairs, then odd units]`; of long sums the first units of pairs in place of the sums.
+fn bias_of(bunches: &[Together], plain: &[i32], long: bool) -> Vec<i32> {
     let of = |unit: Option<usize>| unit.map_or(0, |unit| plain[unit]);
-    let sums = |pair: &[Option<usize>]| of(pair[0]).wrapping_mul(256).wrapping_add(of(pair[1]));
+    let sums = |pair: &[Option<usize>]| {
+        if long { of(pair[0]) } else { of(pair[0]).wrapping_mul(256).wrapping_add(of(pair[1])) }
+    };
     let bunch = |bunch: &Together| -> Vec<i32> {
         bunch.chunks(2).map(sums).chain(bunch.chunks(2).map(|pair| of(pair[1]))).collect()
     };

@@ -311,7 +311,8 @@ fn packed(net: &Net<Int>, i: usize, aim: usize, streamed: bool) -> Option<IntSto
         let room = aim.saturating_sub(alive(net, i)(Packing::DspFourChannels));
         depthwise::pack(conv, x, &node.store, room)?
     } else if let Op::Dense(dense) = &node.op {
-        dual::eights(dense, &node.store)?
+        let of = |packing| dual::eights(dense, &node.store, packing);
+        of(Packing::DspDense).or_else(|| of(Packing::DspLongDense))?
     } else if let Op::Add(Operands::Equal) = &node.op {
         add::linear(zeros(net, i), &node.store, 1)?
     } else {
@@ -349,6 +350,7 @@ fn convolution(net: &Net<Int>, i: usize, conv: &Conv2d, aim: usize, streamed: bo
         let saves = |(_, more): &(IntStore, usize)| HARDLY * more.saturating_sub(cycles) as u64 > net.macs();
         other.filter(|other| !saves(other)).map_or(Some(store), |(store, _)| Some(store))
     };
+    let long = || dual::long_patches(conv, [x, y], plain, room(Packing::DspLongPatch));
     // By minimal filtering, along rows or in both directions.
     let filters = || {
         let rows = winograd::filters(conv, x, plain, room(Packing::DspWinograd));
@@ -357,7 +359,7 @@ fn convolution(net: &Net<Int>, i: usize, conv: &Conv2d, aim: usize, streamed: bo
         let filters = rows.into_iter().chain(squares).filter(|(_, cycles)| Some(*cycles) < direct);
         filters.min_by_key(|(_, cycles)| *cycles).map(|(store, _)| store)
     };
-    (!streamed).then(filters).flatten().or_else(widened).or_else(least)
+    (!streamed).then(filters).flatten().or_else(widened).or_else(least).or_else(long)
 }
 
 /// About so many cycles as [`Packing::DspRows`].
