@@ -1,26 +1,43 @@
 //! Convolutions that are something simpler.
 //!
 //! In groups of one channel each a convolution is a depthwise one, whose kernels need not enter a group for each channel;
-//! the weights `[unit][tap]` become `[tap][unit]`. One whose window is the whole image is a dense layer, with the weights it
-//! has.
+//! the weights `[unit][tap]` become `[tap][unit]`. One of a single tap that makes many units of each channel stays, or
+//! becomes, a convolution in groups, which computes several units together; its weights are the same in both orders. One
+//! whose window is the whole image is a dense layer, with the weights it has.
 
-use zipnet::ir::{Bias, Conv2d, Dense, DepthwiseConv2d, Int, Op, Padding, Shape};
+use zipnet::ir::{Bias, Conv2d, Dense, DepthwiseConv2d, Int, Op, Padding, Shape, Window};
 
 use crate::graph::{Net, NetNode};
+
+/// Units of a channel from which on those of a single tap are computed together.
+const MANY: u16 = 4;
 
 /// Makes each such convolution what it is.
 pub(super) fn rewrite(net: &mut Net<Int>) {
     for i in 0..net.nodes.len() {
         let x = net.shape(net.nodes[i].inputs[0]);
         let node = &mut net.nodes[i];
+        if let Op::DepthwiseConv2d(DepthwiseConv2d { multiplier, window, bias }) = node.op
+            && is_many(&window, multiplier)
+        {
+            let units = multiplier * x.c;
+            node.op = Op::Conv2d(Conv2d { units, window, groups: x.c, span: 1, bias });
+            continue;
+        }
         let Op::Conv2d(conv) = node.op else { continue };
         if conv.groups > 1 && conv.groups == x.c && conv.span == 1 {
-            depthwise(node, conv);
+            if !is_many(&conv.window, conv.units / conv.groups) {
+                depthwise(node, conv);
+            }
         } else if conv.groups == 1 && is_whole(&conv, x) {
             let bias = if conv.bias == Bias::None { Bias::None } else { Bias::Channel };
             node.op = Op::Dense(Dense { units: conv.units, bias });
         }
     }
+}
+
+fn is_many(window: &Window, multiplier: u16) -> bool {
+    window.taps() == 1 && multiplier >= MANY
 }
 
 fn depthwise(node: &mut NetNode<Int>, conv: Conv2d) {
