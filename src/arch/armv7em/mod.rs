@@ -23,6 +23,8 @@ mod half_quads;
 mod join;
 mod multiply;
 mod nibbles;
+mod nines;
+mod pixels;
 mod places;
 mod pool;
 mod products;

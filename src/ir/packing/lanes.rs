@@ -106,18 +106,21 @@ impl Reading {
 
     /// About so many cycles for two pixels with so many groups as one.
     const fn cycles(self, conv: &Conv2d, merged: usize) -> usize {
-        let (groups, channels) = (conv.groups as usize / merged, conv.span as usize * merged);
-        let units = conv.units as usize / groups;
+        let channels = conv.span as usize * merged;
+        let Some(groups) = (conv.groups as usize).checked_div(merged) else { return usize::MAX };
+        let Some(units) = (conv.units as usize).checked_div(groups) else { return usize::MAX };
         let of_group = match self {
             Reading::Windows => {
                 let taps = conv.window.taps();
                 let elements = taps * channels;
-                let runs = if groups == 1 { conv.window.kernel[0] as usize } else { taps };
+                let joined = groups == 1 && conv.window.dilation[1] == 1;
+                let runs = if joined { conv.window.kernel[0] as usize } else { taps };
                 let read = if taps == 1 { 50 + 5 * elements } else { 760 + 72 * runs + 6 * elements };
                 read + Bunches::cycles(units, 1, elements.div_ceil(2))
             }
             Reading::Rows { kernel: [rows, columns], width } => {
-                let read = 4 * (14 + 3 * channels) + 1800 / width;
+                let Some(row) = 1800_usize.checked_div(width) else { return usize::MAX };
+                let read = 4 * (14 + 3 * channels) + row;
                 read + Bunches::cycles(units, rows, (columns * channels).div_ceil(2))
             }
         };
@@ -192,7 +195,9 @@ impl Lanes {
             return None;
         }
         let merged = Reading::Rows { kernel: [rows.taps, taps], width }.merged(conv);
-        let (groups, channels) = (conv.groups as usize / merged, conv.span as usize * merged);
+        let Some(groups) = (conv.groups as usize).checked_div(merged) else { return None };
+        let Some(units) = (conv.units as usize).checked_div(groups) else { return None };
+        let channels = conv.span as usize * merged;
         let pairs = (taps * channels).div_ceil(2);
         let before_last = (width - 1) / 2 * 2 * columns.step;
         let elements = before_last * channels + 2 * pairs;
@@ -202,7 +207,7 @@ impl Lanes {
         Some(Self {
             groups,
             merged,
-            units: conv.units as usize / groups,
+            units,
             channels,
             rows: rows.taps,
             below: rows.step,
@@ -231,16 +236,20 @@ impl Lanes {
     /// About so many cycles for an image, or a part of it, of which so many rows of outputs are asked; `joined` where
     /// neighbouring pixels are one run.
     pub const fn cycles(&self, height: usize, joined: bool) -> usize {
-        let elements = 3 * self.pixels * self.channels;
-        let widen = 250 + 2 * if joined { elements } else { elements + 18 * self.pixels };
-        let (collect, runs, pairs) = if self.collects() {
-            (self.collecting(), 1, self.rows * self.pairs)
-        } else {
-            (0, self.rows, self.pairs)
+        let pixel = match self.channels {
+            c if joined => 3 * c,
+            c @ 0..=4 => 9 + 2 * c,
+            c => 18 + 3 * c,
         };
+        let widen = 220 + 2 * self.pixels * pixel;
+        let all = self.rows * self.pairs;
+        let (collect, runs, pairs) =
+            if self.collects() { (self.collecting(), 1, all) } else { (0, self.rows, self.pairs) };
         let two = collect + Bunches::cycles(self.units, runs, pairs);
-        let row = 800 + self.width / 2 * two + self.width % 2 * (two / 2 + 400);
-        self.groups * (((height - 1) * self.below + self.rows) * widen + height * row)
+        let rows = height * (760 + self.width / 2 * two);
+        let odd =
+            if self.width % 2 == 1 { height * (100 + 4 * all) + height.div_ceil(2) * (two + 300) } else { 0 };
+        self.groups * (((height - 1) * self.below + self.rows) * widen + rows + odd)
     }
 
     /// Bytes from two windows to the next two in a row.

@@ -149,3 +149,57 @@ impl Views {
         self.parts[0].count() * self.parts[1].count() * self.lanes.groups * self.height == 1
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::{Bias, Padding};
+
+    #[test]
+    fn parts_are_what_the_taps_read() {
+        for (stride, dilation, before, extent) in (1..=4).flat_map(|s| {
+            (1..=5).flat_map(move |d| (0..=6).flat_map(move |p| (9..=14).map(move |n| (s, d, p, n))))
+        }) {
+            let mut window =
+                Window::new(3, 1).dilation(dilation).padding(Padding { top: before, ..Padding::all(0) });
+            window.stride[0] = stride;
+            let Some([rows, _]) = Slide::both(&window, Shape::new(extent, 1, 1)) else { continue };
+            let parts = Parts::of(&rows, dilation);
+            let mut outputs = [0; 20];
+            for number in 0..parts.count() {
+                let (part, first) = parts.part(number);
+                for i in 0..part.outputs {
+                    let output = number + i * parts.apart;
+                    outputs[output] += 1;
+                    for tap in 0..3 {
+                        let place = (output * rows.step + tap * parts.dilation).checked_sub(rows.before);
+                        let seen =
+                            (i * part.step + tap).checked_sub(part.before).filter(|&j| j < part.inputs);
+                        assert_eq!(
+                            place.filter(|&place| place < rows.inputs),
+                            seen.map(|j| first + j * parts.dilation),
+                            "output {output}, tap {tap} of {window:?} over {extent}"
+                        );
+                    }
+                }
+            }
+            assert!(outputs[..rows.outputs].iter().all(|&times| times == 1), "{window:?} over {extent}");
+        }
+    }
+
+    #[test]
+    fn images_are_seen_in_the_cheaper_way() {
+        let seen = |window: Window, x: Shape| {
+            let conv = Conv2d { units: 16, window, groups: 1, span: x.c, bias: Bias::Channel };
+            Views::new(&conv, x).map(|views| (views.turned, [0, 1].map(|axis| views.parts[axis].count())))
+        };
+        let image = Shape::new(12, 12, 4);
+        assert_eq!(seen(Window::new(10, 1), image), Some((true, [1, 1])));
+        let three = Window::new(3, 3).padding(Padding::all(2)).dilation(2);
+        assert_eq!(seen(three, image), Some((false, [2, 2])));
+        let mut strided = three;
+        strided.stride = [2, 1];
+        assert_eq!(seen(strided, image).map(|(_, parts)| parts), Some([1, 2]));
+        assert_eq!(seen(Window::new(1, 1), image), None);
+    }
+}

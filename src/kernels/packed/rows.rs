@@ -63,36 +63,40 @@ pub(super) fn part_conv2d<I: Isa>(
     let each = Bunches::quads(in_group).units();
     let bias_step = if conv.bias == Bias::Unit { lanes.groups * each } else { 0 };
     let collected = lanes.collects() && bias_step == 0 && scratch.len() >= lanes.collected();
-    let Some((ring, scratch)) = scratch.split_at_mut_checked(lanes.ring()) else { return };
+    let Some((rows, scratch)) = scratch.split_at_mut_checked(lanes.ring()) else { return };
     let Some((odd_ones, windows)) = scratch.split_at_mut_checked(lanes.odd_ones()) else { return };
     let (height, width, [down, along]) = (part.rows.outputs, part.columns.outputs, part.apart);
     let quad: [_; 4] = shared(data.requant);
     let all = lanes.pairs * lanes.rows;
+    let pairs = if collected { all } else { lanes.pairs };
+    let mut of_row = Quads {
+        weights: data.weights,
+        requant: data.requant,
+        requant_step: 0,
+        bias: data.bias,
+        bias_step: along * bias_step,
+        count: in_group / 4,
+        pixels: width - width % 2,
+        pairs,
+        x_from: 0,
+        x_step: if collected { 8 * all } else { lanes.step() },
+        y_step: along * units,
+        zero: flow.y.1,
+    };
+    let mut ring = Ring::new(lanes, part, flow.x.1);
+    let mut begins = [0; Lanes::MOST];
+    let begins = begins.get_mut(..lanes.rows).unwrap_or_default();
     for group in 0..lanes.groups {
-        let (requant, requant_step) = factors(data.requant, group * each, &quad);
-        let mut of_row = Quads {
-            weights: data.weights.get(group * each * 2 * all..).unwrap_or_default(),
-            requant,
-            requant_step,
-            bias: data.bias,
-            bias_step: along * bias_step,
-            count: in_group / 4,
-            pixels: width - width % 2,
-            pairs: if collected { all } else { lanes.pairs },
-            x_from: 0,
-            x_step: if collected { 8 * all } else { lanes.step() },
-            y_step: along * units,
-            zero: flow.y.1,
-        };
-        let mut ring = Ring::new(isa, lanes, part, (group, flow.x.1), ring);
-        let mut begins = [0; Lanes::MOST];
-        let begins = begins.get_mut(..lanes.rows).unwrap_or_default();
+        (of_row.requant, of_row.requant_step) = factors(data.requant, group * each, &quad);
+        of_row.weights = data.weights.get(group * each * 2 * all..).unwrap_or_default();
+        ring.begin(isa, part.from + group * lanes.channels, rows, part.rows.before);
+        // Outputs and biases of the group, from the row's first pixel on.
+        let (mut to, mut bias) = (part.to * units + group * in_group, part.to * bias_step + group * each);
+        let (to_row, bias_row) = (down * units, down * bias_step);
         for oy in 0..height {
-            ring.fill(isa, flow.input().data, oy * lanes.below + lanes.rows);
-            let runs = ring.window(begins);
-            // The bytes of outputs, and the biases, of this group from a pixel on.
-            let places = |pixel: usize| (pixel * units + group * in_group, pixel * bias_step + group * each);
-            let pixel = part.to + oy * down;
+            let end = (oy * lanes.below + lanes.rows).wrapping_sub(part.rows.before);
+            ring.fill(isa, flow.input().data, rows, end);
+            let runs = ring.window(rows, begins);
             if width > 1 {
                 let seen = if collected {
                     isa.collect(runs, lanes.pairs, lanes.step(), width / 2, windows);
@@ -100,7 +104,6 @@ pub(super) fn part_conv2d<I: Isa>(
                 } else {
                     runs
                 };
-                let (to, bias) = places(pixel);
                 of_row.bias = data.bias.get(bias..).unwrap_or_default();
                 let y = flow.output().get_mut(to..).unwrap_or_default();
                 quads(isa, &of_row, seen, y, in_group, rests);
@@ -109,100 +112,111 @@ pub(super) fn part_conv2d<I: Isa>(
                 isa.collect_first(runs, lanes.pairs, lanes.step() * (width / 2), odd_ones, oy % 2);
                 // It waits for that of the next row, unless this one is the last. Those of two rows are a pair, a row apart.
                 if oy % 2 == 1 || oy + 1 == height {
-                    let (to, bias) = places(pixel - oy % 2 * down + (width - 1) * along);
+                    let bias = bias + (width - 1) * of_row.bias_step - oy % 2 * bias_row;
+                    let to = to + (width - 1) * of_row.y_step - oy % 2 * to_row;
                     of_row.bias = data.bias.get(bias..).unwrap_or_default();
+                    (of_row.pixels, of_row.pairs, of_row.bias_step, of_row.y_step) =
+                        (1 + oy % 2, all, bias_row, to_row);
                     let y = flow.output().get_mut(to..).unwrap_or_default();
-                    let row = (of_row.pixels, of_row.pairs, of_row.bias_step, of_row.y_step);
-                    (of_row.pixels, of_row.pairs) = (1 + oy % 2, all);
-                    (of_row.bias_step, of_row.y_step) = (down * bias_step, down * units);
                     quads(isa, &of_row, Runs::one(odd_ones), y, in_group, rests);
-                    (of_row.pixels, of_row.pairs, of_row.bias_step, of_row.y_step) = row;
+                    (of_row.pixels, of_row.bias_step) = (width - 1, along * bias_step);
+                    (of_row.pairs, of_row.y_step) = (pairs, along * units);
                 }
             }
+            (to, bias) = (to + to_row, bias + bias_row);
         }
     }
 }
 
 /// Widened rows of a group, the latest few.
-struct Ring<'a> {
-    rows: &'a mut [i8],
+struct Ring {
     /// Bytes of a row.
     pitch: usize,
     /// The border, as a word.
     border: [i8; 4],
-    /// The next row to be widened, and where.
+    /// The group's first element in the image.
+    from: usize,
+    /// The next row to be widened, less than 0 on the border before the image, and where.
     next: usize,
     at: usize,
-    /// Rows of the border before the image, rows of the image, and elements from one to the next.
-    before: usize,
+    /// Rows of the image, and elements from one to the next.
     inputs: usize,
     step: usize,
+    /// Elements from a pixel to the next.
+    beside: usize,
+    /// Channels of the group.
+    channels: usize,
     /// What either lane takes of a row.
     takes: [Take; 2],
 }
 
-/// Runs of a row that go to a lane.
-#[derive(Clone, Copy)]
+/// Pixels of a row that go to a lane.
 struct Take {
-    /// The first element in the image.
+    /// The first element, counted from the row's first.
     from: usize,
-    /// Elements of a run, elements to the next run, and how many runs.
-    len: usize,
-    step: usize,
     count: usize,
     /// The first element in the lane.
     to: usize,
 }
 
-impl<'a> Ring<'a> {
-    /// Rows of zero points, for a group of channels.
+impl Take {
+    /// What a lane takes that is so many pixels ahead.
     #[inline(always)]
-    fn new<I: Isa>(
-        isa: I,
-        lanes: &Lanes,
-        part: &Part,
-        (group, zero): (usize, i8),
-        rows: &'a mut [i8],
-    ) -> Self {
+    fn new(lanes: &Lanes, part: &Part, ahead: usize) -> Self {
+        let (before, inputs) = (part.columns.before, part.columns.inputs);
+        // The first pixel that the lane holds, and where.
+        let (first, place) = (ahead.saturating_sub(before), before.saturating_sub(ahead));
+        let count = lanes.pixels.saturating_sub(place).min(inputs.saturating_sub(first));
+        Self { from: first * part.steps[1], count, to: place * lanes.channels }
+    }
+}
+
+impl Ring {
+    /// For groups of the image whose zero point is `zero`, of which none is begun.
+    #[inline(always)]
+    fn new(lanes: &Lanes, part: &Part, zero: i8) -> Self {
         let [low, high] = [zero, zero >> 7];
-        let border = [low, high, low, high];
-        isa.fill(border, rows);
-        let (channels, left, [step, beside]) = (lanes.channels, part.columns.before, part.steps);
-        let takes = [0, lanes.ahead].map(|ahead| {
-            // The first pixel that the lane holds, and where.
-            let (first, place) = (ahead.saturating_sub(left), left.saturating_sub(ahead));
-            let room = lanes.pixels.saturating_sub(place);
-            let count = room.min(part.columns.inputs.saturating_sub(first));
-            // Where all channels are the group's, all are one run.
-            let joined = channels == beside;
-            let (len, count) = if joined { (count * channels, count.min(1)) } else { (channels, count) };
-            let from = part.from + first * beside + group * channels;
-            Take { from, len, step: beside, count, to: place * channels }
-        });
-        let (before, inputs) = (part.rows.before, part.rows.inputs);
-        Ring { rows, pitch: lanes.pitch(), border, next: 0, at: 0, before, inputs, step, takes }
+        Self {
+            pitch: lanes.pitch(),
+            border: [low, high, low, high],
+            from: 0,
+            next: 0,
+            at: 0,
+            inputs: part.rows.inputs,
+            step: part.steps[0],
+            beside: part.steps[1],
+            channels: lanes.channels,
+            takes: [Take::new(lanes, part, 0), Take::new(lanes, part, lanes.ahead)],
+        }
+    }
+
+    /// Begins a group whose first element is at `from` in the image, with rows of zero points, `before` rows above the image.
+    #[inline(always)]
+    fn begin<I: Isa>(&mut self, isa: I, from: usize, rows: &mut [i8], before: usize) {
+        isa.fill(self.border, rows);
+        (self.from, self.next, self.at) = (from, 0usize.wrapping_sub(before), 0);
     }
 
     /// The rows that the next window reads, all of which have been widened, and none behind them.
     #[inline(always)]
-    fn window<'s>(&'s self, begins: &'s mut [u16]) -> Runs<'s> {
-        let (mut at, end, step) = (self.at / 8, self.rows.len() / 8, self.pitch / 8);
+    fn window<'s>(&self, rows: &'s [i8], begins: &'s mut [u16]) -> Runs<'s> {
+        let (mut at, end, step) = (self.at / 8, rows.len() / 8, self.pitch / 8);
         for begin in begins.iter_mut() {
             *begin = at as u16;
             at += step;
             at = if at == end { 0 } else { at };
         }
-        Runs { bytes: self.rows, begins }
+        Runs { bytes: rows, begins }
     }
 
     /// Widens all rows before `end` to both lanes.
     #[inline(never)]
-    fn fill<I: Isa>(&mut self, isa: I, x: &[i8], end: usize) {
-        while self.next < end {
-            let row = self.next.wrapping_sub(self.before);
-            self.next += 1;
-            let all = self.rows.len();
-            let to = self.rows.get_mut(self.at..).and_then(|rows| rows.get_mut(..self.pitch));
+    fn fill<I: Isa>(&mut self, isa: I, x: &[i8], rows: &mut [i8], end: usize) {
+        while self.next != end {
+            let row = self.next;
+            self.next = row.wrapping_add(1);
+            let all = rows.len();
+            let to = rows.get_mut(self.at..).and_then(|rows| rows.get_mut(..self.pitch));
             let to = to.unwrap_or_default();
             self.at = if self.at + self.pitch == all { 0 } else { self.at + self.pitch };
             if row >= self.inputs {
@@ -210,9 +224,12 @@ impl<'a> Ring<'a> {
                 continue;
             }
             for (lane, take) in self.takes.iter().enumerate() {
-                let &Take { from, len, step, count, to: at } = take;
-                let x = x.get(row * self.step + from..).unwrap_or_default();
-                isa.widen_runs(&Lines { x, len, step, count }, to, at, lane);
+                let x = x.get(self.from + row * self.step + take.from..).unwrap_or_default();
+                let (len, count) = (self.channels, take.count);
+                // Where all channels are the group's, all are one run.
+                let joined = len == self.beside;
+                let (len, count) = if joined { (count * len, count.min(1)) } else { (len, count) };
+                isa.widen_runs(&Lines { x, len, step: self.beside, count }, to, take.to, lane);
             }
         }
     }

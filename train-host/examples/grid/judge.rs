@@ -139,7 +139,7 @@ pub(super) fn report(log: &Path, cycles: Option<&Path>) -> Result<()> {
             if matches!(point.kind, Kind::Add | Kind::Mul | Kind::Concat) { &[x, x] } else { &[x] };
         let y = op.output(inputs).map_err(Error::new)?;
         let mut net = plain(&point)?;
-        pack(&mut net, Target::CortexM4, None)?;
+        pack(&mut net, Target::CortexM4, point.limit())?;
         let store = net.nodes.last().map(|node| (node.store.packing, node.store.scratch.len));
         let (packing, scratch) = store.unwrap_or_default();
         rows.push(Row {

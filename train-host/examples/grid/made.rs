@@ -44,7 +44,7 @@ pub(super) fn made(point: &Point) -> Result<(Stored, Vec<i8>)> {
     let mut net = plain(point)?;
     let portable = Cpu::all().last().ok_or_else(|| Error::new("no portable kernels"))?;
     let output = net.run_on(portable, &Numbers(1).int8s(net.input_shape().len()))?;
-    let arena = pack(&mut net, Target::CortexM4, None)?;
+    let arena = pack(&mut net, Target::CortexM4, point.limit())?;
     let source = Source::Imported { file: "none".to_owned(), sha256: String::new(), notes: Vec::new() };
     Ok((Stored { net, arena, origin: Origin { source, low: 0.0, high: 255.0, classes: Vec::new() } }, output))
 }

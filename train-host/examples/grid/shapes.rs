@@ -52,13 +52,21 @@ pub(super) struct Point {
     pub(super) dilation: u16,
     /// Whether there is a border, such that as many outputs come out as the stride allows.
     pub(super) same: bool,
+    /// Whether the arena may be as large as it likes.
+    pub(super) roomy: bool,
 }
 
 impl Point {
     /// Where the point lies in the grid; neighbours differ in one of these.
-    pub(super) fn coordinates(&self) -> [u16; 11] {
+    pub(super) fn coordinates(&self) -> [u16; 12] {
         let ([h, w], [kh, kw], [sh, sw]) = (self.image, self.kernel, self.stride);
-        [h, w, self.groups, self.channels, self.units, kh, kw, sh, sw, self.dilation, self.same.into()]
+        let [same, roomy] = [self.same, self.roomy].map(u16::from);
+        [h, w, self.groups, self.channels, self.units, kh, kw, sh, sw, self.dilation, same, roomy]
+    }
+
+    /// The most bytes of arena; `None` for as many as the exporter takes by itself.
+    pub(super) fn limit(&self) -> Option<usize> {
+        self.roomy.then_some(1 << 20)
     }
 
     /// Shape of the input.
@@ -117,6 +125,9 @@ impl Point {
         if self.groups > 1 {
             name += &format!("_g{}", self.groups);
         }
+        if self.roomy {
+            name += "_roomy";
+        }
         name
     }
 }
@@ -124,7 +135,8 @@ impl Point {
 /// A point of kernel and stride 1.
 fn point(kind: Kind, image: [u16; 2], channels: u16, units: u16) -> Point {
     let [groups, dilation] = [1, 1];
-    Point { kind, image, groups, channels, units, kernel: [1, 1], stride: [1, 1], dilation, same: true }
+    let (kernel, stride, roomy) = ([1, 1], [1, 1], false);
+    Point { kind, image, groups, channels, units, kernel, stride, dilation, same: true, roomy }
 }
 
 /// `base` with other values of one or more of its coordinates.
@@ -141,6 +153,11 @@ pub(super) fn grid() -> Vec<Point> {
     let mut all = Vec::new();
     points(&mut all);
     convolutions(&mut all);
+    odd_channels(&mut all);
+    kernels(&mut all);
+    maps(&mut all);
+    dilated(&mut all);
+    roomy(&mut all);
     groups(&mut all);
     depthwise(&mut all);
     dense(&mut all);
@@ -212,6 +229,68 @@ fn convolutions(all: &mut Vec<Point>) {
     line(all, Point { image: [1, 48], kernel: [1, 5], ..series }, &[1, 3, 8, 16, 40], |p, c| p.channels = c);
 }
 
+/// Channels and units as nets have them that are cut to size.
+fn odd_channels(all: &mut Vec<Point>) {
+    let base = point(Kind::Conv, [8, 8], 16, 16);
+    line(all, base, &[6, 10, 20, 36], |p, c| p.channels = c);
+    line(all, base, &[10, 20, 48, 96], |p, n| p.units = n);
+    let base = Point { kernel: [3, 3], image: [12, 12], ..base };
+    line(all, base, &[36, 48, 96], |p, c| p.channels = c);
+    line(all, base, &[20, 48, 96], |p, n| p.units = n);
+    line(all, Point { channels: 3, ..base }, &[2, 3, 4, 6, 8, 12], |p, n| p.units = n);
+    line(all, Point { channels: 6, ..base }, &[2, 3, 6, 12], |p, n| p.units = n);
+}
+
+/// Kernels of several forms, and strides, over few channels.
+fn kernels(all: &mut Vec<Point>) {
+    let base = point(Kind::Conv, [12, 12], 3, 16);
+    line(all, base, &[[3, 1], [2, 2], [5, 5], [7, 7], [10, 4]], |p, kernel| p.kernel = kernel);
+    let strided = Point { stride: [2, 2], ..base };
+    line(all, strided, &[[3, 1], [2, 2], [3, 3], [5, 5], [7, 7]], |p, kernel| p.kernel = kernel);
+    line(all, Point { channels: 8, ..strided }, &[[3, 1], [3, 3], [5, 5]], |p, kernel| p.kernel = kernel);
+    for channels in [3, 4, 8] {
+        let base = Point { kernel: [3, 3], channels, ..base };
+        line(all, base, &[[1, 2], [2, 1], [3, 3]], |p, stride| p.stride = stride);
+    }
+}
+
+/// As nets shrink their maps and widen, and along time.
+fn maps(all: &mut Vec<Point>) {
+    for (image, channels, units) in [(48, 3, 8), (24, 8, 16), (12, 16, 32), (6, 32, 64), (4, 64, 128)] {
+        let base = point(Kind::Conv, [image, image], channels, units);
+        all.push(base);
+        line(all, Point { kernel: [3, 3], ..base }, &[[1, 1], [2, 2]], |p, stride| p.stride = stride);
+    }
+    let base = point(Kind::Conv, [8, 8], 8, 8);
+    for kernel in [[1, 1], [3, 3]] {
+        line(all, Point { kernel, ..base }, &[4, 6, 7, 10, 16, 32], |p, w| p.image = [w, w]);
+    }
+    for stride in [1, 2] {
+        let series = Point { kernel: [9, 1], stride: [stride, 1], ..point(Kind::Conv, [49, 1], 24, 24) };
+        line(all, series, &[3, 9], |p, k| p.kernel[0] = k);
+        line(all, series, &[10, 24, 40], |p, c| p.channels = c);
+    }
+}
+
+/// Taps apart.
+fn dilated(all: &mut Vec<Point>) {
+    let base = Point { kernel: [3, 3], ..point(Kind::Conv, [12, 12], 16, 16) };
+    for dilation in [1, 2, 3] {
+        line(all, Point { dilation, ..base }, &[1, 3, 8], |p, c| p.channels = c);
+        let series = Point { image: [48, 1], kernel: [5, 1], dilation, ..base };
+        line(all, series, &[1, 3, 16], |p, c| p.channels = c);
+    }
+}
+
+/// With an arena as large as anyone asks for, where minimal filtering in both directions pays.
+fn roomy(all: &mut Vec<Point>) {
+    let base = Point { kernel: [3, 3], roomy: true, ..point(Kind::Conv, [12, 12], 16, 16) };
+    line(all, base, &[8, 12, 16, 32, 64], |p, c| p.channels = c);
+    line(all, base, &[8, 16, 20, 32], |p, n| p.units = n);
+    line(all, base, &[6, 7, 8, 10, 13, 16, 24], |p, w| p.image = [w, w]);
+    line(all, Point { channels: 64, units: 64, ..base }, &[6, 8, 12], |p, w| p.image = [w, w]);
+}
+
 /// Groups.
 fn groups(all: &mut Vec<Point>) {
     for kernel in [[1, 1], [3, 3]] {
@@ -220,8 +299,8 @@ fn groups(all: &mut Vec<Point>) {
         line(all, base, &[1, 2, 3, 4, 6, 8, 16, 32], |p, c| p.channels = c);
         line(all, base, &[1, 2, 3, 4, 6, 8, 16], |p, n| p.units = n);
         line(all, base, &[1, 2, 3, 4, 8], |p, n| [p.channels, p.units] = [n, n]);
-        for channels in [2, 4] {
-            line(all, Point { channels, ..base }, &[1, 2, 4], |p, n| p.units = n);
+        for channels in [2, 3, 4] {
+            line(all, Point { channels, ..base }, &[1, 2, 3, 4], |p, n| p.units = n);
         }
         line(all, base, &[[1, 1], [2, 2]], |p, stride| p.stride = stride);
     }
