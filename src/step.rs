@@ -127,7 +127,7 @@ impl<L: Linked, S: Samples> Job for Step<'_, '_, L, S> {
             }
             Op::Mul(operands) => {
                 if L::USES.mul {
-                    self.pair(isa, *operands, kernels::mul);
+                    self.pair(isa, *operands, |data, pair, y| kernels::mul(isa, data, pair, y));
                 }
             }
             Op::Prelu { alpha } => {

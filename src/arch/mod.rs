@@ -20,6 +20,7 @@ mod blocks;
 mod cpu;
 pub(crate) mod fours;
 pub(crate) mod halves;
+mod multiply;
 #[cfg(mve)]
 mod mve;
 #[cfg(all(feature = "std", target_arch = "aarch64"))]
@@ -453,6 +454,12 @@ pub(crate) trait Isa: Copy {
     #[inline(never)]
     fn finish_tiles(self, finish: &Finish<'_>, products: &[i8], y: &mut [i8]) {
         packed::finish_tiles(finish, products, y);
+    }
+
+    /// `y[i] = narrow(requantise((y[i] - zeros[0]) * (x[step * i] - zeros[1])))`, for all `i` that both hold; `step` is 0 or 1.
+    #[inline(never)]
+    fn multiply(self, y: &mut [i8], x: &[i8], step: usize, zeros: [i8; 2], requant: Requant, store: Store) {
+        multiply::multiply(y, x, step, zeros, requant, store);
     }
 
     /// Copies the runs of `x` to where they lie in `y`.

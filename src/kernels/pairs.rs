@@ -18,6 +18,7 @@
 //!    other is read at steps of 0 along the axes on which it repeats.
 
 use super::{Input, Output, repeated};
+use crate::arch::Isa;
 use crate::fixed::requantise;
 use crate::ir::{IntData, Requant};
 
@@ -54,10 +55,27 @@ fn sums(data: &IntData<'_>, pair: Pair<'_>, y: Output<'_>, sum: impl Fn(i32, i32
 
 /// Left times right.
 #[inline(never)]
-pub(crate) fn mul(data: &IntData<'_>, pair: Pair<'_>, y: Output<'_>) {
+pub(crate) fn mul<I: Isa>(isa: I, data: &IntData<'_>, pair: Pair<'_>, mut y: Output<'_>) {
     let &[requant] = data.requant else { return };
     let store = y.store(data.clamp);
-    each(pair, y, |a, b| store.narrow(scale(a * b, requant)));
+    let Some(other) = pair.other else {
+        return each(pair, y, |a, b| store.narrow(scale(a * b, requant)));
+    };
+    let zeros = [pair.zero, other.zero];
+    if other.shape.same(y.shape) {
+        return isa.multiply(y.data, other.data, 1, zeros, requant, store);
+    }
+    let steps = repeated(other.shape);
+    let mut row = 0usize;
+    for _ in 0..y.shape.h {
+        let mut pixel = row;
+        for _ in 0..y.shape.w {
+            let x = other.data.get(pixel..).unwrap_or_default();
+            isa.multiply(y.next(y.shape.c.into()), x, steps[2].unsigned_abs(), zeros, requant, store);
+            pixel = pixel.wrapping_add_signed(steps[1]);
+        }
+        row = row.wrapping_add_signed(steps[0]);
+    }
 }
 
 /// Left where it is not negative, left times right elsewhere.
@@ -108,7 +126,7 @@ mod tests {
     use crate::arch::Store;
     use crate::fixed::tests::requantise_exactly;
     use crate::ir::Shape;
-    use crate::kernels::oracle::{Numbers, broadcasts, finish, hold, outputs, place};
+    use crate::kernels::oracle::{Numbers, broadcasts, finish, hold, on_every_isa, outputs, place};
     use crate::kernels::repeat;
     use proptest::prelude::*;
     use std::prelude::v1::*;
@@ -116,7 +134,7 @@ mod tests {
     /// Holds a kernel against `exact`, a function of the operands less their zero points, for either operand in place
     /// and for one tensor that is both.
     fn equals(
-        kernel: fn(&IntData<'_>, Pair<'_>, Output<'_>),
+        kernel: impl Fn(&IntData<'_>, Pair<'_>, Output<'_>),
         factors: usize,
         exact: impl Fn(i64, i64, &[Requant], Store) -> i8,
     ) {
@@ -167,9 +185,14 @@ mod tests {
         equals(sub, 3, difference);
     }
 
+    fn products_equal_it<I: Isa>(isa: I) {
+        let kernel = |data: &IntData<'_>, pair: Pair<'_>, y: Output<'_>| mul(isa, data, pair, y);
+        equals(kernel, 1, |a, b, q, store| finish(a * b, q[0], store));
+    }
+
     #[test]
     fn products_equal_the_oracle() {
-        equals(mul, 1, |a, b, q, store| finish(a * b, q[0], store));
+        on_every_isa!(products_equal_it);
         equals(
             prelu,
             2,
@@ -183,7 +206,12 @@ mod tests {
         let mut y = [1, 2, 3];
         let other = Some(Input { shape: Shape::flat(3), zero: 0, data: &[5, 5] });
         let shape = Shape::flat(3);
-        mul(&data, Pair { held: 0, zero: 0, other }, Output { shape, zero: 0, data: &mut y });
+        mul(
+            crate::arch::Scalar,
+            &data,
+            Pair { held: 0, zero: 0, other },
+            Output { shape, zero: 0, data: &mut y },
+        );
         assert_eq!(y, [5, 10, 3]);
     }
 }

@@ -21,6 +21,7 @@ mod frame;
 mod gather;
 mod half_quads;
 mod join;
+mod multiply;
 mod nibbles;
 mod nines;
 mod pixels;
@@ -229,6 +230,11 @@ impl Isa for Armv7em {
     #[inline(always)]
     fn copy(self, x: &[i8], to: &mut [i8]) {
         copy::copy(x, to);
+    }
+
+    #[inline(always)]
+    fn multiply(self, y: &mut [i8], x: &[i8], step: usize, zeros: [i8; 2], requant: Requant, store: Store) {
+        multiply::multiply(y, x, step, zeros, requant, store);
     }
 
     #[inline(always)]

@@ -66,6 +66,7 @@ impl Row {
             Kind::MaxPool => [0.0, 10.0 + 2.5 * taps, 0.0, 500.0, 0.0],
             Kind::AvgPool => [0.0, 20.0 + 3.0 * taps, 0.0, 500.0, 0.0],
             Kind::Add => [0.0, 8.0, 0.0, 300.0, 0.0],
+            Kind::Mul => [0.0, 14.0, 0.0, 300.0, 0.0],
             Kind::Mean => [0.0, 60.0, 3.0, 300.0, 0.0],
             Kind::Concat => [0.0, 4.0, 0.0, 300.0, 0.0],
             Kind::Softmax => [0.0, 150.0, 0.0, 300.0, 0.0],
@@ -95,7 +96,9 @@ impl Row {
             Kind::Add => [0.0, 101.0, 0.0, 600.0, 0.0],
             Kind::AvgPool => [0.0, 10.5 * taps, 0.0, 600.0, 0.0],
             Kind::Softmax => [0.0, 540.0, 0.0, 600.0, 0.0],
-            Kind::MaxPool | Kind::Mean | Kind::Concat | Kind::Table | Kind::Requantize => return None,
+            Kind::Mul | Kind::MaxPool | Kind::Mean | Kind::Concat | Kind::Table | Kind::Requantize => {
+                return None;
+            }
         };
         Some(self.line([a, b, c, d, e]))
     }
@@ -132,7 +135,8 @@ pub(super) fn report(log: &Path, cycles: Option<&Path>) -> Result<()> {
             }
         };
         let (op, x) = (point.op(), point.input());
-        let inputs: &[_] = if matches!(point.kind, Kind::Add | Kind::Concat) { &[x, x] } else { &[x] };
+        let inputs: &[_] =
+            if matches!(point.kind, Kind::Add | Kind::Mul | Kind::Concat) { &[x, x] } else { &[x] };
         let y = op.output(inputs).map_err(Error::new)?;
         let mut net = plain(&point)?;
         pack(&mut net, Target::CortexM4, point.limit())?;

@@ -63,7 +63,7 @@ pub(super) fn plain(point: &Point) -> Result<Net<Int>> {
     let store = IntStore { requant: vec![Requant::new(0x5000_0000, 1)], ..IntStore::default() };
     let first = net.push("first", Op::Requantize, &[input], meta(-5), store)?;
     let mut inputs: Vec<TensorId> = vec![first];
-    if let Op::Add(_) | Op::Concat { .. } = op {
+    if let Op::Add(_) | Op::Mul(_) | Op::Concat { .. } = op {
         let store = IntStore { requant: vec![Requant::new(0x6000_0000, 0)], ..IntStore::default() };
         inputs.push(net.push("second", Op::Requantize, &[first], meta(-5), store)?);
     }
@@ -94,6 +94,7 @@ pub(super) fn numbers_of(op: &Op, x: Shape, y: Shape, numbers: &mut Numbers) -> 
         Op::Add(Operands::Equal) => {
             store.requant = vec![numbers.requant(-1), Requant::new(1 << 30, 0), numbers.requant(-19)];
         }
+        Op::Mul(_) => store.requant = vec![numbers.requant(-6)],
         Op::Requantize => store.requant = vec![numbers.requant(0)],
         Op::Mean { .. } => {
             let pixels = i32::from(x.h) * i32::from(x.w);

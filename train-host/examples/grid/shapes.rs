@@ -13,6 +13,8 @@ pub(super) enum Kind {
     Dense,
     /// Sum of two tensors.
     Add,
+    /// Product of two tensors.
+    Mul,
     /// Two tensors as one, by channels.
     Concat,
     /// Greatest of a window.
@@ -93,6 +95,7 @@ impl Point {
             }
             Kind::Dense => Op::Dense(Dense { units: self.units, bias: Bias::Channel }),
             Kind::Add => Op::Add(Operands::Equal),
+            Kind::Mul => Op::Mul(Operands::Equal),
             Kind::Concat => Op::Concat { axis: Axis::Channels },
             Kind::MaxPool => Op::MaxPool2d(Pool2d { window }),
             Kind::AvgPool => Op::AvgPool2d(Pool2d { window }),
@@ -357,7 +360,7 @@ fn dense(all: &mut Vec<Point>) {
 
 /// What has no weights.
 fn others(all: &mut Vec<Point>) {
-    for kind in [Kind::Add, Kind::Concat, Kind::Mean, Kind::Table, Kind::Requantize] {
+    for kind in [Kind::Add, Kind::Mul, Kind::Concat, Kind::Mean, Kind::Table, Kind::Requantize] {
         let base = point(kind, [8, 8], 16, 1);
         line(all, base, &[1, 2, 3, 4, 8, 15, 16, 32, 64, 128], |p, c| p.channels = c);
     }
