@@ -111,7 +111,7 @@ pub(crate) enum Bytes<'a> {
 
 impl Flow<'_> {
     /// The input, as far as no output has been written over it.
-    #[inline(never)]
+    #[inline(always)]
     fn input(&self) -> Input<'_> {
         let data = match &self.bytes {
             Bytes::Apart(x, _) => x,
