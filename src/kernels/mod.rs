@@ -126,7 +126,7 @@ impl Flow<'_> {
     }
 
     /// The output.
-    #[inline(never)]
+    #[inline(always)]
     fn output(&mut self) -> &mut [i8] {
         match &mut self.bytes {
             Bytes::Apart(_, y) => y,
