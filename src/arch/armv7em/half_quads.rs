@@ -76,11 +76,13 @@ fn call(
             times,
             (x + pixel / 2 * x_step).wrapping_sub(skip),
         ];
-        // SAFETY: every run, the weights, factors and biases are as long as the functions read, the outputs as long as
-        // they write.
+        // Every run, the weights, factors and biases are as long as the functions read, the outputs as long as they write.
         match units {
+            // SAFETY: as just said.
             1 if rests & 1 << 1 != 0 => unsafe { one(&words) },
+            // SAFETY: so, too.
             2 if rests & 1 << 2 != 0 => unsafe { two(&words) },
+            // SAFETY: so, too.
             3 if rests & 1 << 3 != 0 => unsafe { three(&words) },
             _ => {}
         }

@@ -165,10 +165,9 @@ pub(super) fn finish_squares(spread: &Spread<'_>, unit: usize, products: &mut [i
             second.shift as usize,
         ];
         if whole == 0 {
+            let (y, size) = (y.get_mut(at..).unwrap_or_default(), [height - top, width - left]);
             // SAFETY: the products of a square are there.
-            unsafe {
-                finish_part(&mut words, y.get_mut(at..).unwrap_or_default(), [height - top, width - left])
-            }
+            unsafe { finish_part(&mut words, y, size) }
         } else {
             // SAFETY: so are those of more, and their rows and columns.
             unsafe { finish_asm(&mut words) }
