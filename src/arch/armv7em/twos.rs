@@ -1,8 +1,8 @@
 //! Two units times one pixel, or one: what a dense layer has beside its eights, and small ones altogether.
 //!
 //! A step is four elements as they lie, which two extensions make into pairs of elements 0 and 2, and 1 and 3: 12 cycles for
-//! two units, 8 for one. Four steps are one turn, the first of which may be entered further down; elements after the last
-//! whole four are one step more.
+//! two units, 8 for one. Four steps are one turn, or eight for one unit, the first of which may be entered further down;
+//! elements after the last whole four are one step more.
 //!
 //! Long sums of two units are told apart every 32 turns, or fewer the first time, and added up in slots; those of one unit
 //! are exact as they are.
@@ -194,11 +194,17 @@ macro_rules! body {
             "adds r11, #2",
             "beq 9f",
             $($single,)*
-            // one unit: 28 bytes of code a step of 4 bytes
+            // one unit: 28 bytes of code a step of 4 bytes; of the first of its longer turns one step at least is left out
             take!("r0", 6),
             "ldr r3, [r0, #4]",
             take!("r0", 3),
             take!("r8", 7),
+            "add r0, r0, r8",
+            "sub r8, r0, lr",
+            "sub r8, r8, #1",
+            "and r8, r8, #31",
+            "add r8, r8, #1",
+            "sub r0, r0, r8",
             "rsb r9, r8, r8, lsl #3",
             "adr r4, 8f",
             "add r9, r9, r4",
@@ -211,8 +217,12 @@ macro_rules! body {
             single!(1),
             single!(2),
             single!(3),
-            "add r0, #16",
-            "add r1, #32",
+            single!(4),
+            single!(5),
+            single!(6),
+            single!(7),
+            "add r0, #32",
+            "add r1, #64",
             "cmp r0, lr",
             "bne 8b",
             take!("r5", 12),
