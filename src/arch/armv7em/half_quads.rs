@@ -160,24 +160,26 @@ macro_rules! step_of_three {
     };
 }
 
-/// A function over pairs of pixels: `$entry` makes of the bytes in `r9` that the first turn leaves out those of code;
-/// `$begin` reads biases of the pixels at `r8` and `r9`; `$back` sets back weights by as many as there are in `r9` bytes of a
-/// run, and a turn has `$turn` bytes of them; `$finish` is to store the sums in `r2` to `r5`, of three in `r6` and `r12` too, for
+/// A function over pairs of pixels: `$entry` makes of the bytes in `r9` that the first turn leaves out those of code, and
+/// adds them to `r7`, which `$hold` keeps; `$begin` reads biases of the pixels at `r8` and `r9`; `$enter` sets back weights by
+/// as many as there are in the bytes of a run that are left out, and enters the turn, of which each has `$turn` bytes of
+/// them; `$finish` is to store the sums in `r2` to `r5`, of three in `r6` and `r12` too, for
 /// outputs at `r1` and `r7`, the factors at `r0`.
 ///
 /// Slots: 0 outputs of the first pixel, 1 bytes from there to the second's, 3 zero point, 4 and 5 first and end of where runs
 /// begin, 6 bytes that the first turn leaves out, 7 bytes of a run's turns, 8 bytes from a pair to the next in a run, 9 weights,
 /// 10 biases of the first pixel, 11 bytes from there to the second's, 13 factors, 14 pairs of pixels left, 15 the address of a
-/// run that begins at 0, less what the first turn leaves out. Made here: 2 where the next run begins, 12 where the first turn
-/// is entered.
+/// run that begins at 0, less what the first turn leaves out. Made here: 2 where the next run begins, and 12, if no register
+/// is left for it, where the first turn is entered.
 /// Sums are `whole`, or in `sections`: see [`sums`].
 macro_rules! half_quads {
     (
         $sums:ident,
         $step:ident,
         $entry:literal,
+        [$($hold:expr),*],
+        [$($enter:expr),*],
         [$($begin:literal),*],
-        $back:literal,
         $turn:literal,
         [$($finish:expr),*]
     ) => {
@@ -188,7 +190,7 @@ macro_rules! half_quads {
             "adr r7, 5f",
             $entry,
             "add r7, r7, #1",
-            keep!(12, "r7"),
+            $($hold,)*
             "8:",
             take!("r8", 10),
             take!("r9", 11),
@@ -204,13 +206,10 @@ macro_rules! half_quads {
             "ldrh r0, [r7], #2",
             keep!(2, "r7"),
             take!("r8", 15),
-            take!("r9", 6),
             take!("lr", 7),
-            take!("r10", 12),
             "add r0, r8, r0, lsl #3",
-            $back,
             "add lr, lr, r0",
-            "bx r10",
+            $($enter,)*
             ".p2align 2",
             "5:",
             $step!(0),
@@ -299,8 +298,9 @@ macro_rules! two {
             $sums,
             step_of_two,
             "add r7, r7, r9, lsl #2", // 32 bytes of code a step of 8 bytes
+            ["mov r6, r7", take!("r12", 6)],
+            ["sub r1, r1, r12, lsr #1", "bx r6"],
             ["ldrd r2, r4, [r8]", "ldrd r3, r5, [r9]"],
-            "sub r1, r1, r9, lsr #1",
             "add r1, #32",
             [
                 sums!($sums, end),
@@ -327,6 +327,8 @@ macro_rules! three {
             step_of_three,
             // 44 bytes of code a step of 8 bytes
             "add r8, r9, r9, lsl #2\nadd r9, r9, r8, lsl #1\nadd r7, r7, r9, lsr #1",
+            [keep!(12, "r7")],
+            [take!("r9", 6), take!("r10", 12), "sub r1, r1, r9", "bx r10"],
             [
                 "ldr r2, [r8]",
                 "ldr r4, [r8, #8]",
@@ -335,7 +337,6 @@ macro_rules! three {
                 "ldr r5, [r9, #8]",
                 "ldr r12, [r9, #12]"
             ],
-            "sub r1, r1, r9",
             "add r1, #64",
             [
                 sums!($sums, end),
@@ -374,8 +375,9 @@ unsafe extern "C" fn one(words: &[usize; 16]) {
         whole,
         step_of_one,
         "add r9, r9, r9, lsl #2\nadd r7, r7, r9, lsr #1", // 20 bytes of code a step of 8 bytes
+        ["mov r6, r7", take!("r12", 6)],
+        ["sub r1, r1, r12, lsr #1", "bx r6"],
         ["ldr r4, [r8, #4]", "ldr r5, [r9, #4]"],
-        "sub r1, r1, r9, lsr #1",
         "add r1, #32",
         ["ldrd r8, r9, [r0, #8]", narrow!("r4"), narrow!("r5"), "strb r5, [r7]", "strb r4, [r1]"]
     )
