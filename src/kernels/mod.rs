@@ -44,7 +44,7 @@ pub(crate) use softmax::softmax;
 use strided::repeated;
 pub(crate) use strided::{repeat, slice, transpose};
 
-use crate::arch::{Store, run};
+use crate::arch::{Isa, Store, run};
 use crate::ir::{Clamp, Shape, Window};
 
 /// A tensor to read.
@@ -135,6 +135,14 @@ impl Flow<'_> {
                 both.get_mut(*y..).and_then(|both| both.get_mut(..len)).unwrap_or_default()
             }
         }
+    }
+}
+
+/// Applies an activation to outputs that were held within int8 only.
+#[inline(always)]
+fn activate<I: Isa>(isa: I, y: &mut [i8], clamp: Clamp) {
+    if clamp != Clamp::FULL {
+        isa.clamp(y, clamp);
     }
 }
 

@@ -14,7 +14,7 @@
 //!    that have such.
 //! 3. The activation goes over all outputs afterwards.
 
-use super::{Axis, Input, Output};
+use super::{Axis, Input, Output, activate};
 use crate::arch::Isa;
 use crate::arch::pool::View;
 use crate::ir::{Clamp, Padding, Pool2d};
@@ -23,14 +23,14 @@ use crate::ir::{Clamp, Padding, Pool2d};
 #[inline(never)]
 pub(crate) fn max_pool2d<I: Isa>(isa: I, pool: &Pool2d, clamp: Clamp, x: Input<'_>, mut y: Output<'_>) {
     windows(pool, x, &mut y, |view, y| isa.max_window(y, view));
-    activate(isa, clamp, y);
+    activate(isa, y.data, clamp);
 }
 
 /// The same of fewer than four channels.
 #[inline(never)]
 pub(crate) fn thin_max_pool2d<I: Isa>(isa: I, pool: &Pool2d, clamp: Clamp, x: Input<'_>, mut y: Output<'_>) {
     windows(pool, x, &mut y, |view, y| isa.max_thin(y, view));
-    activate(isa, clamp, y);
+    activate(isa, y.data, clamp);
 }
 
 /// Mean of each window of `x` into `y`.
@@ -40,14 +40,14 @@ pub(crate) fn thin_max_pool2d<I: Isa>(isa: I, pool: &Pool2d, clamp: Clamp, x: In
 #[inline(never)]
 pub(crate) fn avg_pool2d<I: Isa>(isa: I, pool: &Pool2d, clamp: Clamp, x: Input<'_>, mut y: Output<'_>) {
     windows(pool, x, &mut y, |view, y| isa.mean_window(y, view));
-    activate(isa, clamp, y);
+    activate(isa, y.data, clamp);
 }
 
 /// The same of fewer than four channels.
 #[inline(never)]
 pub(crate) fn thin_avg_pool2d<I: Isa>(isa: I, pool: &Pool2d, clamp: Clamp, x: Input<'_>, mut y: Output<'_>) {
     windows(pool, x, &mut y, |view, y| isa.mean_thin(y, view));
-    activate(isa, clamp, y);
+    activate(isa, y.data, clamp);
 }
 
 /// The windows that see as many taps together, and the pixels they make: all of them where there is no border.
@@ -86,13 +86,6 @@ fn windows(pool: &Pool2d, x: Input<'_>, y: &mut Output<'_>, make: impl Fn(&View<
             ox += beside;
         }
         oy += down;
-    }
-}
-
-#[inline(always)]
-fn activate<I: Isa>(isa: I, clamp: Clamp, y: Output<'_>) {
-    if clamp != Clamp::FULL {
-        isa.clamp(y.data, clamp);
     }
 }
 

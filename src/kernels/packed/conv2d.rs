@@ -93,7 +93,7 @@ fn by_patches<I: Isa, const LONG: bool>(
             if LONG {
                 long_quads(isa, of_group, patches, y, (per_group, rests));
             } else {
-                quads(isa, &of_group, Runs::one(patches), y, per_group, rests);
+                quads::<I, false>(isa, &of_group, Runs::one(patches), y, per_group, rests);
             }
             (weights, first) = (weights + patch / 4 * each, first + each);
         }
@@ -104,8 +104,7 @@ fn by_patches<I: Isa, const LONG: bool>(
     }
 }
 
-/// [`Isa::long_quads`] of `units` units over windows in sections, and [`Isa::long_half_quads`] of those that are no whole
-/// quad.
+/// [`quads`] of long sums over windows in sections.
 #[inline(never)]
 fn long_quads<I: Isa>(isa: I, mut all: Quads<'_>, patches: &[i8], y: &mut [i8], (units, rests): (usize, u8)) {
     let sections = Sections::of(all.pairs);
@@ -113,12 +112,7 @@ fn long_quads<I: Isa>(isa: I, mut all: Quads<'_>, patches: &[i8], y: &mut [i8], 
     begins.iter_mut().enumerate().for_each(|(i, begin)| *begin = (i * sections.pairs) as u16);
     let runs = Runs { bytes: patches, begins: begins.get(..sections.count).unwrap_or_default() };
     all.pairs = sections.pairs;
-    if all.count > 0 {
-        isa.long_quads(&all, runs, y);
-    }
-    if rests > 1 && !units.is_multiple_of(4) {
-        isa.long_half_quads(&all, units % 4, rests, runs, y);
-    }
+    quads::<I, true>(isa, &all, runs, y, units, rests);
 }
 
 /// What stays the same for all windows.

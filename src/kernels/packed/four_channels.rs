@@ -4,10 +4,11 @@
 //! many channels at a time as keep it small. So all windows are alike, and a row is read before any output is written that
 //! lies as far down.
 
+use super::activate_all;
 use crate::arch::Isa;
 use crate::arch::packed::Channels;
 use crate::arch::runs::EvenRuns;
-use crate::ir::{Clamp, DepthwiseConv2d, FourChannels, IntData};
+use crate::ir::{DepthwiseConv2d, FourChannels, IntData};
 use crate::kernels::{Flow, both};
 
 /// Bytes that are filled as fast as two runs are begun.
@@ -77,9 +78,7 @@ pub(crate) fn four_channels<I: Isa>(
         }
         c += channels;
     }
-    if data.clamp != Clamp::FULL {
-        isa.clamp(flow.output(), data.clamp);
-    }
+    activate_all(isa, flow, data.clamp);
 }
 
 /// The latest rows of some channels with their border.

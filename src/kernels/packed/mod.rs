@@ -26,12 +26,13 @@ pub(crate) use winograd::winograd_conv2d;
 use crate::arch::Isa;
 use crate::arch::packed::{Quads, Runs};
 use crate::ir::{Clamp, Requant};
+use crate::kernels::{Flow, activate};
 
-/// Applies an activation to what the blocks stored, which hold themselves within int8 only.
+/// Applies an activation to a whole output as the blocks stored it, which hold themselves within int8 only.
 #[inline(always)]
-fn activate<I: Isa>(isa: I, y: &mut [i8], clamp: Clamp) {
+fn activate_all<I: Isa>(isa: I, flow: &mut Flow<'_>, clamp: Clamp) {
     if clamp != Clamp::FULL {
-        isa.clamp(y, clamp);
+        isa.clamp(flow.output(), clamp);
     }
 }
 
@@ -53,13 +54,25 @@ fn factors<'a, const N: usize>(
 }
 
 /// [`Isa::quads`] of `units` units, and [`Isa::half_quads`] of those that are no whole quad, where `rests` tells that there
-/// are such.
+/// are such; or the same of long sums.
 #[inline(always)]
-fn quads<I: Isa>(isa: I, all: &Quads<'_>, runs: Runs<'_>, y: &mut [i8], units: usize, rests: u8) {
+fn quads<I: Isa, const LONG: bool>(
+    isa: I,
+    all: &Quads<'_>,
+    runs: Runs<'_>,
+    y: &mut [i8],
+    units: usize,
+    rests: u8,
+) {
     if all.count > 0 {
-        isa.quads(all, runs, y);
+        if LONG { isa.long_quads(all, runs, y) } else { isa.quads(all, runs, y) }
     }
-    if rests > 1 && !units.is_multiple_of(4) {
-        isa.half_quads(all, units % 4, rests, runs, y);
+    let rest = units % 4;
+    if rests > 1 && rest > 0 {
+        if LONG {
+            isa.long_half_quads(all, rest, rests, runs, y);
+        } else {
+            isa.half_quads(all, rest, rests, runs, y);
+        }
     }
 }

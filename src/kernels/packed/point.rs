@@ -3,7 +3,7 @@
 //! Some pixels at a time, group by group, are widened to int16 as they lie and interleaved word by word, two by two; four units and two
 //! pixels a time they are a matrix times vectors.
 
-use super::{activate, factors, quads, shared};
+use super::{activate_all, factors, quads, shared};
 use crate::arch::Isa;
 use crate::arch::packed::{Lines, Quads, Runs};
 use crate::ir::{Bias, Bunches, Chunk, Conv2d, IntData};
@@ -73,9 +73,9 @@ pub(crate) fn point_conv2d<I: Isa>(
             some.weights = data.weights.get(group * each * 2 * chunk.pairs..).unwrap_or_default();
             some.bias = data.bias.get(first * some.bias_step + group * each..).unwrap_or_default();
             let to = flow.output().get_mut(first * units + group * per_group..).unwrap_or_default();
-            quads(isa, &some, Runs::one(pixels), to, per_group, rests);
+            quads::<I, false>(isa, &some, Runs::one(pixels), to, per_group, rests);
         }
         (from, first) = (next, first + some.pixels);
     }
-    activate(isa, flow.output(), data.clamp);
+    activate_all(isa, flow, data.clamp);
 }

@@ -7,7 +7,7 @@
 //!
 //! Rows are read in order, each before the output that lies as far down is written.
 
-use super::{activate, factors, quads, shared};
+use super::{activate_all, factors, quads, shared};
 use crate::arch::Isa;
 use crate::arch::packed::{Lines, Quads, Runs};
 use crate::ir::{Bias, Bunches, Conv2d, IntData, Lanes, Slide};
@@ -31,7 +31,7 @@ pub(crate) fn rows_conv2d<I: Isa>(isa: I, conv: &Conv2d, data: &IntData<'_>, flo
     };
     let scratch = core::mem::take(&mut flow.scratch);
     part_conv2d(isa, conv, data, flow, (&lanes, &part, scratch), rests);
-    activate(isa, flow.output(), data.clamp);
+    activate_all(isa, flow, data.clamp);
 }
 
 /// What is seen of an image, and where its outputs go.
@@ -106,7 +106,7 @@ pub(super) fn part_conv2d<I: Isa>(
                 };
                 of_row.bias = data.bias.get(bias..).unwrap_or_default();
                 let y = flow.output().get_mut(to..).unwrap_or_default();
-                quads(isa, &of_row, seen, y, in_group, rests);
+                quads::<I, false>(isa, &of_row, seen, y, in_group, rests);
             }
             if width % 2 == 1 {
                 isa.collect_first(runs, lanes.pairs, lanes.step() * (width / 2), odd_ones, oy % 2);
@@ -118,7 +118,7 @@ pub(super) fn part_conv2d<I: Isa>(
                     (of_row.pixels, of_row.pairs, of_row.bias_step, of_row.y_step) =
                         (1 + oy % 2, all, bias_row, to_row);
                     let y = flow.output().get_mut(to..).unwrap_or_default();
-                    quads(isa, &of_row, Runs::one(odd_ones), y, in_group, rests);
+                    quads::<I, false>(isa, &of_row, Runs::one(odd_ones), y, in_group, rests);
                     (of_row.pixels, of_row.bias_step) = (width - 1, along * bias_step);
                     (of_row.pairs, of_row.y_step) = (pairs, along * units);
                 }

@@ -8,7 +8,7 @@
 //! Six rows of the image are kept with their border, those that a row of squares sees. They are read in order, each before
 //! the outputs are written that lie as far down.
 
-use super::activate;
+use super::activate_all;
 use crate::arch::packed::Spread;
 use crate::arch::{Isa, run};
 use crate::ir::{Conv2d, IntData, Padding, Squares};
@@ -58,7 +58,7 @@ pub(crate) fn squares_conv2d<I: Isa>(isa: I, conv: &Conv2d, data: &IntData<'_>, 
             }
         }
     }
-    activate(isa, flow.output(), data.clamp);
+    activate_all(isa, flow, data.clamp);
 }
 
 /// Rows of the image that a row of squares sees, with their border.

@@ -1,7 +1,7 @@
 //! Convolution of an image that is seen on its side, or in the parts that a dilated kernel sees: each part by rows that lie
 //! widened.
 
-use super::activate;
+use super::activate_all;
 use super::rows::{Part, part_conv2d};
 use crate::arch::Isa;
 use crate::ir::{Conv2d, IntData, Views};
@@ -43,5 +43,5 @@ pub(crate) fn views_conv2d<I: Isa>(
             part_conv2d(isa, conv, data, flow, (&views.lanes, &part, scratch), rests);
         }
     }
-    activate(isa, flow.output(), data.clamp);
+    activate_all(isa, flow, data.clamp);
 }

@@ -7,7 +7,7 @@
 //!
 //! Rows are read in order, each before the outputs of the strip are written that reaches as far down.
 
-use super::{activate, factors, shared};
+use super::{activate_all, factors, shared};
 use crate::arch::packed::{Finish, Tiles};
 use crate::arch::{Isa, run};
 use crate::ir::{Conv2d, IntData, Winograd};
@@ -71,7 +71,7 @@ pub(crate) fn winograd_conv2d<I: Isa>(isa: I, conv: &Conv2d, data: &IntData<'_>,
         }
         oy += strip;
     }
-    activate(isa, flow.output(), data.clamp);
+    activate_all(isa, flow, data.clamp);
 }
 
 /// Transformed rows, and how they are made.
