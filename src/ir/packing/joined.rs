@@ -1,6 +1,6 @@
 //! Rows of an image joined two by two, for depthwise convolution; columns, where there is one row only.
 
-use super::{Packed, bordered};
+use super::{Packed, Parts, Slide, bordered};
 use crate::ir::{Bias, DepthwiseConv2d, Padding, Shape, Window};
 
 /// How the rows of a depthwise convolution are joined, and what that takes.
@@ -115,32 +115,32 @@ impl Joined {
         if self.line { columns.div_ceil(2) } else { columns }
     }
 
-    /// What [`Packing::DspDepthwise3`](super::Packing::DspDepthwise3) makes of rows and columns `phase` and those whole dilations
-    /// behind them: a convolution without dilation. `None` where it is no packing for it, and
-    /// where there are no such outputs.
-    pub const fn three(conv: &DepthwiseConv2d, x: Shape, output: [u16; 2], phase: [u16; 2]) -> Option<Self> {
+    /// What [`Packing::DspDepthwise3`](super::Packing::DspDepthwise3) makes of the [parts](Parts) of rows and of columns that
+    /// are `phase`: a convolution without dilation. `None` where it is no packing for it, and where there are no such
+    /// outputs.
+    pub const fn three(conv: &DepthwiseConv2d, x: Shape, phase: [u16; 2]) -> Option<Self> {
         let mut conv = *conv;
         let Window { kernel: [h, w], stride: [sh, sw], dilation: [dy, dx], padding } = conv.window;
-        if h != 3 || w != 3 || sh != 1 || sw != 1 {
+        if h != 3 || w != 3 || sh != 1 || sw != 1 || dy == 0 || dx == 0 {
             return None;
         }
-        let (Some(top), Some(left)) = (padding.top.checked_div(dy), padding.left.checked_div(dx)) else {
-            return None;
-        };
-        if top * dy != padding.top || left * dx != padding.left {
+        if !padding.top.is_multiple_of(dy) || !padding.left.is_multiple_of(dx) {
             return None;
         }
+        let Some([rows, columns]) = Slide::both(&conv.window, x) else { return None };
+        let (rows, _) = Parts::of(&rows, dy).part(phase[0] as usize);
+        let (columns, _) = Parts::of(&columns, dx).part(phase[1] as usize);
+        let (top, left) = (rows.before as u16, columns.before as u16);
         conv.window =
             Window { dilation: [1, 1], padding: Padding { top, bottom: 0, left, right: 0 }, ..conv.window };
-        let image = Shape::new(every(x.h, phase[0], dy), every(x.w, phase[1], dx), x.c);
-        let output = [every(output[0], phase[0], dy), every(output[1], phase[1], dx)];
+        let image = Shape::new(rows.inputs as u16, columns.inputs as u16, x.c);
+        let output = [rows.outputs as u16, columns.outputs as u16];
         if output[0] == 0 || output[1] == 0 { None } else { Self::into(&conv, image, output) }
     }
 
     /// Whether [`Packing::DspDepthwise3`](super::Packing::DspDepthwise3) is for a convolution.
     pub const fn is_three(conv: &DepthwiseConv2d, x: Shape) -> bool {
-        let Some(output) = conv.window.output(x.h, x.w) else { return false };
-        Self::three(conv, x, output, [0, 0]).is_some()
+        Self::three(conv, x, [0, 0]).is_some()
     }
 
     /// Bytes of the table of places of taps.
@@ -164,19 +164,15 @@ impl Joined {
     }
 
     /// What [`Packing::DspDepthwise3`](super::Packing::DspDepthwise3) has: scratch for any phase.
-    pub(super) const fn lengths_of_three(
-        conv: &DepthwiseConv2d,
-        x: Shape,
-        output: [u16; 2],
-    ) -> Option<Packed> {
-        let Some(first) = Self::three(conv, x, output, [0, 0]) else { return None };
+    pub(super) const fn lengths_of_three(conv: &DepthwiseConv2d, x: Shape) -> Option<Packed> {
+        let Some(first) = Self::three(conv, x, [0, 0]) else { return None };
         let mut most = first.lengths(Self::RECORD_OF_THREE, 0);
         // Phases have one of two heights and one of two widths.
         let [down, right] = conv.window.dilation;
         let others = [[0, right - 1], [down - 1, 0], [down - 1, right - 1]];
         let mut i = 0;
         while i < others.len() {
-            if let Some(phase) = Self::three(conv, x, output, others[i]) {
+            if let Some(phase) = Self::three(conv, x, others[i]) {
                 let scratch = phase.lengths(Self::RECORD_OF_THREE, 0).scratch;
                 most.scratch = if scratch > most.scratch { scratch } else { most.scratch };
             }
@@ -184,9 +180,4 @@ impl Joined {
         }
         Some(most)
     }
-}
-
-/// How many of `n` are `from` and those whole steps behind it.
-const fn every(n: u16, from: u16, step: u16) -> u16 {
-    if n > from { (n - from).div_ceil(step) } else { 0 }
 }

@@ -284,7 +284,7 @@ impl Packing {
             }
             Packing::DspDepthwise3 => {
                 let Op::DepthwiseConv2d(conv) = op else { return None };
-                Joined::lengths_of_three(conv, x, [y.h, y.w])
+                Joined::lengths_of_three(conv, x)
             }
             Packing::DspFourChannels => {
                 let Op::DepthwiseConv2d(conv) = op else { return None };

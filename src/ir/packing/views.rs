@@ -58,7 +58,7 @@ pub struct Parts {
 }
 
 impl Parts {
-    const fn of(slide: &Slide, dilation: u16) -> Self {
+    pub(super) const fn of(slide: &Slide, dilation: u16) -> Self {
         let dilation = dilation as usize;
         let (mut common, mut b) = (slide.step, dilation);
         while let Some(rest) = common.checked_rem(b) {

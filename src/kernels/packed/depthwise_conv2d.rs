@@ -6,9 +6,10 @@
 //! of outputs are computed at once whose windows do not go round the ring. Where a channel has several outputs they are computed side
 //! by side, from the same joined channel. Of an image of one row columns are joined instead.
 
+use super::activate_all;
 use crate::arch::packed::{Joins, Taps};
 use crate::arch::{Isa, run};
-use crate::ir::{Clamp, DepthwiseConv2d, IntData, Joined};
+use crate::ir::{DepthwiseConv2d, IntData, Joined};
 use crate::kernels::{Flow, Input, both};
 use core::ops::Range;
 
@@ -73,9 +74,7 @@ pub(crate) fn depthwise_conv2d<I: Isa>(
         }
         c += channels;
     }
-    if data.clamp != Clamp::FULL {
-        isa.clamp(flow.output(), data.clamp);
-    }
+    activate_all(isa, flow, data.clamp);
 }
 
 /// The same of a 3x3 kernel at stride 1, packed as [`DspDepthwise3`](crate::ir::Packing::DspDepthwise3): two rows of
@@ -93,15 +92,13 @@ pub(crate) fn depthwise_conv2d_3x3<I: Isa>(
     if dilated {
         let [down, right] = conv.window.dilation;
         for phase in (0..down).flat_map(|row| (0..right).map(move |column| [row, column])) {
-            let Some(joined) = Joined::three(conv, x, y, phase) else { continue };
+            let Some(joined) = Joined::three(conv, x, phase) else { continue };
             three(isa, &joined, [conv.window.dilation, phase], data, flow, scratch);
         }
     } else if let Some(joined) = Joined::into(conv, x, y) {
         three(isa, &joined, [[1, 1], [0, 0]], data, flow, scratch);
     }
-    if data.clamp != Clamp::FULL {
-        isa.clamp(flow.output(), data.clamp);
-    }
+    activate_all(isa, flow, data.clamp);
 }
 
 /// The outputs of a phase of a dilation: [`Joined::three`].

@@ -26,7 +26,7 @@ fn joins(conv: &DepthwiseConv2d, x: Shape) -> bool {
     if Joined::is_three(conv, x) {
         let [down, right] = conv.window.dilation;
         let phases = (0..down).flat_map(|row| (0..right).map(move |column| [row, column]));
-        let cycles = |phase| Joined::three(conv, x, joined.output, phase).map_or(0, |phase| two_rows(&phase));
+        let cycles = |phase| Joined::three(conv, x, phase).map_or(0, |phase| two_rows(&phase));
         let channel: usize = phases.map(cycles).sum();
         let apart = usize::from(down) * usize::from(right) - 1;
         let lanes = 4 * four.fours() + 2 * four.singles();

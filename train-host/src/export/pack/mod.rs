@@ -364,8 +364,9 @@ fn convolution(net: &Net<Int>, i: usize, conv: &Conv2d, aim: usize, streamed: bo
 
 /// About so many cycles as [`Packing::DspRows`].
 fn rows_cycles(conv: &Conv2d, x: Shape) -> Option<usize> {
-    let (lanes, [rows, _]) = (Lanes::new(conv, x)?, Slide::both(&conv.window, x)?);
-    Some(lanes.cycles(rows.outputs, lanes.channels == usize::from(x.c)))
+    let slides = Slide::both(&conv.window, x)?;
+    let lanes = Lanes::upright(conv, x, &slides)?;
+    Some(lanes.cycles(slides[0].outputs, lanes.channels == usize::from(x.c)))
 }
 
 /// About so many cycles as [`Packing::DspPatch`].
