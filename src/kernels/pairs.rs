@@ -55,7 +55,7 @@ fn sums(data: &IntData<'_>, pair: Pair<'_>, y: Output<'_>, sum: impl Fn(i32, i32
 
 /// Left times right.
 #[inline(never)]
-pub(crate) fn mul<I: Isa>(isa: I, data: &IntData<'_>, pair: Pair<'_>, mut y: Output<'_>) {
+pub(crate) fn mul<I: Isa>(isa: I, data: &IntData<'_>, pair: Pair<'_>, y: Output<'_>) {
     let &[requant] = data.requant else { return };
     let store = y.store(data.clamp);
     let Some(other) = pair.other else {
@@ -65,17 +65,7 @@ pub(crate) fn mul<I: Isa>(isa: I, data: &IntData<'_>, pair: Pair<'_>, mut y: Out
     if other.shape.same(y.shape) {
         return isa.multiply(y.data, other.data, 1, zeros, requant, store);
     }
-    let steps = repeated(other.shape);
-    let mut row = 0usize;
-    for _ in 0..y.shape.h {
-        let mut pixel = row;
-        for _ in 0..y.shape.w {
-            let x = other.data.get(pixel..).unwrap_or_default();
-            isa.multiply(y.next(y.shape.c.into()), x, steps[2].unsigned_abs(), zeros, requant, store);
-            pixel = pixel.wrapping_add_signed(steps[1]);
-        }
-        row = row.wrapping_add_signed(steps[0]);
-    }
+    pixels(y, other, |y, x, step| isa.multiply(y, x, step, zeros, requant, store));
 }
 
 /// Left where it is not negative, left times right elsewhere.
@@ -93,30 +83,40 @@ fn scale(x: i32, factor: Requant) -> i32 {
 
 /// Each element of `y` from the two operands less their zero points, left first.
 #[inline(always)]
-fn each(pair: Pair<'_>, mut y: Output<'_>, f: impl Fn(i32, i32) -> i8) {
+fn each(pair: Pair<'_>, y: Output<'_>, f: impl Fn(i32, i32) -> i8) {
     let less = |q: i8, zero: i8| i32::from(q) - i32::from(zero);
     let Some(other) = pair.other else {
         y.data.iter_mut().for_each(|y| *y = f(less(*y, pair.zero), less(*y, pair.zero)));
         return;
     };
-    let steps = repeated(other.shape);
+    pixels(y, other, |y, x, step| {
+        let mut at = 0;
+        for y in y {
+            let (held, other) = (less(*y, pair.zero), x.get(at).map(|&q| less(q, other.zero)));
+            *y = match (other, pair.held) {
+                (Some(other), 0) => f(held, other),
+                (Some(other), _) => f(other, held),
+                (None, _) => *y,
+            };
+            at += step;
+        }
+    });
+}
+
+/// Each pixel of `y`, the other operand from the first element on that it meets, and how far on its next channel meets the
+/// next.
+#[inline(always)]
+fn pixels(mut y: Output<'_>, other: Input<'_>, mut f: impl FnMut(&mut [i8], &[i8], usize)) {
+    let [rows, columns, channels] = repeated(other.shape);
     let mut row = 0usize;
     for _ in 0..y.shape.h {
         let mut pixel = row;
         for _ in 0..y.shape.w {
-            let mut at = pixel;
-            for y in y.next(y.shape.c.into()) {
-                let (held, other) = (less(*y, pair.zero), other.data.get(at).map(|&q| less(q, other.zero)));
-                *y = match (other, pair.held) {
-                    (Some(other), 0) => f(held, other),
-                    (Some(other), _) => f(other, held),
-                    (None, _) => *y,
-                };
-                at = at.wrapping_add_signed(steps[2]);
-            }
-            pixel = pixel.wrapping_add_signed(steps[1]);
+            let x = other.data.get(pixel..).unwrap_or_default();
+            f(y.next(y.shape.c.into()), x, channels.unsigned_abs());
+            pixel = pixel.wrapping_add_signed(columns);
         }
-        row = row.wrapping_add_signed(steps[0]);
+        row = row.wrapping_add_signed(rows);
     }
 }
 
