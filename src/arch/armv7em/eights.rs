@@ -15,8 +15,9 @@ use core::arch::naked_asm;
 /// Pairs of elements in a turn.
 const TURN: usize = 16;
 
-/// Turns until long sums are told apart.
+/// Turns until long sums are told apart, as [`long`] counts them.
 const TURNS: usize = SECTION / TURN;
+const _: () = assert!(4 * TURN * TURNS == 1024);
 
 /// Checks lengths and calls a function in assembler, with two more slots, told the address of the inputs less what the first
 /// turn leaves out, and how many turns there are.

@@ -1,6 +1,6 @@
 //! What the larger functions in assembler share, as text.
 //!
-//! Such a function takes the address of sixteen words, of eight (`_eight`), or of sixteen and more, the address of which it
+//! Such a function takes the address of sixteen words, of eight (`8`), or of sixteen and more, the address of which it
 //! keeps (`_beside`). What is not in a core register lies in slots: registers of the floating-point unit, where there is
 //! one, for a move takes one cycle; else the stack. An assembler that optimises at link time has to be told of the unit.
 
@@ -11,6 +11,11 @@ macro_rules! enter {
         ".fpu fpv4-sp-d16
         push {{r4-r11, lr}}
         vldm r0, {{s0-s15}}"
+    };
+    (8) => {
+        ".fpu fpv4-sp-d16
+        push {{r4-r11, lr}}
+        vldm r0, {{s0-s7}}"
     };
 }
 /// Saves registers and fills the slots from the words at `r0`.
@@ -25,20 +30,7 @@ macro_rules! enter {
         add r12, sp, #32
         stm r12, {{r4-r11}}"
     };
-}
-/// The same where there are eight slots.
-#[cfg(target_abi = "eabihf")]
-macro_rules! enter_eight {
-    () => {
-        ".fpu fpv4-sp-d16
-        push {{r4-r11, lr}}
-        vldm r0, {{s0-s7}}"
-    };
-}
-/// The same where there are eight slots.
-#[cfg(not(target_abi = "eabihf"))]
-macro_rules! enter_eight {
-    () => {
+    (8) => {
         "push {{r4-r11, lr}}
         sub sp, #32
         ldm r0, {{r4-r11}}
@@ -100,7 +92,7 @@ macro_rules! leave_beside {
 /// Restores registers and returns.
 #[cfg(target_abi = "eabihf")]
 macro_rules! leave {
-    () => {
+    ($($eight:literal)?) => {
         "pop {{r4-r11, pc}}"
     };
 }
@@ -111,18 +103,7 @@ macro_rules! leave {
         "add sp, #64
         pop {{r4-r11, pc}}"
     };
-}
-/// Restores registers and returns, after [`enter_eight`].
-#[cfg(target_abi = "eabihf")]
-macro_rules! leave_eight {
-    () => {
-        "pop {{r4-r11, pc}}"
-    };
-}
-/// Restores registers and returns, after [`enter_eight`].
-#[cfg(not(target_abi = "eabihf"))]
-macro_rules! leave_eight {
-    () => {
+    (8) => {
         "add sp, #32
         pop {{r4-r11, pc}}"
     };
@@ -305,6 +286,6 @@ macro_rules! high {
 }
 
 pub(super) use {
-    add_eight, beside, clear_eight, enter, enter_beside, enter_eight, high, keep, leave, leave_beside,
-    leave_eight, narrow, store_eight, take, turn,
+    add_eight, beside, clear_eight, enter, enter_beside, high, keep, leave, leave_beside, narrow,
+    store_eight, take, turn,
 };

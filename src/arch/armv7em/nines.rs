@@ -105,6 +105,21 @@ macro_rules! window_of_nine {
     };
 }
 
+/// On to the next row of windows, as the slots tell; zero if that was the last one.
+macro_rules! next_row {
+    () => {
+        concat!(
+            take!("r10", 7),
+            take!("r11", 8),
+            take!("r12", 6),
+            "add r0, r0, r10\n",
+            "add lr, lr, r11\n",
+            "subs r12, #1\n",
+            keep!(6, "r12"),
+        )
+    };
+}
+
 /// One channel by itself of a 3x3 kernel whose columns are neighbours, two outputs a time: 57 cycles. Slots: 0 first window, 1 bytes
 /// from a row of taps to the next, 2 first output, 3 record, 4 bytes from a window to the next, 5 bytes of a row's windows, 6 rows
 /// left, 7 and 8 bytes from behind a row to the next window and output, 9 zero point, 10 bias, 11 and 12 factor, 13 end
@@ -164,13 +179,7 @@ unsafe extern "C" fn pairs_of_nine(words: &[usize; 16]) {
         "add lr, #2",
         "cmp r0, r12",
         "bne 2b",
-        take!("r10", 7),
-        take!("r11", 8),
-        take!("r12", 6),
-        "add r0, r0, r10",
-        "add lr, lr, r11",
-        "subs r12, #1",
-        keep!(6, "r12"),
+        next_row!(),
         "bne 1b",
         leave!(),
     )
@@ -308,14 +317,8 @@ unsafe extern "C" fn two_of_nine(words: &[usize; 16]) {
         keep!(2, "lr"),
         "cmp r0, r12",
         "bne 2b",
-        take!("r10", 7),
-        take!("r11", 8),
-        take!("r12", 6),
-        "add r0, r0, r10",
-        "add lr, lr, r11",
-        "subs r12, #1",
+        next_row!(),
         keep!(2, "lr"),
-        keep!(6, "r12"),
         "bne 1b",
         leave!(),
     )

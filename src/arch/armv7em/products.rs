@@ -1,7 +1,7 @@
 //! Products of convolution by minimal filtering in both directions, and outputs from them. The arithmetic is told at its
 //! portable counterpart, whose names for numbers are used here too.
 
-use super::frame::{enter_eight, keep, leave_eight, narrow, take};
+use super::frame::{enter, keep, leave, narrow, take};
 use crate::arch::packed::{NINTH, Spread};
 use crate::ir::Squares;
 use core::arch::naked_asm;
@@ -94,7 +94,7 @@ macro_rules! step {
 #[unsafe(naked)]
 unsafe extern "C" fn multiply_asm(words: &[usize; 8]) {
     naked_asm!(
-        enter_eight!(),
+        enter!(8),
         // an address of Thumb code is odd
         take!("r9", 3),
         "adr r8, 5f",
@@ -132,7 +132,7 @@ unsafe extern "C" fn multiply_asm(words: &[usize; 8]) {
         take!("r8", 6),
         "cmp r0, r8",
         "blo 1b",
-        leave_eight!(),
+        leave!(8),
     )
 }
 

@@ -3,7 +3,7 @@
 //!
 //! Sums of two int16 a word wrap in either half alone, so what is between a transform's ends may.
 
-use super::frame::{enter_eight, keep, leave_eight, take};
+use super::frame::{enter, keep, leave, take};
 use crate::ir::Squares;
 use core::arch::naked_asm;
 
@@ -354,7 +354,7 @@ macro_rules! filter {
 #[unsafe(naked)]
 unsafe extern "C" fn filters_asm(words: &[usize; 8]) {
     naked_asm!(
-        enter_eight!(),
+        enter!(8),
         take!("r0", 0),
         take!("r1", 1),
         "1:",
@@ -369,6 +369,6 @@ unsafe extern "C" fn filters_asm(words: &[usize; 8]) {
         "subs r3, #1",
         keep!(2, "r3"),
         "bne 1b",
-        leave_eight!(),
+        leave!(8),
     )
 }

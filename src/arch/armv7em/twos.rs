@@ -14,8 +14,9 @@ use core::arch::naked_asm;
 /// Steps in a turn.
 const TURN: usize = 4;
 
-/// Turns until long sums are told apart.
+/// Turns until long sums are told apart, as [`long`] counts them.
 const TURNS: usize = 2 * SECTION / (4 * TURN);
+const _: () = assert!(4 * TURN * TURNS == 512);
 
 /// Checks lengths and calls a function in assembler, with a last slot, told the address of the inputs less what the first
 /// turn leaves out, and how many turns there are.

@@ -1,7 +1,7 @@
 //! Transforms of convolution by minimal filtering. The arithmetic is told at its portable counterpart, whose names for numbers are
 //! used here too.
 
-use super::frame::{enter_eight, keep, leave_eight, take};
+use super::frame::{enter, keep, leave, take};
 use crate::arch::packed::Tiles;
 use crate::ir::Winograd;
 use core::arch::naked_asm;
@@ -131,7 +131,7 @@ macro_rules! tile {
 #[unsafe(naked)]
 unsafe extern "C" fn transform_asm(words: &[usize; 8]) {
     naked_asm!(
-        enter_eight!(),
+        enter!(8),
         "1:",
         take!("r0", 0),
         take!("r1", 1),
@@ -161,7 +161,7 @@ unsafe extern "C" fn transform_asm(words: &[usize; 8]) {
         "subs r3, #1",
         keep!(2, "r3"),
         "bne 1b",
-        leave_eight!(),
+        leave!(8),
     )
 }
 
@@ -231,7 +231,7 @@ macro_rules! filter {
 #[unsafe(naked)]
 unsafe extern "C" fn filters_asm(words: &[usize; 8]) {
     naked_asm!(
-        enter_eight!(),
+        enter!(8),
         take!("r0", 0),
         take!("lr", 4),
         // 0x8000 - 128 * 0x10001, -256 * 0x10001, -768 * 0x10001
@@ -275,6 +275,6 @@ unsafe extern "C" fn filters_asm(words: &[usize; 8]) {
         "subs r8, #1",
         keep!(2, "r8"),
         "bne 1b",
-        leave_eight!(),
+        leave!(8),
     )
 }
