@@ -26,7 +26,7 @@ pub(crate) fn resize_nearest<I: Isa>(isa: I, map: &[i32], x: Input<'_>, y: Outpu
     for (i, &row) in rows.iter().enumerate() {
         let Some((above, y)) = y.data.split_at_mut_checked(i * len) else { return };
         if let Some(before) = i.checked_sub(1).filter(|&before| rows.get(before) == Some(&row)) {
-            isa.copy_runs(run(above, before * len, len), y, &EvenRuns { len, count: 1, steps: [0, 0] });
+            isa.copy(run(above, before * len, len), y);
             continue;
         }
         let mut at = 0;
