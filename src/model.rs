@@ -46,8 +46,8 @@ pub trait Model {
 const fn uses(graph: &Graph<'_, Int>, head: Option<&Graph<'_, Int>>) -> Uses {
     match head {
         Some(head) => {
-            let node = &head.nodes[0];
-            graph.uses().with(&node.op, head.tensor(head.input).shape, node.data.packing)
+            let (x, node) = (head.tensor(head.input).shape, &head.nodes[0]);
+            graph.uses().with(&node.op, x, node.data.packing, node.data.scratch.len as usize)
         }
         None => graph.uses(),
     }

@@ -231,14 +231,18 @@ impl<L: Linked, S: Samples> Step<'_, '_, L, S> {
                 if linked[Packing::DspRows.at()]
                     && let Op::Conv2d(conv) = op
                 {
-                    self.run_in_flow(|flow| packed::rows_conv2d(isa, conv, data, flow, L::USES.rests));
+                    self.run_in_flow(|flow| {
+                        packed::rows_conv2d(isa, conv, data, flow, L::USES.rests, L::USES.strips);
+                    });
                 }
             }
             Packing::DspViews => {
                 if linked[Packing::DspViews.at()]
                     && let Op::Conv2d(conv) = op
                 {
-                    self.run_in_flow(|flow| packed::views_conv2d(isa, conv, data, flow, L::USES.rests));
+                    self.run_in_flow(|flow| {
+                        packed::views_conv2d(isa, conv, data, flow, L::USES.rests, L::USES.strips);
+                    });
                 }
             }
             Packing::DspWinograd => {

@@ -301,10 +301,11 @@ pub(crate) trait Isa: Copy {
         packed::widen_pixels(lines, to, pitch, lane);
     }
 
-    /// The same for runs on end, which are elements `at..` of pixel `lane` of a pair.
+    /// The same for runs that all go to pixel `lane` of a pair: the first one is its elements `at..`, the next one begins
+    /// `apart` elements behind it.
     #[inline(never)]
-    fn widen_runs(self, lines: &Lines<'_>, to: &mut [i8], at: usize, lane: usize) {
-        packed::widen_runs(lines, to, at, lane);
+    fn widen_runs(self, lines: &Lines<'_>, to: &mut [i8], at: usize, apart: usize, lane: usize) {
+        packed::widen_runs(lines, to, at, apart, lane);
     }
 
     /// Fills words with one; bytes behind the last whole word stay.
@@ -339,30 +340,47 @@ pub(crate) trait Isa: Copy {
         packed::widen(x, to);
     }
 
-    /// Four units a time for pixels two by two, which lie in `runs`: `[pair of elements][2 pixels]` words of a pair of
-    /// pixels, others further on. A last pixel may be alone. `y` is the first pixel's first output on.
+    /// Four units a time for rows of pixels two by two, which lie in `runs`: `[pair of elements][2 pixels]` words of a pair of
+    /// pixels, others further on. A last pixel of a row may be alone. Each row has as many runs, one's after another's. `y` is
+    /// the first pixel's first output on.
     #[inline(never)]
-    fn quads(self, quads: &Quads<'_>, runs: Runs<'_>, y: &mut [i8]) {
-        packed::quads(quads, runs, y);
+    fn quads(self, quads: &Quads<'_>, rows: usize, runs: Runs<'_>, y: &mut [i8]) {
+        packed::quads(quads, rows, runs, y);
     }
 
     /// The same, but sums of each run are told apart for themselves, at most [`packed::SECTION`] pairs of elements each, and
     /// biases are those of the units, of the first ones of pairs and then of the others.
     #[inline(never)]
-    fn long_quads(self, quads: &Quads<'_>, runs: Runs<'_>, y: &mut [i8]) {
-        packed::long_quads(quads, runs, y);
+    fn long_quads(self, quads: &Quads<'_>, rows: usize, runs: Runs<'_>, y: &mut [i8]) {
+        packed::long_quads(quads, rows, runs, y);
     }
 
     /// The same as `quads` for one to three units behind the quads; bit `n` of `rests` tells whether there may be `n` of them.
     #[inline(never)]
-    fn half_quads(self, quads: &Quads<'_>, units: usize, _rests: u8, runs: Runs<'_>, y: &mut [i8]) {
-        packed::half_quads(quads, units, runs, y);
+    fn half_quads(
+        self,
+        quads: &Quads<'_>,
+        units: usize,
+        _rests: u8,
+        rows: usize,
+        runs: Runs<'_>,
+        y: &mut [i8],
+    ) {
+        packed::half_quads(quads, units, rows, runs, y);
     }
 
     /// The same as `long_quads` for one to three units behind the quads.
     #[inline(never)]
-    fn long_half_quads(self, quads: &Quads<'_>, units: usize, _rests: u8, runs: Runs<'_>, y: &mut [i8]) {
-        packed::long_half_quads(quads, units, runs, y);
+    fn long_half_quads(
+        self,
+        quads: &Quads<'_>,
+        units: usize,
+        _rests: u8,
+        rows: usize,
+        runs: Runs<'_>,
+        y: &mut [i8],
+    ) {
+        packed::long_half_quads(quads, units, rows, runs, y);
     }
 
     /// Eight units a time over int16 elements; `y` is a multiple of eight.

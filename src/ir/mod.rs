@@ -115,7 +115,8 @@ impl Graph<'_, Int> {
         let (mut uses, mut i) = (Uses::NONE, 0);
         while i < self.nodes.len() {
             let node = &self.nodes[i];
-            uses = uses.with(&node.op, self.tensor(node.inputs[0]).shape, node.data.packing);
+            let (x, data) = (self.tensor(node.inputs[0]).shape, &node.data);
+            uses = uses.with(&node.op, x, data.packing, data.scratch.len as usize);
             i += 1;
         }
         uses

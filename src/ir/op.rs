@@ -457,6 +457,8 @@ pub struct Uses {
     pub reshape: bool,
     /// Blocks of one to three units, for packed convolutions whose units are no multiple of four: bit `n` for `n` units.
     pub rests: u8,
+    /// Several rows of outputs at a time of packed convolutions.
+    pub strips: bool,
     /// Packed depthwise convolutions of dilated 3x3 kernels.
     pub dilated: bool,
     /// Channels by themselves of depthwise convolutions that take four at a time.
@@ -498,6 +500,7 @@ impl Uses {
             resize_nearest: on,
             reshape: on,
             rests: if on { 0b1111 } else { 0 },
+            strips: on,
             dilated: on,
             alone: on,
             packed: [on; Packing::COUNT],
@@ -538,17 +541,19 @@ impl Uses {
             && (self.resize_nearest || !other.resize_nearest)
             && (self.reshape || !other.reshape)
             && other.rests & !self.rests == 0
+            && (self.strips || !other.strips)
             && (self.dilated || !other.dilated)
             && (self.alone || !other.alone)
     }
 
-    /// These and the kernel of `op` over an input `x` and weights packed so.
-    pub const fn with(mut self, op: &Op, x: Shape, packing: Packing) -> Self {
+    /// These and the kernel of `op` over an input `x` and weights packed so, with so much scratch.
+    pub const fn with(mut self, op: &Op, x: Shape, packing: Packing, scratch: usize) -> Self {
         if !matches!(packing, Packing::Plain) {
             self.packed[packing.at()] = true;
             if let Some(units) = packing.in_quads(op, x) {
                 self.rests |= 1 << (units % 4);
             }
+            self.strips |= packing.strips(op, x, scratch);
             if matches!(packing, Packing::DspFourChannels) {
                 self.alone |= FourChannels::parts(x.c as usize)[1] > 0;
             }

@@ -7,6 +7,7 @@
 //! Long sums of two units are told apart run by run and added up in memory; those of one, or of a third, are exact as they are.
 
 use super::frame::{beside, enter, enter_beside, high, keep, leave, leave_beside, narrow, take};
+use super::quads::{each, row_of};
 use crate::arch::packed::{Quads, Runs};
 use core::arch::naked_asm;
 
@@ -15,14 +16,28 @@ const TURN: usize = 8;
 
 /// See [`Isa::half_quads`](crate::arch::Isa::half_quads).
 #[inline(never)]
-pub(super) fn half_quads(quads: &Quads<'_>, units: usize, rests: u8, runs: Runs<'_>, y: &mut [i8]) {
-    call(quads, units, rests, runs, y, [two, three]);
+pub(super) fn half_quads(
+    quads: &Quads<'_>,
+    units: usize,
+    rests: u8,
+    rows: usize,
+    runs: Runs<'_>,
+    y: &mut [i8],
+) {
+    call(quads, units, rests, rows, runs, y, [two, three]);
 }
 
 /// See [`Isa::long_half_quads`](crate::arch::Isa::long_half_quads).
 #[inline(never)]
-pub(super) fn long_half_quads(quads: &Quads<'_>, units: usize, rests: u8, runs: Runs<'_>, y: &mut [i8]) {
-    call(quads, units, rests, runs, y, [long_two, long_three]);
+pub(super) fn long_half_quads(
+    quads: &Quads<'_>,
+    units: usize,
+    rests: u8,
+    rows: usize,
+    runs: Runs<'_>,
+    y: &mut [i8],
+) {
+    call(quads, units, rests, rows, runs, y, [long_two, long_three]);
 }
 
 /// Checks lengths and calls functions in assembler: for one unit, and those that are given for two and for three.
@@ -31,62 +46,65 @@ fn call(
     quads: &Quads<'_>,
     units: usize,
     rests: u8,
+    rows: usize,
     runs: Runs<'_>,
     y: &mut [i8],
     [two, three]: [unsafe extern "C" fn(&[usize; 16]); 2],
 ) {
     let &Quads { bias_step, count, pixels, pairs, x_from, x_step, y_step, .. } = quads;
     let Some(last) = pixels.checked_sub(1) else { return };
-    let twos = units.div_ceil(2);
-    // What lies before: of weights, of factors, of biases and outputs.
-    let size = 8 * pairs * runs.begins.len();
-    let (before, factors, whole) = (size * count, quads.requant_step * count, 4 * count);
-    let there = runs.reach(x_from + last / 2 * x_step + 8 * pairs)
-        && quads.weights.len() >= before + size / 2 * twos
-        && quads.requant.len() >= factors + 2 * twos
-        && quads.bias.len() >= last * bias_step + whole + 2 * twos
-        && y.len() >= last * y_step + whole + units;
-    if !there || pairs == 0 || runs.begins.is_empty() {
+    let (twos, whole) = (units.div_ceil(2), 4 * count);
+    let place = (last, x_from + last / 2 * x_step);
+    let Some(each) = each(quads, rows, runs, place, whole + 2 * twos, y.len() + units % 2) else { return };
+    // What lies before: of weights, of factors.
+    let size = 8 * pairs * each;
+    let (before, factors) = (size * count, quads.requant_step * count);
+    let there = quads.weights.len() >= before + size / 2 * twos && quads.requant.len() >= factors + 2 * twos;
+    if !there {
         return;
     }
     let turns = pairs.div_ceil(TURN);
     let skip = 8 * (turns * TURN - pairs);
-    let begins = runs.begins.as_ptr_range();
     let x = runs.bytes.as_ptr() as usize + x_from;
-    let mut pixel = 0;
-    // Pairs of pixels, then an odd last one, which is both pixels of a pair.
-    while pixel < pixels {
-        let times = ((pixels - pixel) / 2).max(1);
-        let apart = usize::from(pixel < last);
-        let words = [
-            y.as_mut_ptr() as usize + pixel * y_step + whole,
-            apart * y_step,
-            0,
-            i32::from(quads.zero) as usize,
-            begins.start as usize,
-            begins.end as usize,
-            skip,
-            8 * turns * TURN,
-            x_step,
-            quads.weights.as_ptr() as usize + before,
-            quads.bias.as_ptr() as usize + 4 * (pixel * bias_step + whole),
-            4 * apart * bias_step,
-            0,
-            quads.requant.as_ptr() as usize + 8 * factors,
-            times,
-            (x + pixel / 2 * x_step).wrapping_sub(skip),
-        ];
-        // Every run, the weights, factors and biases are as long as the functions read, the outputs as long as they write.
-        match units {
-            // SAFETY: as just said.
-            1 if rests & 1 << 1 != 0 => unsafe { one(&words) },
-            // SAFETY: so, too.
-            2 if rests & 1 << 2 != 0 => unsafe { two(&words) },
-            // SAFETY: so, too.
-            3 if rests & 1 << 3 != 0 => unsafe { three(&words) },
-            _ => {}
+    for row in 0..rows {
+        let begins = runs.begins.as_ptr() as usize + 2 * row * each;
+        let (first_y, first_bias) = row_of(quads, y, row);
+        let mut pixel = 0;
+        // Pairs of pixels, then an odd last one, which is both pixels of a pair.
+        while pixel < pixels {
+            let times = ((pixels - pixel) / 2).max(1);
+            let apart = usize::from(pixel < last);
+            let words = [
+                first_y + pixel * y_step + whole,
+                apart * y_step,
+                0,
+                i32::from(quads.zero) as usize,
+                begins,
+                begins + 2 * each,
+                skip,
+                8 * turns * TURN,
+                x_step,
+                quads.weights.as_ptr() as usize + before,
+                first_bias + 4 * (pixel * bias_step + whole),
+                4 * apart * bias_step,
+                0,
+                quads.requant.as_ptr() as usize + 8 * factors,
+                times,
+                (x + pixel / 2 * x_step).wrapping_sub(skip),
+            ];
+            // Every run, the weights, factors and biases are as long as the functions read, the outputs as long as they
+            // write.
+            match units {
+                // SAFETY: as just said.
+                1 if rests & 1 << 1 != 0 => unsafe { one(&words) },
+                // SAFETY: so, too.
+                2 if rests & 1 << 2 != 0 => unsafe { two(&words) },
+                // SAFETY: so, too.
+                3 if rests & 1 << 3 != 0 => unsafe { three(&words) },
+                _ => {}
+            }
+            pixel += 2 * times;
         }
-        pixel += 2 * times;
     }
 }
 

@@ -113,8 +113,8 @@ impl Isa for Armv7em {
     }
 
     #[inline(always)]
-    fn widen_runs(self, lines: &Lines<'_>, to: &mut [i8], at: usize, lane: usize) {
-        widen::runs(lines, to, at, lane);
+    fn widen_runs(self, lines: &Lines<'_>, to: &mut [i8], at: usize, apart: usize, lane: usize) {
+        widen::runs(lines, to, at, apart, lane);
     }
 
     #[inline(always)]
@@ -138,23 +138,39 @@ impl Isa for Armv7em {
     }
 
     #[inline(always)]
-    fn quads(self, quads: &Quads<'_>, runs: Runs<'_>, y: &mut [i8]) {
-        quads::quads(quads, runs, y);
+    fn quads(self, quads: &Quads<'_>, rows: usize, runs: Runs<'_>, y: &mut [i8]) {
+        quads::quads(quads, rows, runs, y);
     }
 
     #[inline(always)]
-    fn long_quads(self, quads: &Quads<'_>, runs: Runs<'_>, y: &mut [i8]) {
-        quads::long_quads(quads, runs, y);
+    fn long_quads(self, quads: &Quads<'_>, rows: usize, runs: Runs<'_>, y: &mut [i8]) {
+        quads::long_quads(quads, rows, runs, y);
     }
 
     #[inline(always)]
-    fn half_quads(self, quads: &Quads<'_>, units: usize, rests: u8, runs: Runs<'_>, y: &mut [i8]) {
-        half_quads::half_quads(quads, units, rests, runs, y);
+    fn half_quads(
+        self,
+        quads: &Quads<'_>,
+        units: usize,
+        rests: u8,
+        rows: usize,
+        runs: Runs<'_>,
+        y: &mut [i8],
+    ) {
+        half_quads::half_quads(quads, units, rests, rows, runs, y);
     }
 
     #[inline(always)]
-    fn long_half_quads(self, quads: &Quads<'_>, units: usize, rests: u8, runs: Runs<'_>, y: &mut [i8]) {
-        half_quads::long_half_quads(quads, units, rests, runs, y);
+    fn long_half_quads(
+        self,
+        quads: &Quads<'_>,
+        units: usize,
+        rests: u8,
+        rows: usize,
+        runs: Runs<'_>,
+        y: &mut [i8],
+    ) {
+        half_quads::long_half_quads(quads, units, rests, rows, runs, y);
     }
 
     #[inline(always)]

@@ -15,66 +15,100 @@ use core::arch::naked_asm;
 
 /// Checks lengths and calls a function in assembler.
 #[inline(always)]
-fn call(quads: &Quads<'_>, runs: Runs<'_>, y: &mut [i8], asm: unsafe extern "C" fn(&mut [usize; 19])) {
+fn call(
+    quads: &Quads<'_>,
+    rows: usize,
+    runs: Runs<'_>,
+    y: &mut [i8],
+    asm: unsafe extern "C" fn(&mut [usize; 19]),
+) {
     let &Quads { bias_step, count, pixels, pairs, x_from, x_step, y_step, .. } = quads;
     let Some(last) = pixels.checked_sub(1) else { return };
-    let there = runs.reach(x_from + last / 2 * x_step + 8 * pairs)
-        && quads.weights.len() >= 8 * pairs * runs.begins.len() * count
-        && quads.requant.len() + quads.requant_step >= quads.requant_step * count + 4
-        && quads.bias.len() >= last * bias_step + 4 * count
-        && y.len() >= last * y_step + 4 * count;
-    if !there || count == 0 || pairs == 0 || runs.begins.is_empty() {
+    let Some(each) = each(quads, rows, runs, (last, x_from + last / 2 * x_step), 4 * count, y.len()) else {
+        return;
+    };
+    let there = quads.weights.len() >= 8 * pairs * each * count
+        && quads.requant.len() + quads.requant_step >= quads.requant_step * count + 4;
+    if !there || count == 0 {
         return;
     }
     let turns = pairs.div_ceil(TURN);
     let skip = 8 * (turns * TURN - pairs);
-    let begins = runs.begins.as_ptr_range();
     let x = runs.bytes.as_ptr() as usize + x_from;
-    let mut pixel = 0;
-    // Pairs of pixels, then an odd last one, which is both pixels of a pair.
-    while pixel < pixels {
-        let times = ((pixels - pixel) / 2).max(1);
-        let apart = usize::from(pixel < last);
-        let y = y.as_mut_ptr() as usize + pixel * y_step;
-        let bias = (quads.bias.as_ptr() as usize) + 4 * pixel * bias_step;
-        let mut words = [
-            y,
-            apart * y_step,
-            y + 4 * count,
-            i32::from(quads.zero) as usize,
-            8 * quads.requant_step,
-            begins.start as usize,
-            begins.end as usize,
-            skip,
-            8 * turns * TURN,
-            (x + pixel / 2 * x_step).wrapping_sub(skip),
-            quads.weights.as_ptr() as usize,
-            quads.requant.as_ptr() as usize,
-            bias,
-            bias + 4 * apart * bias_step,
-            8 * bias_step,
-            (2 * y_step).wrapping_sub(4 * count),
-            2 * y_step,
-            times,
-            x_step,
-        ];
-        // SAFETY: every run, the weights, factors and biases are as long as the function reads, the outputs as long as
-        // it writes.
-        unsafe { asm(&mut words) }
-        pixel += 2 * times;
+    for row in 0..rows {
+        let begins = runs.begins.as_ptr() as usize + 2 * row * each;
+        let (first_y, first_bias) = row_of(quads, y, row);
+        let mut pixel = 0;
+        // Pairs of pixels, then an odd last one, which is both pixels of a pair.
+        while pixel < pixels {
+            let times = ((pixels - pixel) / 2).max(1);
+            let apart = usize::from(pixel < last);
+            let (y, bias) = (first_y + pixel * y_step, first_bias + 4 * pixel * bias_step);
+            let mut words = [
+                y,
+                apart * y_step,
+                y + 4 * count,
+                i32::from(quads.zero) as usize,
+                8 * quads.requant_step,
+                begins,
+                begins + 2 * each,
+                skip,
+                8 * turns * TURN,
+                (x + pixel / 2 * x_step).wrapping_sub(skip),
+                quads.weights.as_ptr() as usize,
+                quads.requant.as_ptr() as usize,
+                bias,
+                bias + 4 * apart * bias_step,
+                8 * bias_step,
+                (2 * y_step).wrapping_sub(4 * count),
+                2 * y_step,
+                times,
+                x_step,
+            ];
+            // SAFETY: every run, the weights, factors and biases are as long as the function reads, the outputs as long
+            // as it writes.
+            unsafe { asm(&mut words) }
+            pixel += 2 * times;
+        }
     }
+}
+
+/// Runs of a row, one at least; `None` where there are no elements, or runs, biases or outputs are not as long as these ask:
+/// a last pixel of each row whose elements lie so far in a run, and so many units of it.
+#[inline(always)]
+pub(super) fn each(
+    quads: &Quads<'_>,
+    rows: usize,
+    runs: Runs<'_>,
+    (last, at): (usize, usize),
+    units: usize,
+    outputs: usize,
+) -> Option<usize> {
+    let &Quads { bias_step, pairs, y_step, row_steps: [y_row, bias_row], .. } = quads;
+    let (each, below) = (runs.begins.len().checked_div(rows)?, rows - 1);
+    let there = runs.reach(at + 8 * pairs)
+        && quads.bias.len() >= below * bias_row + last * bias_step + units
+        && outputs >= below * y_row + last * y_step + units;
+    (there && each > 0 && pairs > 0).then_some(each)
+}
+
+/// Addresses of the first outputs and biases of a row.
+#[inline(always)]
+pub(super) fn row_of(quads: &Quads<'_>, y: &mut [i8], row: usize) -> (usize, usize) {
+    let [y_row, bias_row] = quads.row_steps;
+    (y.as_mut_ptr() as usize + row * y_row, quads.bias.as_ptr() as usize + 4 * row * bias_row)
 }
 
 /// See [`Isa::quads`](crate::arch::Isa::quads).
 #[inline(never)]
-pub(super) fn quads(quads: &Quads<'_>, runs: Runs<'_>, y: &mut [i8]) {
-    call(quads, runs, y, asm);
+pub(super) fn quads(quads: &Quads<'_>, rows: usize, runs: Runs<'_>, y: &mut [i8]) {
+    call(quads, rows, runs, y, asm);
 }
 
 /// See [`Isa::long_quads`](crate::arch::Isa::long_quads).
 #[inline(never)]
-pub(super) fn long_quads(quads: &Quads<'_>, runs: Runs<'_>, y: &mut [i8]) {
-    call(quads, runs, y, long_asm);
+pub(super) fn long_quads(quads: &Quads<'_>, rows: usize, runs: Runs<'_>, y: &mut [i8]) {
+    call(quads, rows, runs, y, long_asm);
 }
 
 macro_rules! step {

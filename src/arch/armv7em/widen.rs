@@ -16,12 +16,12 @@ pub(super) fn pixels(of: &Lines<'_>, to: &mut [i8], pitch: usize, lane: usize) {
 
 /// See [`Isa::widen_runs`](crate::arch::Isa::widen_runs).
 #[inline(always)]
-pub(super) fn runs(of: &Lines<'_>, to: &mut [i8], at: usize, lane: usize) {
-    // Runs of an odd length begin in either half of a word, in turns.
-    let (even, odd) = (4 * of.len, 2 * (of.len % 2));
+pub(super) fn runs(of: &Lines<'_>, to: &mut [i8], at: usize, apart: usize, lane: usize) {
+    // Runs an odd distance apart begin in either half of a word, in turns.
+    let (even, odd) = (4 * apart, 2 * (apart % 2));
     let next = if at.is_multiple_of(2) { even - odd } else { even + odd };
     if lane < 2 {
-        let end = (at + of.count * of.len).div_ceil(2) * 8;
+        let end = (at + of.count.saturating_sub(1) * apart + of.len).div_ceil(2) * 8;
         lines(of, to, [at / 2 * 8 + at % 2 * 2 + 4 * lane, end], [next, 2 * even]);
     }
 }
@@ -39,8 +39,8 @@ fn lines(lines: &Lines<'_>, to: &mut [i8], [place, end]: [usize; 2], [next, both
             match len {
                 1 => one(x, to, count, step, next, both),
                 3 => three(x, to, count, step, next, both),
-                2 if place.is_multiple_of(4) => two(x, to, count, step, next, both),
-                4 if place.is_multiple_of(4) => four(x, to, count, step, next, both),
+                2 if (place | next).is_multiple_of(4) => two(x, to, count, step, next, both),
+                4 if (place | next).is_multiple_of(4) => four(x, to, count, step, next, both),
                 _ => asm(x, to, len, count, step.wrapping_sub(len), next, both),
             }
         }

@@ -115,9 +115,9 @@ pub(crate) fn widen_pixels(lines: &Lines<'_>, to: &mut [i8], pitch: usize, lane:
 }
 
 /// See [`Isa::widen_runs`](super::Isa::widen_runs).
-pub(crate) fn widen_runs(lines: &Lines<'_>, to: &mut [i8], at: usize, lane: usize) {
+pub(crate) fn widen_runs(lines: &Lines<'_>, to: &mut [i8], at: usize, apart: usize, lane: usize) {
     for i in 0..lines.count {
-        widen_lane(run(lines.x, i * lines.step, lines.len), to, at + i * lines.len, lane);
+        widen_lane(run(lines.x, i * lines.step, lines.len), to, at + i * apart, lane);
     }
 }
 

@@ -4,7 +4,7 @@ use super::{Runs, add_apart, high, narrow, narrow_two, smlad, sxtb16, word};
 use crate::arch::run;
 use crate::ir::Requant;
 
-/// Quads of units, from the first one that is asked for on, for neighbouring pixels.
+/// Quads of units, from the first one that is asked for on, for rows of neighbouring pixels.
 #[derive(Clone, Copy)]
 pub(crate) struct Quads<'a> {
     /// `[quad][run][pair of elements][2]` words, then those of one or two units more, `[run][pair of elements]`, or of three,
@@ -21,7 +21,7 @@ pub(crate) struct Quads<'a> {
     pub(crate) bias_step: usize,
     /// How many quads, whole ones.
     pub(crate) count: usize,
-    /// How many pixels.
+    /// How many pixels in a row.
     pub(crate) pixels: usize,
     /// Pairs of elements in a run.
     pub(crate) pairs: usize,
@@ -31,30 +31,55 @@ pub(crate) struct Quads<'a> {
     pub(crate) x_step: usize,
     /// Bytes from a pixel to the next in the output.
     pub(crate) y_step: usize,
+    /// Bytes from a row of pixels to the next there, and biases.
+    pub(crate) row_steps: [usize; 2],
     /// Zero point of the output.
     pub(crate) zero: i8,
 }
 
 /// See [`Isa::quads`](crate::arch::Isa::quads).
-pub(crate) fn quads(quads: &Quads<'_>, runs: Runs<'_>, y: &mut [i8]) {
-    each_quad(quads, y, |mut acc, weights, at| {
-        for x in runs.iter() {
-            acc = of_run(acc, weights, x.get(at..).unwrap_or_default(), quads.pairs);
-        }
-        apart(acc)
+pub(crate) fn quads(quads: &Quads<'_>, rows: usize, runs: Runs<'_>, y: &mut [i8]) {
+    each_row(quads, rows, runs, y, |quads, runs, y| {
+        each_quad(quads, y, |mut acc, weights, at| {
+            for x in runs.iter() {
+                acc = of_run(acc, weights, x.get(at..).unwrap_or_default(), quads.pairs);
+            }
+            apart(acc)
+        });
     });
 }
 
 /// See [`Isa::long_quads`](crate::arch::Isa::long_quads).
-pub(crate) fn long_quads(quads: &Quads<'_>, runs: Runs<'_>, y: &mut [i8]) {
-    each_quad(quads, y, |mut acc, weights, at| {
-        for x in runs.iter() {
-            let [a, b, c, d] = apart(of_run([0; 4], weights, x.get(at..).unwrap_or_default(), quads.pairs));
-            acc.iter_mut().zip([a, c, b, d]).for_each(|(acc, sum)| *acc = acc.wrapping_add(sum));
-        }
-        let [a, c, b, d] = acc;
-        [a, b, c, d]
+pub(crate) fn long_quads(quads: &Quads<'_>, rows: usize, runs: Runs<'_>, y: &mut [i8]) {
+    each_row(quads, rows, runs, y, |quads, runs, y| {
+        each_quad(quads, y, |mut acc, weights, at| {
+            for x in runs.iter() {
+                let x = x.get(at..).unwrap_or_default();
+                let [a, b, c, d] = apart(of_run([0; 4], weights, x, quads.pairs));
+                acc.iter_mut().zip([a, c, b, d]).for_each(|(acc, sum)| *acc = acc.wrapping_add(sum));
+            }
+            let [a, c, b, d] = acc;
+            [a, b, c, d]
+        });
     });
+}
+
+/// Each row with its runs and outputs.
+#[inline(always)]
+fn each_row<'a>(
+    quads: &Quads<'a>,
+    rows: usize,
+    runs: Runs<'_>,
+    y: &mut [i8],
+    row: impl Fn(&Quads<'a>, Runs<'_>, &mut [i8]),
+) {
+    let [y_row, bias_row] = quads.row_steps;
+    let each = runs.begins.len().checked_div(rows).unwrap_or(0);
+    for i in 0..if each == 0 { 0 } else { rows } {
+        let bias = quads.bias.get(i * bias_row..).unwrap_or_default();
+        let begins = run(runs.begins, i * each, each);
+        row(&Quads { bias, ..*quads }, Runs { begins, ..runs }, y.get_mut(i * y_row..).unwrap_or_default());
+    }
 }
 
 /// Weights word by word, two a time.
@@ -103,26 +128,30 @@ fn apart([s01, s23, s1, s3]: [i32; 4]) -> [i32; 4] {
 }
 
 /// See [`Isa::half_quads`](crate::arch::Isa::half_quads).
-pub(crate) fn half_quads(quads: &Quads<'_>, units: usize, runs: Runs<'_>, y: &mut [i8]) {
-    each_half_quad(quads, (units, runs.begins.len()), y, |mut acc, weights, at| {
-        for x in runs.iter() {
-            let x = x.get(at..).unwrap_or_default();
-            acc = half_of_run(acc, units, weights, x, quads.pairs);
-        }
-        [high(acc[0], acc[1]), acc[1], acc[2]]
+pub(crate) fn half_quads(quads: &Quads<'_>, units: usize, rows: usize, runs: Runs<'_>, y: &mut [i8]) {
+    each_row(quads, rows, runs, y, |quads, runs, y| {
+        each_half_quad(quads, (units, runs.begins.len()), y, |mut acc, weights, at| {
+            for x in runs.iter() {
+                let x = x.get(at..).unwrap_or_default();
+                acc = half_of_run(acc, units, weights, x, quads.pairs);
+            }
+            [high(acc[0], acc[1]), acc[1], acc[2]]
+        });
     });
 }
 
 /// See [`Isa::long_half_quads`](crate::arch::Isa::long_half_quads).
-pub(crate) fn long_half_quads(quads: &Quads<'_>, units: usize, runs: Runs<'_>, y: &mut [i8]) {
-    each_half_quad(quads, (units, runs.begins.len()), y, |[first, second, last], weights, at| {
-        let (mut acc, mut last) = ([first, second], last);
-        for x in runs.iter() {
-            let x = x.get(at..).unwrap_or_default();
-            let [sum, odd, third] = half_of_run([0, 0, last], units, weights, x, quads.pairs);
-            (acc, last) = (add_apart(acc, [sum, odd]), third);
-        }
-        [acc[0], acc[1], last]
+pub(crate) fn long_half_quads(quads: &Quads<'_>, units: usize, rows: usize, runs: Runs<'_>, y: &mut [i8]) {
+    each_row(quads, rows, runs, y, |quads, runs, y| {
+        each_half_quad(quads, (units, runs.begins.len()), y, |[first, second, last], weights, at| {
+            let (mut acc, mut last) = ([first, second], last);
+            for x in runs.iter() {
+                let x = x.get(at..).unwrap_or_default();
+                let [sum, odd, third] = half_of_run([0, 0, last], units, weights, x, quads.pairs);
+                (acc, last) = (add_apart(acc, [sum, odd]), third);
+            }
+            [acc[0], acc[1], last]
+        });
     });
 }
 

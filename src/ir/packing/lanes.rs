@@ -2,7 +2,7 @@
 //! that one address serves both.
 
 use super::{Bunches, Sections, Slide};
-use crate::ir::{Conv2d, Dense, Op, Shape, Window};
+use crate::ir::{Bias, Conv2d, Dense, Op, Shape, Window};
 
 /// Windows that are copied together before they are multiplied.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -146,7 +146,9 @@ pub struct Lanes {
     pub below: usize,
     /// Pixels from one output to the next, by which lane 1 is ahead.
     pub ahead: usize,
-    /// Outputs in a row, at most.
+    /// Rows of outputs, and outputs in a row, at most.
+    pub height: usize,
+    /// See there.
     pub width: usize,
     /// Whether a row of the output may have an odd one out.
     pub odd: bool,
@@ -159,8 +161,10 @@ pub struct Lanes {
 }
 
 impl Lanes {
-    /// The most rows of a kernel.
+    /// The most rows of a kernel, or of the kernels of all rows of outputs at a time.
     pub const MOST: usize = 16;
+    /// Bytes that rows shall take, unless a single row of outputs takes more.
+    pub const ROOM: usize = 2048;
     /// The most elements of a lane, all rows of it: where rows begin is told in eights of bytes, as 16 bits.
     pub const LARGEST: usize = 2 * 0x1_0000;
 
@@ -212,6 +216,7 @@ impl Lanes {
             rows: rows.taps,
             below: rows.step,
             ahead: columns.step,
+            height: rows.outputs,
             width,
             odd,
             pairs,
@@ -228,14 +233,25 @@ impl Lanes {
         (self.rows - 1) * found > self.collecting()
     }
 
+    /// Whether that is done with so much scratch: not where each pixel has biases of its own.
+    pub const fn collected(&self, conv: &Conv2d, scratch: usize) -> bool {
+        self.collects() && !matches!(conv.bias, Bias::Unit) && scratch >= self.scratch(1, true)
+    }
+
     /// About so many cycles to copy two windows together.
     const fn collecting(&self) -> usize {
         self.rows * (10 + 11 * self.pairs) + 20
     }
 
-    /// About so many cycles for an image, or a part of it, of which so many rows of outputs are asked; `joined` where
-    /// neighbouring pixels are one run.
-    pub const fn cycles(&self, height: usize, joined: bool) -> usize {
+    /// About so many cycles that computing so many rows of outputs at a time saves, of an image or a part of it.
+    pub const fn saved(&self, strip: usize) -> usize {
+        500 * self.groups * (self.height - self.height.div_ceil(strip))
+    }
+
+    /// About so many cycles for an image, or a part of it, as many rows of outputs at a time as there is usually scratch for;
+    /// `joined` where neighbouring pixels are one run.
+    pub const fn cycles(&self, joined: bool) -> usize {
+        let (height, usual) = (self.height, self.strip(Self::ROOM, self.collects()));
         let pixel = match self.channels {
             c if joined => 3 * c,
             c @ 0..=4 => 9 + 2 * c,
@@ -249,7 +265,7 @@ impl Lanes {
         let rows = height * (760 + self.width / 2 * two);
         let odd =
             if self.width % 2 == 1 { height * (100 + 4 * all) + height.div_ceil(2) * (two + 300) } else { 0 };
-        self.groups * (((height - 1) * self.below + self.rows) * widen + rows + odd)
+        self.groups * (((height - 1) * self.below + self.rows) * widen + rows + odd) - self.saved(usual)
     }
 
     /// Bytes from two windows to the next two in a row.
@@ -262,9 +278,9 @@ impl Lanes {
         4 * self.elements
     }
 
-    /// Bytes of the ring.
-    pub const fn ring(&self) -> usize {
-        self.pitch() * self.rows
+    /// Bytes of the ring, for so many rows of outputs at a time.
+    pub const fn ring(&self, strip: usize) -> usize {
+        self.pitch() * ((strip - 1) * self.below + self.rows)
     }
 
     /// Bytes of two windows copied together.
@@ -272,18 +288,28 @@ impl Lanes {
         8 * self.rows * self.pairs
     }
 
-    /// Bytes of the windows of two outputs that are odd ones out, if there may be such.
-    pub const fn odd_ones(&self) -> usize {
-        if self.odd { self.window() } else { 0 }
+    /// Bytes of the windows of outputs that are odd ones out, if there may be such: one for each row of a strip, two by two.
+    pub const fn odd_ones(&self, strip: usize) -> usize {
+        if self.odd { strip.div_ceil(2) * self.window() } else { 0 }
     }
 
-    /// Bytes of scratch: the ring; where a row of the output has an odd one out, the windows of two such.
-    pub const fn scratch(&self) -> usize {
-        self.ring() + self.odd_ones()
+    /// Bytes of scratch for so many rows of outputs at a time: the ring; where a row has an odd one out, the windows of such;
+    /// where windows are copied together, those, too.
+    pub const fn scratch(&self, strip: usize, collected: bool) -> usize {
+        let windows = if collected { strip * (self.width / 2) * self.window() } else { 0 };
+        self.ring(strip) + self.odd_ones(strip) + windows
     }
 
-    /// Bytes of scratch where windows of a row of the output are copied together, too.
-    pub const fn collected(&self) -> usize {
-        self.scratch() + self.width / 2 * self.window()
+    /// Rows of outputs at a time for which so much scratch suffices, one at least, as many as there are at most, or as can be
+    /// told.
+    pub const fn strip(&self, scratch: usize, collected: bool) -> usize {
+        let told = Self::MOST / self.rows;
+        let most = if told < self.height { told } else { self.height };
+        let scratch = if scratch < 4 * Self::LARGEST { scratch } else { 4 * Self::LARGEST };
+        let mut strip = 1;
+        while strip < most && self.scratch(strip + 1, collected) <= scratch {
+            strip += 1;
+        }
+        strip
     }
 }

@@ -73,7 +73,8 @@ pub enum Packing {
     DspLongPatch,
     /// Conv2d whose windows are read where rows lie widened: as [`Packing::DspPatch`], but each row of the kernel is
     /// filled up to whole pairs, `[group][quad][row][pair of elements][2]`. For groups that share no channels, no dilation.
-    /// More scratch than is needed copies windows of many short rows together. See [`Lanes`].
+    /// More scratch than is needed copies windows of many short rows together, and computes several rows of outputs at a
+    /// time. See [`Lanes`].
     DspRows,
     /// Conv2d as [`Packing::DspRows`], of an image that is seen on its side, so that columns of the kernel are its rows, or in
     /// parts, which is what a dilated kernel sees. See [`Views`].
@@ -231,6 +232,23 @@ impl Packing {
         }
     }
 
+    /// Whether several rows of outputs of a packed `op` over `x` are computed at a time, with so much scratch.
+    pub(super) const fn strips(self, op: &Op, x: Shape, scratch: usize) -> bool {
+        let Op::Conv2d(conv) = op else { return false };
+        let lanes = match self {
+            Packing::DspRows => Lanes::new(conv, x),
+            Packing::DspViews => match Views::new(conv, x) {
+                Some(views) => Some(views.lanes),
+                None => None,
+            },
+            _ => None,
+        };
+        match lanes {
+            Some(lanes) => lanes.strip(scratch, lanes.collected(conv, scratch)) > 1,
+            None => false,
+        }
+    }
+
     /// What a packed `op` over `x` into `y` has; `None` where this is no packing for it, and for [`Packing::Plain`].
     pub const fn lengths(self, op: &Op, x: Shape, y: Shape) -> Option<Packed> {
         match self {
@@ -256,12 +274,12 @@ impl Packing {
             Packing::DspRows => {
                 let Op::Conv2d(conv) = op else { return None };
                 let Some(lanes) = Lanes::new(conv, x) else { return None };
-                Some(quads(conv, lanes.groups, y, lanes.pairs * lanes.rows, lanes.scratch()))
+                Some(quads(conv, lanes.groups, y, lanes.pairs * lanes.rows, lanes.scratch(1, false)))
             }
             Packing::DspViews => {
                 let Op::Conv2d(conv) = op else { return None };
                 let Some(Views { lanes, .. }) = Views::new(conv, x) else { return None };
-                Some(quads(conv, lanes.groups, y, lanes.pairs * lanes.rows, lanes.scratch()))
+                Some(quads(conv, lanes.groups, y, lanes.pairs * lanes.rows, lanes.scratch(1, false)))
             }
             Packing::DspWinograd => {
                 let Op::Conv2d(conv) = op else { return None };

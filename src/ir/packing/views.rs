@@ -104,8 +104,6 @@ pub struct Views {
     pub turned: bool,
     /// Parts along rows and along columns of the image.
     pub parts: [Parts; 2],
-    /// Rows of outputs of the largest part.
-    height: usize,
     /// Whether neighbouring pixels of a part are one run.
     joined: bool,
 }
@@ -136,17 +134,17 @@ impl Views {
         let Some(lanes) = Lanes::over(conv, x, &slides[0], &slides[1], odd) else { return None };
         let touch = beside.dilation == 1 && (!turned || x.w == 1);
         let joined = lanes.channels == x.c as usize && touch;
-        Some(Self { lanes, turned, parts, height: slides[0].outputs, joined })
+        Some(Self { lanes, turned, parts, joined })
     }
 
     /// About so many cycles it takes.
     pub const fn cycles(&self) -> usize {
-        self.parts[0].count() * self.parts[1].count() * self.lanes.cycles(self.height, self.joined)
+        self.parts[0].count() * self.parts[1].count() * self.lanes.cycles(self.joined)
     }
 
     /// Whether all is read before an output is written.
     pub const fn at_once(&self) -> bool {
-        self.parts[0].count() * self.parts[1].count() * self.lanes.groups * self.height == 1
+        self.parts[0].count() * self.parts[1].count() * self.lanes.groups * self.lanes.height == 1
     }
 }
 

@@ -87,13 +87,14 @@ fn by_patches<I: Isa, const LONG: bool>(
                 x_from: 0,
                 x_step: patch,
                 y_step: units,
+                row_steps: [0; 2],
                 zero,
             };
             let y = flow.output().get_mut(pixel * units + group * per_group..).unwrap_or_default();
             if LONG {
                 long_quads(isa, of_group, patches, y, (per_group, rests));
             } else {
-                quads::<I, false>(isa, &of_group, Runs::one(patches), y, per_group, rests);
+                quads::<I, false>(isa, &of_group, (1, Runs::one(patches)), y, per_group, rests);
             }
             (weights, first) = (weights + patch / 4 * each, first + each);
         }
@@ -112,7 +113,7 @@ fn long_quads<I: Isa>(isa: I, mut all: Quads<'_>, patches: &[i8], y: &mut [i8], 
     begins.iter_mut().enumerate().for_each(|(i, begin)| *begin = (i * sections.pairs) as u16);
     let runs = Runs { bytes: patches, begins: begins.get(..sections.count).unwrap_or_default() };
     all.pairs = sections.pairs;
-    quads::<I, true>(isa, &all, runs, y, units, rests);
+    quads::<I, true>(isa, &all, (1, runs), y, units, rests);
 }
 
 /// What stays the same for all windows.

@@ -53,26 +53,26 @@ fn factors<'a, const N: usize>(
     if requant.len() == 1 { (shared, 0) } else { (requant.get(unit..).unwrap_or_default(), N) }
 }
 
-/// [`Isa::quads`] of `units` units, and [`Isa::half_quads`] of those that are no whole quad, where `rests` tells that there
+/// [`Isa::quads`] of `units` units in rows of pixels, and [`Isa::half_quads`] of those that are no whole quad, where `rests` tells that there
 /// are such; or the same of long sums.
 #[inline(always)]
 fn quads<I: Isa, const LONG: bool>(
     isa: I,
     all: &Quads<'_>,
-    runs: Runs<'_>,
+    (rows, runs): (usize, Runs<'_>),
     y: &mut [i8],
     units: usize,
     rests: u8,
 ) {
     if all.count > 0 {
-        if LONG { isa.long_quads(all, runs, y) } else { isa.quads(all, runs, y) }
+        if LONG { isa.long_quads(all, rows, runs, y) } else { isa.quads(all, rows, runs, y) }
     }
     let rest = units % 4;
     if rests > 1 && rest > 0 {
         if LONG {
-            isa.long_half_quads(all, rest, rests, runs, y);
+            isa.long_half_quads(all, rest, rests, rows, runs, y);
         } else {
-            isa.half_quads(all, rest, rests, runs, y);
+            isa.half_quads(all, rest, rests, rows, runs, y);
         }
     }
 }

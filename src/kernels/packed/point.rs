@@ -46,6 +46,7 @@ pub(crate) fn point_conv2d<I: Isa>(
         x_from: 0,
         x_step: pair,
         y_step: units,
+        row_steps: [0; 2],
         zero,
     };
     // At stride 1 all pixels are one row.
@@ -73,7 +74,7 @@ pub(crate) fn point_conv2d<I: Isa>(
             some.weights = data.weights.get(group * each * 2 * chunk.pairs..).unwrap_or_default();
             some.bias = data.bias.get(first * some.bias_step + group * each..).unwrap_or_default();
             let to = flow.output().get_mut(first * units + group * per_group..).unwrap_or_default();
-            quads::<I, false>(isa, &some, Runs::one(pixels), to, per_group, rests);
+            quads::<I, false>(isa, &some, (1, Runs::one(pixels)), to, per_group, rests);
         }
         (from, first) = (next, first + some.pixels);
     }

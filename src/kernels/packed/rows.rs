@@ -8,15 +8,22 @@
 //! Rows are read in order, each before the output that lies as far down is written.
 
 use super::{activate_all, factors, quads, shared};
-use crate::arch::Isa;
 use crate::arch::packed::{Lines, Quads, Runs};
+use crate::arch::{Isa, run};
 use crate::ir::{Bias, Bunches, Conv2d, IntData, Lanes, Slide};
 use crate::kernels::Flow;
 
 /// Convolution of `x` into `y`, weights packed as [`DspRows`](crate::ir::Packing::DspRows). `rests` tells how many units
-/// there may be behind quads.
+/// there may be behind quads, `strips` whether several rows of outputs may be computed at a time.
 #[inline(never)]
-pub(crate) fn rows_conv2d<I: Isa>(isa: I, conv: &Conv2d, data: &IntData<'_>, flow: &mut Flow<'_>, rests: u8) {
+pub(crate) fn rows_conv2d<I: Isa>(
+    isa: I,
+    conv: &Conv2d,
+    data: &IntData<'_>,
+    flow: &mut Flow<'_>,
+    rests: u8,
+    strips: bool,
+) {
     let x = flow.x.0;
     let Some(slides) = Slide::both(&conv.window, x) else { return };
     let Some(lanes) = Lanes::upright(conv, x, &slides) else { return };
@@ -30,7 +37,7 @@ pub(crate) fn rows_conv2d<I: Isa>(isa: I, conv: &Conv2d, data: &IntData<'_>, flo
         to: 0,
     };
     let scratch = core::mem::take(&mut flow.scratch);
-    part_conv2d(isa, conv, data, flow, (&lanes, &part, scratch), rests);
+    part_conv2d(isa, conv, data, flow, (&lanes, &part, scratch), rests, strips);
     activate_all(isa, flow, data.clamp);
 }
 
@@ -58,18 +65,21 @@ pub(super) fn part_conv2d<I: Isa>(
     flow: &mut Flow<'_>,
     (lanes, part, scratch): (&Lanes, &Part, &mut [i8]),
     rests: u8,
+    strips: bool,
 ) {
     let (units, in_group) = (usize::from(conv.units), lanes.units);
     let each = Bunches::quads(in_group).units();
     let bias_step = if conv.bias == Bias::Unit { lanes.groups * each } else { 0 };
-    let collected = lanes.collects() && bias_step == 0 && scratch.len() >= lanes.collected();
-    let Some((rows, scratch)) = scratch.split_at_mut_checked(lanes.ring()) else { return };
-    let Some((odd_ones, windows)) = scratch.split_at_mut_checked(lanes.odd_ones()) else { return };
+    let collected = lanes.collected(conv, scratch.len());
+    let strip = if strips { lanes.strip(scratch.len(), collected) } else { 1 };
+    let Some((rows, scratch)) = scratch.split_at_mut_checked(lanes.ring(strip)) else { return };
+    let Some((odd_ones, windows)) = scratch.split_at_mut_checked(lanes.odd_ones(strip)) else { return };
     let (height, width, [down, along]) = (part.rows.outputs, part.columns.outputs, part.apart);
     let quad: [_; 4] = shared(data.requant);
-    let all = lanes.pairs * lanes.rows;
-    let pairs = if collected { all } else { lanes.pairs };
-    let mut of_row = Quads {
+    let (all, window) = (lanes.pairs * lanes.rows, lanes.window());
+    let (pairs, x_step) = if collected { (all, window) } else { (lanes.pairs, lanes.step()) };
+    let (to_row, bias_row) = (down * units, down * bias_step);
+    let mut of_rows = Quads {
         weights: data.weights,
         requant: data.requant,
         requant_step: 0,
@@ -79,51 +89,64 @@ pub(super) fn part_conv2d<I: Isa>(
         pixels: width - width % 2,
         pairs,
         x_from: 0,
-        x_step: if collected { 8 * all } else { lanes.step() },
+        x_step,
         y_step: along * units,
+        row_steps: [to_row, bias_row],
         zero: flow.y.1,
     };
     let mut ring = Ring::new(lanes, part, flow.x.1);
+    isa.fill(ring.border, rows);
     let mut begins = [0; Lanes::MOST];
-    let begins = begins.get_mut(..lanes.rows).unwrap_or_default();
     for group in 0..lanes.groups {
-        (of_row.requant, of_row.requant_step) = factors(data.requant, group * each, &quad);
-        of_row.weights = data.weights.get(group * each * 2 * all..).unwrap_or_default();
-        ring.begin(isa, part.from + group * lanes.channels, rows, part.rows.before);
+        (of_rows.requant, of_rows.requant_step) = factors(data.requant, group * each, &quad);
+        of_rows.weights = data.weights.get(group * each * 2 * all..).unwrap_or_default();
+        ring.begin(part.from + group * lanes.channels, part.rows.before);
         // Outputs and biases of the group, from the row's first pixel on.
         let (mut to, mut bias) = (part.to * units + group * in_group, part.to * bias_step + group * each);
-        let (to_row, bias_row) = (down * units, down * bias_step);
-        for oy in 0..height {
-            let end = (oy * lanes.below + lanes.rows).wrapping_sub(part.rows.before);
-            ring.fill(isa, flow.input().data, rows, end);
-            let runs = ring.window(rows, begins);
-            if width > 1 {
-                let seen = if collected {
-                    isa.collect(runs, lanes.pairs, lanes.step(), width / 2, windows);
-                    Runs::one(windows)
-                } else {
-                    runs
-                };
-                of_row.bias = data.bias.get(bias..).unwrap_or_default();
-                let y = flow.output().get_mut(to..).unwrap_or_default();
-                quads::<I, false>(isa, &of_row, seen, y, in_group, rests);
-            }
-            if width % 2 == 1 {
-                isa.collect_first(runs, lanes.pairs, lanes.step() * (width / 2), odd_ones, oy % 2);
-                // It waits for that of the next row, unless this one is the last. Those of two rows are a pair, a row apart.
-                if oy % 2 == 1 || oy + 1 == height {
-                    let bias = bias + (width - 1) * of_row.bias_step - oy % 2 * bias_row;
-                    let to = to + (width - 1) * of_row.y_step - oy % 2 * to_row;
-                    of_row.bias = data.bias.get(bias..).unwrap_or_default();
-                    (of_row.pixels, of_row.pairs, of_row.bias_step, of_row.y_step) =
-                        (1 + oy % 2, all, bias_row, to_row);
-                    let y = flow.output().get_mut(to..).unwrap_or_default();
-                    quads::<I, false>(isa, &of_row, Runs::one(odd_ones), y, in_group, rests);
-                    (of_row.pixels, of_row.bias_step) = (width - 1, along * bias_step);
-                    (of_row.pairs, of_row.y_step) = (pairs, along * units);
+        let (mut oy, mut odd) = (0, 0);
+        while oy < height {
+            let count = if strips { strip.min(height - oy) } else { 1 };
+            let end = ((oy + count - 1) * lanes.below + lanes.rows).wrapping_sub(part.rows.before);
+            ring.fill(isa, flow.input().data, rows, end, strips);
+            let begins = begins.get_mut(..count * lanes.rows).unwrap_or_default();
+            ring.windows(lanes, rows.len(), begins, count, strips);
+            for i in 0..count {
+                let runs = Runs { bytes: rows, begins: run(begins, i * lanes.rows, lanes.rows) };
+                if width % 2 == 1 {
+                    let to = odd_ones.get_mut((odd + i) / 2 * window..).unwrap_or_default();
+                    isa.collect_first(runs, lanes.pairs, lanes.step() * (width / 2), to, (odd + i) % 2);
+                }
+                if collected {
+                    let to = windows.get_mut(i * (width / 2) * window..).unwrap_or_default();
+                    isa.collect(runs, lanes.pairs, lanes.step(), width / 2, to);
                 }
             }
-            (to, bias) = (to + to_row, bias + bias_row);
+            if width > 1 {
+                of_rows.bias = data.bias.get(bias..).unwrap_or_default();
+                let y = flow.output().get_mut(to..).unwrap_or_default();
+                let mut seen = Runs { bytes: rows, begins };
+                if collected {
+                    let row = width / 2 * window / 8;
+                    begins.iter_mut().enumerate().for_each(|(i, begin)| *begin = (i * row) as u16);
+                    seen = Runs { bytes: windows, begins: begins.get(..count).unwrap_or_default() };
+                }
+                quads::<I, false>(isa, &of_rows, (count, seen), y, in_group, rests);
+            }
+            (to, bias, oy) = (to + count * to_row, bias + count * bias_row, oy + count);
+            odd += count;
+            // Odd ones wait for those of the rows to come while there is room. They are neighbours, a row apart.
+            if width % 2 == 1 && (oy == height || odd + strip > strip.next_multiple_of(2)) {
+                let bias = bias + (width - 1) * of_rows.bias_step - odd * bias_row;
+                let to = to + (width - 1) * of_rows.y_step - odd * to_row;
+                of_rows.bias = data.bias.get(bias..).unwrap_or_default();
+                (of_rows.pixels, of_rows.pairs, of_rows.x_step) = (odd, all, window);
+                (of_rows.bias_step, of_rows.y_step) = (bias_row, to_row);
+                let y = flow.output().get_mut(to..).unwrap_or_default();
+                quads::<I, false>(isa, &of_rows, (1, Runs::one(odd_ones)), y, in_group, rests);
+                (of_rows.pixels, of_rows.pairs, of_rows.x_step) = (width - 1, pairs, x_step);
+                (of_rows.bias_step, of_rows.y_step) = (along * bias_step, along * units);
+                odd = 0;
+            }
         }
     }
 }
@@ -190,46 +213,63 @@ impl Ring {
         }
     }
 
-    /// Begins a group whose first element is at `from` in the image, with rows of zero points, `before` rows above the image.
+    /// Begins a group whose first element is at `from` in the image, `before` rows above the image.
     #[inline(always)]
-    fn begin<I: Isa>(&mut self, isa: I, from: usize, rows: &mut [i8], before: usize) {
-        isa.fill(self.border, rows);
+    fn begin(&mut self, from: usize, before: usize) {
         (self.from, self.next, self.at) = (from, 0usize.wrapping_sub(before), 0);
     }
 
-    /// The rows that the next window reads, all of which have been widened, and none behind them.
+    /// Where the rows begin that the windows of `count` rows of outputs read, in a ring of so many bytes, which holds more than
+    /// one window's if `strips` says so. The last of those is the latest that has been widened.
     #[inline(always)]
-    fn window<'s>(&self, rows: &'s [i8], begins: &'s mut [u16]) -> Runs<'s> {
-        let (mut at, end, step) = (self.at / 8, rows.len() / 8, self.pitch / 8);
-        for begin in begins.iter_mut() {
-            *begin = at as u16;
-            at += step;
-            at = if at == end { 0 } else { at };
+    fn windows(&self, lanes: &Lanes, ring: usize, begins: &mut [u16], count: usize, strips: bool) {
+        let (end, step) = (ring / 8, self.pitch / 8);
+        let behind = |at: usize| if at >= end { at - end } else { at };
+        let (mut first, mut begins) = (self.at / 8, begins.iter_mut());
+        if strips {
+            first = behind(first + end - ((count - 1) * lanes.below + lanes.rows) * step);
         }
-        Runs { bytes: rows, begins }
+        for _ in 0..count {
+            let mut at = first;
+            for begin in begins.by_ref().take(lanes.rows) {
+                *begin = at as u16;
+                at = behind(at + step);
+            }
+            first = behind(first + lanes.below * step);
+        }
     }
 
     /// Widens all rows before `end` to both lanes.
     #[inline(never)]
-    fn fill<I: Isa>(&mut self, isa: I, x: &[i8], rows: &mut [i8], end: usize) {
+    fn fill<I: Isa>(&mut self, isa: I, x: &[i8], rows: &mut [i8], end: usize, strips: bool) {
         while self.next != end {
             let row = self.next;
-            self.next = row.wrapping_add(1);
-            let all = rows.len();
-            let to = rows.get_mut(self.at..).and_then(|rows| rows.get_mut(..self.pitch));
-            let to = to.unwrap_or_default();
-            self.at = if self.at + self.pitch == all { 0 } else { self.at + self.pitch };
+            let to = rows.get_mut(self.at..).unwrap_or_default();
+            // Where all channels are the group's, a row is one run, and several rows are alike.
+            let joined = self.channels == self.beside;
+            let mut count = 1;
             if row >= self.inputs {
-                isa.fill(self.border, to);
-                continue;
+                isa.fill(self.border, to.get_mut(..self.pitch).unwrap_or_default());
+            } else {
+                if joined && strips {
+                    let free = to.len() / self.pitch.max(1);
+                    count = end.wrapping_sub(row).min(self.inputs - row).min(free);
+                }
+                for (lane, take) in self.takes.iter().enumerate() {
+                    let x = x.get(self.from + row * self.step + take.from..).unwrap_or_default();
+                    let len = self.channels;
+                    let (lines, apart) = if joined {
+                        (Lines { x, len: take.count * len, step: self.step, count }, self.pitch / 4)
+                    } else {
+                        (Lines { x, len, step: self.beside, count: take.count }, len)
+                    };
+                    isa.widen_runs(&lines, to, take.to, apart, lane);
+                }
             }
-            for (lane, take) in self.takes.iter().enumerate() {
-                let x = x.get(self.from + row * self.step + take.from..).unwrap_or_default();
-                let (len, count) = (self.channels, take.count);
-                // Where all channels are the group's, all are one run.
-                let joined = len == self.beside;
-                let (len, count) = if joined { (count * len, count.min(1)) } else { (len, count) };
-                isa.widen_runs(&Lines { x, len, step: self.beside, count }, to, take.to, lane);
+            self.next = row.wrapping_add(count);
+            self.at += count * self.pitch;
+            if self.at == rows.len() {
+                self.at = 0;
             }
         }
     }

@@ -8,7 +8,7 @@ use crate::ir::{Conv2d, IntData, Views};
 use crate::kernels::Flow;
 
 /// Convolution of `x` into `y`, weights packed as [`DspViews`](crate::ir::Packing::DspViews). `rests` tells how many units
-/// there may be behind quads.
+/// there may be behind quads, `strips` whether several rows of outputs may be computed at a time.
 #[inline(never)]
 pub(crate) fn views_conv2d<I: Isa>(
     isa: I,
@@ -16,6 +16,7 @@ pub(crate) fn views_conv2d<I: Isa>(
     data: &IntData<'_>,
     flow: &mut Flow<'_>,
     rests: u8,
+    strips: bool,
 ) {
     let x = flow.x.0;
     let Some(views) = &Views::new(conv, x) else { return };
@@ -40,7 +41,7 @@ pub(crate) fn views_conv2d<I: Isa>(
                 part.steps.reverse();
                 part.apart.reverse();
             }
-            part_conv2d(isa, conv, data, flow, (&views.lanes, &part, scratch), rests);
+            part_conv2d(isa, conv, data, flow, (&views.lanes, &part, scratch), rests, strips);
         }
     }
     activate_all(isa, flow, data.clamp);

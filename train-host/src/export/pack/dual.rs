@@ -7,28 +7,43 @@ use zipnet::ir::{
 use super::numbers::within;
 use crate::graph::IntStore;
 
-/// A convolution as [`Packing::DspRows`], if there is room for its scratch.
-pub(super) fn rows(conv: &Conv2d, x: Shape, plain: &IntStore, room: usize) -> Option<IntStore> {
-    by_lanes(conv, plain, &Lanes::new(conv, x)?, room, Packing::DspRows)
+/// A convolution as [`Packing::DspRows`], if there is room for its scratch; several rows of outputs at a time if that saves
+/// more than `hardly` any cycles.
+pub(super) fn rows(
+    conv: &Conv2d,
+    x: Shape,
+    plain: &IntStore,
+    room: usize,
+    hardly: usize,
+) -> Option<IntStore> {
+    by_lanes(conv, plain, (&Lanes::new(conv, x)?, 1), (room, hardly), Packing::DspRows)
 }
 
-/// A convolution as [`Packing::DspViews`], if there is room for its scratch.
-pub(super) fn views(conv: &Conv2d, x: Shape, plain: &IntStore, room: usize) -> Option<IntStore> {
+/// The same as [`Packing::DspViews`].
+pub(super) fn views(
+    conv: &Conv2d,
+    x: Shape,
+    plain: &IntStore,
+    room: usize,
+    hardly: usize,
+) -> Option<IntStore> {
     let views = Views::new(conv, x)?;
     let turned = views.turned.then(|| IntStore { weights: turn(conv, &plain.weights), ..plain.clone() });
-    by_lanes(conv, turned.as_ref().unwrap_or(plain), &views.lanes, room, Packing::DspViews)
+    let parts = views.parts[0].count() * views.parts[1].count();
+    by_lanes(conv, turned.as_ref().unwrap_or(plain), (&views.lanes, parts), (room, hardly), Packing::DspViews)
 }
 
-/// A convolution over rows that lie widened.
+/// A convolution over rows that lie widened, of so many parts of an image.
 fn by_lanes(
     conv: &Conv2d,
     plain: &IntStore,
-    lanes: &Lanes,
-    room: usize,
+    (lanes, parts): (&Lanes, usize),
+    (room, hardly): (usize, usize),
     packing: Packing,
 ) -> Option<IntStore> {
-    let collects = lanes.collects() && conv.bias != Bias::Unit && lanes.collected() <= room;
-    let len = if collects { lanes.collected() } else { lanes.scratch() };
+    let collected = lanes.collected(conv, room);
+    let strip = lanes.strip(room.min(Lanes::ROOM), collected);
+    let len = lanes.scratch(if parts * lanes.saved(strip) > hardly { strip } else { 1 }, collected);
     let store = in_groups(conv, plain, lanes.merged, lanes.rows, packing)?;
     (len <= room).then_some(IntStore { scratch: Scratch { offset: 0, len: len as u32 }, ..store })
 }

@@ -331,9 +331,10 @@ fn convolution(net: &Net<Int>, i: usize, conv: &Conv2d, aim: usize, streamed: bo
     let (x, y, plain) = (net.shape(node.inputs[0]), net.shape(node.output), &node.store);
     let alive = alive(net, i);
     let room = |packing| aim.saturating_sub(alive(packing));
-    let rows = |room| dual::rows(conv, x, plain, room);
+    let hardly = net.macs() as usize / HARDLY as usize;
+    let rows = |room| dual::rows(conv, x, plain, room, hardly);
     // Parts of an image, or its columns, are not read row by row.
-    let views = |room| if streamed { None } else { dual::views(conv, x, plain, room) };
+    let views = |room| if streamed { None } else { dual::views(conv, x, plain, room, hardly) };
     let patches = || dual::patches(conv, [x, y], plain, room(Packing::DspPoint));
     let bytes = |store: &IntStore| {
         let lengths = store.packing.lengths(&node.op, x, y);
@@ -347,7 +348,7 @@ fn convolution(net: &Net<Int>, i: usize, conv: &Conv2d, aim: usize, streamed: bo
         let views = views(room(Packing::DspViews)).zip(Views::new(conv, x).map(|views| views.cycles()));
         let Some((store, cycles)) = views else { return rows.map(|(store, _)| store) };
         let other = rows.or_else(copied);
-        let saves = |(_, more): &(IntStore, usize)| HARDLY * more.saturating_sub(cycles) as u64 > net.macs();
+        let saves = |(_, more): &(IntStore, usize)| more.saturating_sub(cycles) > hardly;
         other.filter(|other| !saves(other)).map_or(Some(store), |(store, _)| Some(store))
     };
     let long = || dual::long_patches(conv, [x, y], plain, room(Packing::DspLongPatch));
@@ -366,7 +367,7 @@ fn convolution(net: &Net<Int>, i: usize, conv: &Conv2d, aim: usize, streamed: bo
 fn rows_cycles(conv: &Conv2d, x: Shape) -> Option<usize> {
     let slides = Slide::both(&conv.window, x)?;
     let lanes = Lanes::upright(conv, x, &slides)?;
-    Some(lanes.cycles(slides[0].outputs, lanes.channels == usize::from(x.c)))
+    Some(lanes.cycles(lanes.channels == usize::from(x.c)))
 }
 
 /// About so many cycles as [`Packing::DspPatch`].
