@@ -245,6 +245,13 @@ impl<L: Linked, S: Samples> Step<'_, '_, L, S> {
                     });
                 }
             }
+            Packing::DspTaps => {
+                if linked[Packing::DspTaps.at()]
+                    && let Op::Conv2d(conv) = op
+                {
+                    self.run_in_flow(|flow| packed::taps_conv2d(isa, conv, data, flow, L::USES.rests));
+                }
+            }
             Packing::DspWinograd => {
                 if linked[Packing::DspWinograd.at()]
                     && let Op::Conv2d(conv) = op

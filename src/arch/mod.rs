@@ -47,7 +47,7 @@ use crate::ir::{Clamp, IntData, Requant};
 use core::ops::Range;
 use fours::{Lanes, Sixteens};
 use halves::{Block, Windows};
-use packed::{Channels, Eights, Finish, Joins, Linear, Lines, Quads, Runs, Sight, Spread, Taps, Tiles, Twos};
+use packed::{Channels, Eights, Finish, Joins, Laid, Linear, Lines, Quads, Runs, Sight, Spread, Taps, Tiles, Twos};
 use pool::View;
 use runs::EvenRuns;
 use vectors::Dots;
@@ -319,6 +319,14 @@ pub(crate) trait Isa: Copy {
     #[inline(never)]
     fn gather(self, sight: &Sight<'_>, to: &mut [i8], pitch: usize, at: usize, lane: usize) {
         packed::gather(sight, to, pitch, at, lane);
+    }
+
+    /// What windows see, tap after tap, as elements of pixels that [`Isa::widen_pixels`] puts, row by row of windows; pairs are
+    /// `pitch` bytes apart. `table` is room for a word a tap, whole fours of them. Up to 24 bytes behind the last window may be
+    /// written, and 4 behind the last tap of the last window read, which have to be there.
+    #[inline(never)]
+    fn lay_windows(self, laid: &Laid<'_>, _table: &mut [i8], to: &mut [i8], pitch: usize) {
+        packed::lay_windows(laid, to, pitch);
     }
 
     /// Copies the runs of each of `count` pairs of pixels together: `pairs` pairs of elements of each run, which lie

@@ -142,7 +142,7 @@ impl Graph<'_, Int> {
             }
             Packing::RingDepthwise | Packing::Vectors => {}
             // The image lies with its border, or is no longer read row by row.
-            Packing::Fours | Packing::FoursDepthwise | Packing::DspViews => return Err(Fault::Stream),
+            Packing::Fours | Packing::FoursDepthwise | Packing::DspViews | Packing::DspTaps => return Err(Fault::Stream),
         }
         let Some(lengths) = data.packing.lengths(&strip.op, strip.input, strip.output) else {
             return Err(Fault::Stream);

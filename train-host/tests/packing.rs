@@ -341,6 +341,7 @@ fn a_packed_conv2d_is_the_same() {
             Packing::DspPoint,
             Packing::DspRows,
             Packing::DspViews,
+            Packing::DspTaps,
             Packing::Halves,
             Packing::Vectors,
         ],

@@ -21,6 +21,7 @@ mod frame;
 mod gather;
 mod half_quads;
 mod join;
+mod lay;
 mod multiply;
 mod nibbles;
 mod nines;
@@ -43,7 +44,7 @@ mod window;
 mod winograd;
 
 use super::packed::{
-    Channels, Eights, Finish, Joins, Linear, Lines, Quads, Runs, Sight, Spread, Taps, Tiles, Twos,
+    Channels, Eights, Finish, Joins, Laid, Linear, Lines, Quads, Runs, Sight, Spread, Taps, Tiles, Twos,
 };
 use super::pool::{self as portable, View};
 use super::runs::EvenRuns;
@@ -120,6 +121,11 @@ impl Isa for Armv7em {
     #[inline(always)]
     fn gather(self, sight: &Sight<'_>, to: &mut [i8], pitch: usize, at: usize, lane: usize) {
         gather::gather(sight, to, pitch, at, lane);
+    }
+
+    #[inline(always)]
+    fn lay_windows(self, laid: &Laid<'_>, table: &mut [i8], to: &mut [i8], pitch: usize) {
+        lay::lay_windows(laid, table, to, pitch);
     }
 
     #[inline(always)]

@@ -7,6 +7,7 @@
 mod channels;
 mod dense;
 mod depthwise;
+mod laid;
 mod quads;
 mod squares;
 mod winograd;
@@ -14,6 +15,7 @@ mod winograd;
 pub(crate) use channels::{Channels, four_channels, single_channels};
 pub(crate) use dense::{Eights, Twos, eights, long_eights, long_twos, twos};
 pub(crate) use depthwise::{Joins, Taps, join_rows, taps, two_rows};
+pub(crate) use laid::{Laid, lay_windows};
 pub(crate) use quads::{Quads, half_quads, long_half_quads, long_quads, quads};
 #[cfg(dsp)]
 pub(crate) use squares::NINTH;

@@ -31,6 +31,7 @@ mod lanes;
 mod nibbles;
 mod overlap;
 mod squares;
+mod taps;
 mod vectors;
 mod views;
 mod winograd;
@@ -43,6 +44,7 @@ pub use joined::Joined;
 pub use lanes::{Chunk, Lanes};
 pub use nibbles::Nibbles;
 pub use squares::Squares;
+pub use taps::Taps;
 pub use vectors::Vectors;
 pub use views::{Parts, Slide, Views};
 pub use winograd::Winograd;
@@ -79,6 +81,10 @@ pub enum Packing {
     /// Conv2d as [`Packing::DspRows`], of an image that is seen on its side, so that columns of the kernel are its rows, or in
     /// parts, which is what a dilated kernel sees. See [`Views`].
     DspViews,
+    /// Conv2d as [`Packing::DspPatch`], whose windows are copied together out of an image that lies with its border: for few
+    /// channels, however far taps are apart. For groups that share no channels. More scratch than is needed copies the windows
+    /// of more rows of outputs at a time. See [`Taps`].
+    DspTaps,
     /// Conv2d with three columns of taps, by minimal filtering along rows: for each four units, each four channels, each of those
     /// units, each row the three taps of the channels, four bytes `weight + 128` each. Biases are such that elements are
     /// `x + 128`, times -6. For sums within 28 bits. More scratch than is needed makes it faster. See [`Winograd`].
@@ -160,7 +166,7 @@ pub struct Packed {
 
 impl Packing {
     /// Number of variants.
-    pub const COUNT: usize = 23;
+    pub const COUNT: usize = 24;
 
     /// The variant's number.
     pub const fn at(self) -> usize {
@@ -175,6 +181,7 @@ impl Packing {
             Packing::NibblesDense | Packing::NibblesDepthwise => false,
             Packing::Halves | Packing::RingDepthwise | Packing::Vectors => false,
             Packing::DspPatch | Packing::DspPoint | Packing::DspRows | Packing::DspViews => true,
+            Packing::DspTaps => true,
             Packing::DspLongPatch | Packing::DspLongDense => true,
             Packing::DspWinograd
             | Packing::DspSquares
@@ -226,6 +233,10 @@ impl Packing {
             },
             Packing::DspViews => match Views::new(&conv, x) {
                 Some(views) => Some(views.lanes.units),
+                None => None,
+            },
+            Packing::DspTaps => match Taps::new(&conv, x) {
+                Some(taps) => Some(taps.units),
                 None => None,
             },
             _ => None,
@@ -280,6 +291,11 @@ impl Packing {
                 let Op::Conv2d(conv) = op else { return None };
                 let Some(Views { lanes, .. }) = Views::new(conv, x) else { return None };
                 Some(quads(conv, lanes.groups, y, lanes.pairs * lanes.rows, lanes.scratch(1, false)))
+            }
+            Packing::DspTaps => {
+                let Op::Conv2d(conv) = op else { return None };
+                let Some(taps) = Taps::new(conv, x) else { return None };
+                Some(quads(conv, taps.groups, y, taps.pairs, taps.scratch(1)))
             }
             Packing::DspWinograd => {
                 let Op::Conv2d(conv) = op else { return None };

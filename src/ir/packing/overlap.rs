@@ -54,6 +54,8 @@ impl Packing {
                     _ => None,
                 }
             }
+            // The image is read whole before an output is written.
+            Packing::DspTaps => Some(-(x.len() as isize)),
             Packing::DspWinograd | Packing::DspSquares => {
                 let Op::Conv2d(conv) = op else { return None };
                 Some(by_rows(&conv.window, x, y))

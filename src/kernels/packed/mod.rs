@@ -9,6 +9,7 @@ mod four_channels;
 mod point;
 mod rows;
 mod squares;
+mod taps;
 mod views;
 mod winograd;
 
@@ -20,6 +21,7 @@ pub(crate) use four_channels::four_channels;
 pub(crate) use point::point_conv2d;
 pub(crate) use rows::rows_conv2d;
 pub(crate) use squares::squares_conv2d;
+pub(crate) use taps::taps_conv2d;
 pub(crate) use views::views_conv2d;
 pub(crate) use winograd::winograd_conv2d;
 

@@ -26,6 +26,7 @@ const fn packings(target: Target) -> &'static [Packing] {
             Packing::DspPoint,
             Packing::DspRows,
             Packing::DspViews,
+            Packing::DspTaps,
             Packing::DspWinograd,
             Packing::DspSquares,
             Packing::DspDense,

@@ -1,7 +1,7 @@
 //! Packings of two units in a halfword.
 
 use zipnet::ir::{
-    Bias, Bunches, Chunk, Conv2d, Dense, Lanes, Op, Packing, Requant, Scratch, Sections, Shape, Views,
+    Bias, Bunches, Chunk, Conv2d, Dense, Lanes, Op, Packing, Requant, Scratch, Sections, Shape, Taps, Views,
 };
 
 use super::numbers::within;
@@ -46,6 +46,16 @@ fn by_lanes(
     let len = lanes.scratch(if parts * lanes.saved(strip) > hardly { strip } else { 1 }, collected);
     let store = in_groups(conv, plain, lanes.merged, lanes.rows, packing)?;
     (len <= room).then_some(IntStore { scratch: Scratch { offset: 0, len: len as u32 }, ..store })
+}
+
+/// A convolution as [`Packing::DspTaps`], if there is room for its scratch, and about how many cycles it takes.
+pub(super) fn taps(conv: &Conv2d, x: Shape, plain: &IntStore, room: usize) -> Option<(IntStore, usize)> {
+    let taps = Taps::new(conv, x)?;
+    let strip = taps.strip(room.min(taps.scratch(0) + Taps::ROOM)).max(1);
+    let len = taps.scratch(strip);
+    let store = in_groups(conv, plain, taps.merged, 1, Packing::DspTaps)?;
+    let scratch = Scratch { offset: 0, len: len as u32 };
+    (len <= room).then_some((IntStore { scratch, ..store }, taps.cycles(strip)))
 }
 
 /// Weights of kernels on their sides: column by column.

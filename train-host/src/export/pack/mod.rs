@@ -194,7 +194,8 @@ fn share_kernel(plain: &Net<Int>, net: &mut Net<Int>) {
     let is_dense = |i: &usize| net.nodes[*i].store.packing == Packing::DspDense;
     let dense: Vec<usize> = (0..net.nodes.len()).filter(is_dense).collect();
     let macs: usize = dense.iter().map(|&i| net.nodes[i].op.weights(net.shape(net.nodes[i].inputs[0]))).sum();
-    let by_quads = [Packing::DspPatch, Packing::DspPoint, Packing::DspRows, Packing::DspViews];
+    let by_quads =
+        [Packing::DspPatch, Packing::DspPoint, Packing::DspRows, Packing::DspViews, Packing::DspTaps];
     let there = net.nodes.iter().any(|node| by_quads.contains(&node.store.packing));
     if !there || HARDLY * macs as u64 > net.macs() {
         return;
@@ -335,18 +336,22 @@ fn convolution(net: &Net<Int>, i: usize, conv: &Conv2d, aim: usize, streamed: bo
     let rows = |room| dual::rows(conv, x, plain, room, hardly);
     // Parts of an image, or its columns, are not read row by row.
     let views = |room| if streamed { None } else { dual::views(conv, x, plain, room, hardly) };
+    let taps = |room| if streamed { None } else { dual::taps(conv, x, plain, room) };
     let patches = || dual::patches(conv, [x, y], plain, room(Packing::DspPoint));
     let bytes = |store: &IntStore| {
         let lengths = store.packing.lengths(&node.op, x, y);
         alive(store.packing) + lengths.map_or(0, |lengths| lengths.scratch)
     };
     let least = || [rows(usize::MAX), views(usize::MAX), patches()].into_iter().flatten().min_by_key(bytes);
-    // By rows where there is room for them, unless views of the image are faster by more than hardly counts.
+    // By rows where there is room for them, or else by patches, unless another kernel is faster by more than hardly counts.
     let widened = || {
         let rows = rows(room(Packing::DspRows)).zip(rows_cycles(conv, x));
         let copied = || patches().filter(|store| bytes(store) <= aim).zip(patches_cycles(conv, [x, y]));
         let views = views(room(Packing::DspViews)).zip(Views::new(conv, x).map(|views| views.cycles()));
-        let Some((store, cycles)) = views else { return rows.map(|(store, _)| store) };
+        let others = views.into_iter().chain(taps(room(Packing::DspTaps)));
+        let Some((store, cycles)) = others.min_by_key(|(_, cycles)| *cycles) else {
+            return rows.map(|(store, _)| store);
+        };
         let other = rows.or_else(copied);
         let saves = |(_, more): &(IntStore, usize)| more.saturating_sub(cycles) > hardly;
         other.filter(|other| !saves(other)).map_or(Some(store), |(store, _)| Some(store))
