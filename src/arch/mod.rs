@@ -47,7 +47,9 @@ use crate::ir::{Clamp, IntData, Requant};
 use core::ops::Range;
 use fours::{Lanes, Sixteens};
 use halves::{Block, Windows};
-use packed::{Channels, Eights, Finish, Joins, Laid, Linear, Lines, Quads, Runs, Sight, Spread, Taps, Tiles, Twos};
+use packed::{
+    Channels, Eights, Finish, Joins, Laid, Linear, Lines, Quads, Runs, Sight, Spread, Taps, Tiles, Twos,
+};
 use pool::View;
 use runs::EvenRuns;
 use vectors::Dots;

@@ -22,7 +22,7 @@ pub use memory::MAX_TENSORS;
 pub use op::{Op, Uses};
 pub use packing::{
     Aligned, Bordered, Bunches, Chunk, FourChannels, FourTaps, Fours, Halves, Joined, Lanes, Nibbles, Packed,
-    Packing, Parts, Ring, Sections, Slide, Squares, Taps, Vectors, Views, Winograd,
+    Packing, Parts, Portion, Ring, Sections, Slide, Squares, Taps, Vectors, Views, Winograd,
 };
 pub use quant::Float;
 pub use quant::{Clamp, FloatData, Int, IntData, IntTensor, Real, Requant, Scratch};

@@ -125,7 +125,7 @@ impl Graph<'_, Int> {
         let data = &self.nodes[0].data;
         match data.packing {
             Packing::Plain => return Ok(()),
-            Packing::DspPatch | Packing::DspPoint | Packing::DspRows => {}
+            Packing::DspPatch | Packing::DspPoint | Packing::DspRows | Packing::DspTaps => {}
             Packing::DspLongPatch | Packing::DspLongDense => {}
             Packing::DspWinograd | Packing::DspSquares | Packing::DspDense => {}
             Packing::DspDepthwise | Packing::DspDepthwise3 => {}
@@ -142,7 +142,7 @@ impl Graph<'_, Int> {
             }
             Packing::RingDepthwise | Packing::Vectors => {}
             // The image lies with its border, or is no longer read row by row.
-            Packing::Fours | Packing::FoursDepthwise | Packing::DspViews | Packing::DspTaps => return Err(Fault::Stream),
+            Packing::Fours | Packing::FoursDepthwise | Packing::DspViews => return Err(Fault::Stream),
         }
         let Some(lengths) = data.packing.lengths(&strip.op, strip.input, strip.output) else {
             return Err(Fault::Stream);

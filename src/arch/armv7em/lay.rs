@@ -148,13 +148,7 @@ unsafe extern "C" fn one(x: *const i8, to: *mut i8, columns: usize, words: &mut 
 /// As [`one`].
 #[unsafe(naked)]
 unsafe extern "C" fn two(x: *const i8, to: *mut i8, columns: usize, words: &mut [usize; 9]) {
-    words!(
-        16,
-        "pkhbt r6, r6, r8, lsl #16",
-        "pkhbt r7, r7, r9, lsl #16",
-        "str r6, [r5]",
-        "str r7, [r5, #8]"
-    )
+    words!(16, "pkhbt r6, r6, r8, lsl #16", "pkhbt r7, r7, r9, lsl #16", "str r6, [r5]", "str r7, [r5, #8]")
 }
 
 /// Taps of three elements.

@@ -1,7 +1,7 @@
 //! Pixels two by two, for convolution: what the windows of neighbouring outputs see lies interleaved word by word, so
 //! that one address serves both.
 
-use super::{Bunches, Sections, Slide, Taps};
+use super::{Bunches, Sections, Slide};
 use crate::ir::{Bias, Conv2d, Dense, Op, Shape, Window};
 
 /// Windows that are copied together before they are multiplied.
@@ -72,11 +72,9 @@ impl Chunk {
 
 /// How windows are brought together, which decides how many groups are computed as one.
 #[derive(Clone, Copy)]
-pub(super) enum Reading {
+enum Reading {
     /// Copied one by one.
     Windows,
-    /// Copied out of an image that lies with its border.
-    Bordered,
     /// Read where rows lie widened; taps of a row and of a column, columns of the output.
     Rows { kernel: [usize; 2], width: usize },
 }
@@ -86,7 +84,7 @@ impl Reading {
     const MERGED: usize = 8;
 
     /// How many groups to compute as one: as few as come within an eighth of the fewest cycles.
-    pub(super) const fn merged(self, conv: &Conv2d) -> usize {
+    const fn merged(self, conv: &Conv2d) -> usize {
         if conv.groups == 1 {
             return 1;
         }
@@ -119,11 +117,6 @@ impl Reading {
                 let runs = if joined { conv.window.kernel[0] as usize } else { taps };
                 let read = if taps == 1 { 50 + 5 * elements } else { 760 + 72 * runs + 6 * elements };
                 read + Bunches::cycles(units, 1, elements.div_ceil(2))
-            }
-            Reading::Bordered => {
-                let (taps, len) = Taps::runs(conv, merged, groups == 1 && conv.window.dilation[1] == 1);
-                let elements = conv.window.taps() * channels;
-                2 * Taps::reading(taps, len) + Bunches::cycles(units, 1, elements.div_ceil(2))
             }
             Reading::Rows { kernel: [rows, columns], width } => {
                 let Some(row) = 1800_usize.checked_div(width) else { return usize::MAX };
@@ -272,7 +265,8 @@ impl Lanes {
         let rows = height * (760 + self.width / 2 * two);
         let odd =
             if self.width % 2 == 1 { height * (100 + 4 * all) + height.div_ceil(2) * (two + 300) } else { 0 };
-        self.groups * (((height - 1) * self.below + self.rows) * widen + rows + odd) - self.saved(usual)
+        let group = ((height - 1) * self.below + self.rows) * widen + rows + odd + 1300;
+        700 + self.groups * group - self.saved(usual)
     }
 
     /// Bytes from two windows to the next two in a row.

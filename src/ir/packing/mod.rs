@@ -44,7 +44,7 @@ pub use joined::Joined;
 pub use lanes::{Chunk, Lanes};
 pub use nibbles::Nibbles;
 pub use squares::Squares;
-pub use taps::Taps;
+pub use taps::{Portion, Taps};
 pub use vectors::Vectors;
 pub use views::{Parts, Slide, Views};
 pub use winograd::Winograd;
@@ -82,8 +82,8 @@ pub enum Packing {
     /// parts, which is what a dilated kernel sees. See [`Views`].
     DspViews,
     /// Conv2d as [`Packing::DspPatch`], whose windows are copied together out of an image that lies with its border: for few
-    /// channels, however far taps are apart. For groups that share no channels. More scratch than is needed copies the windows
-    /// of more rows of outputs at a time. See [`Taps`].
+    /// channels, however far taps are apart. For groups that share no channels. More scratch than is needed copies more windows
+    /// at a time, and the image at once. See [`Taps`].
     DspTaps,
     /// Conv2d with three columns of taps, by minimal filtering along rows: for each four units, each four channels, each of those
     /// units, each row the three taps of the channels, four bytes `weight + 128` each. Biases are such that elements are
@@ -295,7 +295,7 @@ impl Packing {
             Packing::DspTaps => {
                 let Op::Conv2d(conv) = op else { return None };
                 let Some(taps) = Taps::new(conv, x) else { return None };
-                Some(quads(conv, taps.groups, y, taps.pairs, taps.scratch(1)))
+                Some(quads(conv, taps.groups, y, taps.pairs, taps.least()))
             }
             Packing::DspWinograd => {
                 let Op::Conv2d(conv) = op else { return None };

@@ -54,9 +54,7 @@ impl Packing {
                     _ => None,
                 }
             }
-            // The image is read whole before an output is written.
-            Packing::DspTaps => Some(-(x.len() as isize)),
-            Packing::DspWinograd | Packing::DspSquares => {
+            Packing::DspWinograd | Packing::DspSquares | Packing::DspTaps => {
                 let Op::Conv2d(conv) = op else { return None };
                 Some(by_rows(&conv.window, x, y))
             }

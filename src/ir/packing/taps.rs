@@ -1,13 +1,13 @@
 //! Windows of an image that lies with its border, so that all of them are alike: for few channels, however far taps are
 //! apart.
 
-use super::lanes::Reading;
 use super::{Bunches, bordered};
 use crate::ir::{Conv2d, Shape, Window};
 
 /// How windows are copied together out of an image that lies in scratch with its border, and what that takes.
 ///
-/// Scratch holds the image as far as windows see it, a table of where taps lie, and the windows of some rows of outputs.
+/// Scratch holds rows of the image, all of them or those that some rows of outputs see; a table of where taps lie; and the
+/// windows of those rows of outputs, or of a part of a single one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Taps {
     /// Groups, and how many of the convolution's each of them is, whose units have weights of 0 for what the others see.
@@ -24,6 +24,10 @@ pub struct Taps {
     pub len: usize,
     /// Rows and columns of the image with its border.
     pub seen: [usize; 2],
+    /// Rows that a window sees, and rows from one output to the next.
+    pub span: usize,
+    /// See there.
+    pub below: usize,
     /// Channels of the image.
     pub channels: usize,
     /// Rows and columns of outputs.
@@ -32,7 +36,9 @@ pub struct Taps {
 
 impl Taps {
     /// Bytes that windows shall take, unless those of a single row of outputs take more.
-    pub const ROOM: usize = 1024;
+    pub const ROOM: usize = 2048;
+    /// The most groups that are computed as one.
+    const MERGED: usize = 8;
     /// Elements of a tap up to which taps of a row are not made one.
     const SHORT: usize = 4;
     /// Bytes behind an image that are read with its last element, and behind windows that are written with the last one.
@@ -40,18 +46,17 @@ impl Taps {
 
     /// `None` where groups share channels, and for a kernel of one element.
     pub const fn new(conv: &Conv2d, x: Shape) -> Option<Self> {
-        let Window { kernel, stride: [down, _], dilation: [across, along], padding } = conv.window;
+        let Window { kernel, stride: [down, _], dilation: [across, along], .. } = conv.window;
         let Some([height, width]) = conv.window.output(x.h, x.w) else { return None };
         if conv.groups as usize * conv.span as usize != x.c as usize || conv.window.taps() == 1 {
             return None;
         }
-        let merged = Reading::Bordered.merged(conv);
+        let merged = Self::merge(conv);
         let Some(groups) = (conv.groups as usize).checked_div(merged) else { return None };
         let Some(units) = (conv.units as usize).checked_div(groups) else { return None };
         let [rows, columns] = [kernel[0] as usize, kernel[1] as usize];
-        let below = (height as usize - 1) * down as usize + (rows - 1) * across as usize + 1;
-        let there = padding.top as usize + x.h as usize;
-        let seen = [if below > there { below } else { there }, bordered(&conv.window, x.w, width as usize)];
+        let (below, span) = (down as usize, (rows - 1) * across as usize + 1);
+        let seen = [(height as usize - 1) * below + span, bordered(&conv.window, x.w, width as usize)];
         let (taps, len) = Self::runs(conv, merged, along == 1 && groups == 1);
         Some(Self {
             groups,
@@ -61,14 +66,44 @@ impl Taps {
             taps,
             len,
             seen,
+            span,
+            below,
             channels: x.c as usize,
             output: [height as usize, width as usize],
         })
     }
 
+    /// How many groups to compute as one: as few as come within an eighth of the fewest cycles.
+    const fn merge(conv: &Conv2d) -> usize {
+        let mut fewest = usize::MAX;
+        let mut merged = Self::MERGED;
+        while merged > 0 {
+            let cycles = Self::of_groups(conv, merged);
+            fewest = if cycles < fewest { cycles } else { fewest };
+            merged -= 1;
+        }
+        merged = 1;
+        while Self::of_groups(conv, merged) > fewest + fewest / 8 {
+            merged += 1;
+        }
+        merged
+    }
+
+    /// About so many cycles for two windows with so many groups as one.
+    const fn of_groups(conv: &Conv2d, merged: usize) -> usize {
+        if !conv.groups.is_multiple_of(merged as u16) {
+            return usize::MAX;
+        }
+        let Some(groups) = (conv.groups as usize).checked_div(merged) else { return usize::MAX };
+        let Some(units) = (conv.units as usize).checked_div(groups) else { return usize::MAX };
+        let (taps, len) = Self::runs(conv, merged, groups == 1 && conv.window.dilation[1] == 1);
+        let pairs = (conv.window.taps() * conv.span as usize * merged).div_ceil(2);
+        groups * (2 * Self::reading(taps, len) + Bunches::cycles(units, 1, pairs))
+    }
+
     /// Rows and columns of taps and elements of each, of so many groups as one; those of a row are one where they touch and it
     /// pays.
-    pub(super) const fn runs(conv: &Conv2d, merged: usize, touch: bool) -> ([usize; 2], usize) {
+    const fn runs(conv: &Conv2d, merged: usize, touch: bool) -> ([usize; 2], usize) {
         let [rows, columns] = [conv.window.kernel[0] as usize, conv.window.kernel[1] as usize];
         let len = conv.span as usize * merged;
         if touch && (len > Self::SHORT || (len == 1 && columns <= Self::SHORT)) {
@@ -79,7 +114,7 @@ impl Taps {
     }
 
     /// About so many cycles to copy a window together.
-    pub(super) const fn reading([rows, columns]: [usize; 2], len: usize) -> usize {
+    const fn reading([rows, columns]: [usize; 2], len: usize) -> usize {
         let runs = rows * columns;
         13 + match len {
             1 => 19 * runs.div_ceil(4),
@@ -90,14 +125,19 @@ impl Taps {
         }
     }
 
-    /// Bytes of the image, whole words.
-    pub const fn image(&self) -> usize {
-        (self.seen[0] * self.seen[1] * self.channels).next_multiple_of(4)
+    /// Bytes of a row of the image with its border.
+    pub const fn pitch(&self) -> usize {
+        self.seen[1] * self.channels
     }
 
-    /// Bytes of the image and of what is read behind it.
-    pub const fn held(&self) -> usize {
-        self.image() + 4
+    /// Rows that the windows of so many rows of outputs see.
+    pub const fn band(&self, strip: usize) -> usize {
+        (strip - 1) * self.below + self.span
+    }
+
+    /// Bytes of so many rows, whole words, and of what is read behind them.
+    pub const fn held(&self, rows: usize) -> usize {
+        (rows * self.pitch()).next_multiple_of(4) + 4
     }
 
     /// Bytes of the table of places of taps, whole fours.
@@ -110,28 +150,89 @@ impl Taps {
         8 * self.pairs
     }
 
-    /// Bytes of scratch for the windows of so many rows of outputs at a time.
-    pub const fn scratch(&self, strip: usize) -> usize {
-        let windows = (strip * self.output[1]).div_ceil(2) * self.window();
-        self.held() + self.table() + windows + Self::BEHIND
+    /// Bytes of so many windows, and of all but them and rows.
+    const fn windows(&self, count: usize) -> usize {
+        self.table() + count.div_ceil(2) * self.window() + Self::BEHIND
     }
 
-    /// Rows of outputs at a time for so much scratch; 0 where it is too little.
-    pub const fn strip(&self, scratch: usize) -> usize {
-        let Some(left) = scratch.checked_sub(self.scratch(0)) else { return 0 };
-        let [height, width] = self.output;
-        match (2 * (left / self.window())).checked_div(width) {
-            Some(strip) if strip < height => strip,
-            Some(_) => height,
-            None => 0,
+    /// Bytes of scratch for so many rows of outputs at a time, the image whole or only as many rows as those see.
+    pub const fn scratch(&self, strip: usize, whole: bool) -> usize {
+        let rows = if whole { self.seen[0] } else { self.band(strip) };
+        self.held(rows) + self.windows(strip * self.output[1])
+    }
+
+    /// The least scratch: two windows at a time.
+    pub const fn least(&self) -> usize {
+        self.held(self.band(1)) + self.windows(2)
+    }
+
+    /// As much scratch as serves where there is so much room: for the image whole, or as many rows of it as some rows of outputs
+    /// see, and for windows, up to [`Taps::ROOM`]. `None` where there is too little.
+    pub const fn enough(&self, room: usize) -> Option<usize> {
+        let whole = room >= self.scratch(1, true);
+        let fits = if whole { self.scratch(1, true) } else { self.scratch(1, false) };
+        if room < fits {
+            let Some(left) = room.checked_sub(self.least()) else { return None };
+            return Some(self.least() + left / self.window() * self.window());
         }
+        let mut strip = 1;
+        while strip < self.output[0]
+            && self.windows((strip + 1) * self.output[1]) <= Self::ROOM
+            && self.scratch(strip + 1, whole) <= room
+        {
+            strip += 1;
+        }
+        Some(self.scratch(strip, whole))
     }
 
-    /// About so many cycles, with so many rows of outputs at a time.
-    pub const fn cycles(&self, strip: usize) -> usize {
+    /// What is done with so much scratch.
+    pub const fn portion(&self, scratch: usize) -> Portion {
+        let [height, width] = self.output;
+        if let Some(left) = scratch.checked_sub(self.held(self.seen[0]) + self.windows(width)) {
+            let strip = (width.next_multiple_of(2) + 2 * (left / self.window())) / width;
+            return Portion {
+                rows: self.seen[0],
+                strip: if strip < height { strip } else { height },
+                columns: width,
+            };
+        }
+        let mut strip = 1;
+        while strip < height && scratch >= self.scratch(strip + 1, false) {
+            strip += 1;
+        }
+        let rows = self.band(strip);
+        let left = scratch.saturating_sub(self.held(rows) + self.windows(0));
+        let count = 2 * (left / self.window());
+        Portion { rows, strip, columns: if count < width { count } else { width } }
+    }
+
+    /// About so many cycles, with so much scratch.
+    pub const fn cycles(&self, scratch: usize) -> usize {
+        let Portion { rows, strip, columns } = self.portion(scratch);
         let [height, width] = self.output;
         let windows = 2 * Self::reading(self.taps, self.len) + Bunches::cycles(self.units, 1, self.pairs);
-        let strips = height.div_ceil(strip) * (700 + 8 * self.taps[0] * self.taps[1]) + 30 * height;
-        900 + self.image() + self.groups * ((height * width).div_ceil(2) * windows + strips)
+        let Some(across) = width.checked_div(columns) else { return usize::MAX };
+        let times = height.div_ceil(strip) * width.div_ceil(columns);
+        // The last window of an odd number is both of a pair.
+        let pairs = if columns < width {
+            height * (across * columns.div_ceil(2) + (width % columns).div_ceil(2))
+        } else {
+            height / strip * (strip * width).div_ceil(2) + (height % strip * width).div_ceil(2)
+        };
+        let moved =
+            if rows < self.seen[0] { height.div_ceil(strip) * (100 + rows * self.pitch() / 2) } else { 0 };
+        let strips = times * (700 + 8 * self.taps[0] * self.taps[1]) + 30 * height;
+        900 + moved + self.seen[0] * self.pitch() + self.groups * (pairs * windows + strips)
     }
+}
+
+/// How much of a convolution by [`Taps`] is done at a time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Portion {
+    /// Rows of the image with its border that are there at once.
+    pub rows: usize,
+    /// Rows of outputs, and columns: an even number, or all.
+    pub strip: usize,
+    /// See there; 0 where scratch does not suffice.
+    pub columns: usize,
 }

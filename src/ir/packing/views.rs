@@ -139,7 +139,7 @@ impl Views {
 
     /// About so many cycles it takes.
     pub const fn cycles(&self) -> usize {
-        self.parts[0].count() * self.parts[1].count() * self.lanes.cycles(self.joined)
+        self.parts[0].count() * self.parts[1].count() * (700 + self.lanes.cycles(self.joined))
     }
 
     /// Whether all is read before an output is written.

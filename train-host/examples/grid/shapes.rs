@@ -179,8 +179,13 @@ fn points(all: &mut Vec<Point>) {
     line(all, Point { channels: 8, units: 8, ..base }, &[[2, 2], [4, 4], [8, 8], [24, 24]], |p, image| {
         p.image = image;
     });
-    line(all, base, &[[1, 1], [2, 2]], |p, stride| p.stride = stride);
-    line(all, wide, &[[1, 1], [2, 2]], |p, stride| p.stride = stride);
+    for base in [base, wide, Point { channels: 3, ..base }] {
+        line(all, base, &[[1, 1], [1, 2], [2, 1], [2, 2], [3, 3]], |p, stride| p.stride = stride);
+    }
+    let strided = Point { stride: [3, 3], ..base };
+    line(all, strided, &[1, 3, 8, 16, 32, 64], |p, c| p.channels = c);
+    line(all, strided, &[1, 4, 8, 16, 32, 64], |p, n| p.units = n);
+    line(all, Point { stride: [3, 3], ..wide }, &[16, 32, 64], |p, n| p.units = n);
     // Sums of very many products.
     let few = Point { image: [4, 4], ..base };
     line(all, few, &[64, 256, 512, 1024, 2048], |p, c| p.channels = c);
@@ -237,8 +242,14 @@ fn odd_channels(all: &mut Vec<Point>) {
     let base = Point { kernel: [3, 3], image: [12, 12], ..base };
     line(all, base, &[36, 48, 96], |p, c| p.channels = c);
     line(all, base, &[20, 48, 96], |p, n| p.units = n);
-    line(all, Point { channels: 3, ..base }, &[2, 3, 4, 6, 8, 12], |p, n| p.units = n);
-    line(all, Point { channels: 6, ..base }, &[2, 3, 6, 12], |p, n| p.units = n);
+    for channels in 1..=6 {
+        line(all, Point { channels, ..base }, &[1, 2, 3, 4, 6, 8], |p, n| p.units = n);
+    }
+    for kernel in [[1, 3], [3, 1]] {
+        line(all, Point { kernel, units: 8, ..base }, &[1, 2, 4, 8], |p, c| p.channels = c);
+        line(all, Point { kernel, channels: 1, ..base }, &[4, 8, 16], |p, n| p.units = n);
+    }
+    line(all, Point { channels: 16, ..base }, &[1, 3, 5, 6, 9], |p, n| p.units = n);
 }
 
 /// Kernels of several forms, and strides, over few channels.
@@ -275,18 +286,31 @@ fn maps(all: &mut Vec<Point>) {
 /// Taps apart.
 fn dilated(all: &mut Vec<Point>) {
     let base = Point { kernel: [3, 3], ..point(Kind::Conv, [12, 12], 16, 16) };
-    for dilation in [1, 2, 3] {
-        line(all, Point { dilation, ..base }, &[1, 3, 8], |p, c| p.channels = c);
-        let series = Point { image: [48, 1], kernel: [5, 1], dilation, ..base };
-        line(all, series, &[1, 3, 16], |p, c| p.channels = c);
+    let series = Point { image: [48, 1], kernel: [5, 1], ..base };
+    for dilation in [1, 2, 3, 4] {
+        let base = Point { dilation, ..base };
+        line(all, base, &[1, 2, 3, 4, 8, 16], |p, c| p.channels = c);
+        for channels in [1, 3] {
+            line(all, Point { channels, ..base }, &[1, 2, 4, 8, 16], |p, n| p.units = n);
+        }
+        line(all, Point { dilation, ..series }, &[1, 2, 3, 8, 16], |p, c| p.channels = c);
+        line(all, Point { dilation, channels: 8, ..series }, &[3, 9], |p, k| p.kernel[0] = k);
+    }
+    for dilation in [2, 3] {
+        let thin = Point { dilation, channels: 3, units: 8, ..base };
+        line(all, thin, &[[1, 1], [1, 2], [2, 1], [2, 2], [3, 3]], |p, stride| p.stride = stride);
+        line(all, thin, &[[1, 3], [3, 1], [3, 3], [5, 5]], |p, kernel| p.kernel = kernel);
+        line(all, thin, &[8, 12, 13], |p, w| p.image = [w, w]);
+        line(all, thin, &[true, false], |p, same| p.same = same);
+        line(all, Point { groups: 4, channels: 4, units: 4, ..thin }, &[1, 2, 4], |p, g| p.groups = g);
     }
 }
 
 /// With an arena as large as anyone asks for, where minimal filtering in both directions pays.
 fn roomy(all: &mut Vec<Point>) {
     let base = Point { kernel: [3, 3], roomy: true, ..point(Kind::Conv, [12, 12], 16, 16) };
-    line(all, base, &[8, 12, 16, 32, 64], |p, c| p.channels = c);
-    line(all, base, &[8, 16, 20, 32], |p, n| p.units = n);
+    line(all, base, &[3, 4, 6, 8, 12, 16, 32, 64], |p, c| p.channels = c);
+    line(all, base, &[2, 4, 6, 8, 16, 20, 32], |p, n| p.units = n);
     line(all, base, &[6, 7, 8, 10, 13, 16, 24], |p, w| p.image = [w, w]);
     line(all, Point { channels: 64, units: 64, ..base }, &[6, 8, 12], |p, w| p.image = [w, w]);
 }

@@ -13,6 +13,7 @@ mod simpler;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use simpler::{as_depthwise, depthwise};
 use zipnet::ir::{Int, Op, TensorId, Window};
 
 use crate::Result;

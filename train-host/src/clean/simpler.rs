@@ -40,12 +40,17 @@ fn is_many(window: &Window, multiplier: u16) -> bool {
     window.taps() == 1 && multiplier >= MANY
 }
 
-fn depthwise(node: &mut NetNode<Int>, conv: Conv2d) {
+/// Makes a convolution in groups of one channel each a depthwise one.
+pub(crate) fn depthwise(node: &mut NetNode<Int>, conv: Conv2d) {
     let (units, taps) = (usize::from(conv.units), conv.window.taps());
     let plain = &node.store.weights;
     node.store.weights = (0..taps * units).map(|at| plain[at % units * taps + at / units]).collect();
-    let multiplier = conv.units / conv.groups;
-    node.op = Op::DepthwiseConv2d(DepthwiseConv2d { multiplier, window: conv.window, bias: conv.bias });
+    node.op = Op::DepthwiseConv2d(as_depthwise(&conv));
+}
+
+/// The depthwise convolution that one in groups of one channel each is.
+pub(crate) const fn as_depthwise(conv: &Conv2d) -> DepthwiseConv2d {
+    DepthwiseConv2d { multiplier: conv.units / conv.groups, window: conv.window, bias: conv.bias }
 }
 
 /// Whether the one output sees each element of the image once, in order.

@@ -24,13 +24,8 @@ fn joins(conv: &DepthwiseConv2d, x: Shape) -> bool {
     let (Some(joined), Some(four)) = (Joined::new(conv, x), FourChannels::new(conv, x)) else { return true };
     let [height, width] = joined.output.map(usize::from);
     if Joined::is_three(conv, x) {
-        let [down, right] = conv.window.dilation;
-        let phases = (0..down).flat_map(|row| (0..right).map(move |column| [row, column]));
-        let cycles = |phase| Joined::three(conv, x, phase).map_or(0, |phase| two_rows(&phase));
-        let channel: usize = phases.map(cycles).sum();
-        let apart = usize::from(down) * usize::from(right) - 1;
         let lanes = 4 * four.fours() + 2 * four.singles();
-        return channel * usize::from(x.c) + apart * PHASE < 67 * height * width * lanes / 2;
+        return of_three(conv, x, x.c.into()) < 67 * height * width * lanes / 2;
     }
     if joined.line && (x.c < 4 || width >= 4) {
         return x.c < 4 || (conv.window.stride == [1, 1] && conv.window.taps() >= MANY_OF_LINE);
@@ -41,6 +36,15 @@ fn joins(conv: &DepthwiseConv2d, x: Shape) -> bool {
     }
     let near = conv.window.stride == [1, 1] && conv.window.dilation == [1, 1];
     near && width >= 4 && conv.window.taps() >= MANY
+}
+
+/// Cycles of so many channels of a 3x3 kernel over joined rows, in phases where it is dilated.
+pub(super) fn of_three(conv: &DepthwiseConv2d, x: Shape, channels: usize) -> usize {
+    let [down, right] = conv.window.dilation;
+    let phases = (0..down).flat_map(|row| (0..right).map(move |column| [row, column]));
+    let cycles = |phase| Joined::three(conv, x, phase).map_or(0, |phase| two_rows(&phase));
+    let channel: usize = phases.map(cycles).sum();
+    channel * channels + (usize::from(down) * usize::from(right) - 1) * PHASE
 }
 
 /// Cycles of a channel, two rows of outputs at a time.

@@ -51,11 +51,10 @@ fn by_lanes(
 /// A convolution as [`Packing::DspTaps`], if there is room for its scratch, and about how many cycles it takes.
 pub(super) fn taps(conv: &Conv2d, x: Shape, plain: &IntStore, room: usize) -> Option<(IntStore, usize)> {
     let taps = Taps::new(conv, x)?;
-    let strip = taps.strip(room.min(taps.scratch(0) + Taps::ROOM)).max(1);
-    let len = taps.scratch(strip);
+    let len = taps.enough(room)?;
     let store = in_groups(conv, plain, taps.merged, 1, Packing::DspTaps)?;
     let scratch = Scratch { offset: 0, len: len as u32 };
-    (len <= room).then_some((IntStore { scratch, ..store }, taps.cycles(strip)))
+    Some((IntStore { scratch, ..store }, taps.cycles(len)))
 }
 
 /// Weights of kernels on their sides: column by column.

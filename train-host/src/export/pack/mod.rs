@@ -10,6 +10,7 @@ mod fours;
 mod halves;
 mod nibbles;
 mod numbers;
+mod single;
 mod squares;
 mod vectors;
 mod winograd;
@@ -40,6 +41,9 @@ pub enum Target {
 
 /// One in so many multiplications of a net hardly counts.
 const HARDLY: u64 = 100;
+
+/// One in so many is worth a kernel of its own, which takes some KiB of flash.
+const WORTH: u64 = 20;
 
 /// Percent by which the arena may exceed the least that packed kernels need, where no limit is given.
 const MORE: usize = 15;
@@ -77,6 +81,10 @@ type Arranged = (Net<Int>, usize);
 /// As [`pack`], or as [`pack_streamed`].
 fn arranged(net: &mut Net<Int>, target: Target, limit: Option<usize>, streamed: bool) -> Result<usize> {
     let mut plain = net.clone();
+    if target == Target::CortexM4 {
+        // The first layer is not made another where its input comes row by row.
+        single::rewrite(&mut plain, usize::from(streamed));
+    }
     share_factors(&mut plain);
     let (mut least, mut smallest) = tightest(&plain, target, streamed)?;
     while let Some(limit) = limit.filter(|&limit| smallest > limit) {
@@ -332,29 +340,30 @@ fn convolution(net: &Net<Int>, i: usize, conv: &Conv2d, aim: usize, streamed: bo
     let (x, y, plain) = (net.shape(node.inputs[0]), net.shape(node.output), &node.store);
     let alive = alive(net, i);
     let room = |packing| aim.saturating_sub(alive(packing));
-    let hardly = net.macs() as usize / HARDLY as usize;
+    let [hardly, worth] = [HARDLY, WORTH].map(|part| (net.macs() / part) as usize);
     let rows = |room| dual::rows(conv, x, plain, room, hardly);
     // Parts of an image, or its columns, are not read row by row.
     let views = |room| if streamed { None } else { dual::views(conv, x, plain, room, hardly) };
-    let taps = |room| if streamed { None } else { dual::taps(conv, x, plain, room) };
+    let taps = |room| dual::taps(conv, x, plain, room);
     let patches = || dual::patches(conv, [x, y], plain, room(Packing::DspPoint));
     let bytes = |store: &IntStore| {
         let lengths = store.packing.lengths(&node.op, x, y);
         alive(store.packing) + lengths.map_or(0, |lengths| lengths.scratch)
     };
     let least = || [rows(usize::MAX), views(usize::MAX), patches()].into_iter().flatten().min_by_key(bytes);
-    // By rows where there is room for them, or else by patches, unless another kernel is faster by more than hardly counts.
+    // By rows where there is room for them, or else by patches, unless another kernel is faster by so much that it is worth it.
     let widened = || {
         let rows = rows(room(Packing::DspRows)).zip(rows_cycles(conv, x));
         let copied = || patches().filter(|store| bytes(store) <= aim).zip(patches_cycles(conv, [x, y]));
         let views = views(room(Packing::DspViews)).zip(Views::new(conv, x).map(|views| views.cycles()));
-        let others = views.into_iter().chain(taps(room(Packing::DspTaps)));
-        let Some((store, cycles)) = others.min_by_key(|(_, cycles)| *cycles) else {
-            return rows.map(|(store, _)| store);
-        };
-        let other = rows.or_else(copied);
-        let saves = |(_, more): &(IntStore, usize)| more.saturating_sub(cycles) > hardly;
-        other.filter(|other| !saves(other)).map_or(Some(store), |(store, _)| Some(store))
+        let mut best = rows.or_else(copied);
+        for (other, least) in [(views, hardly), (taps(room(Packing::DspTaps)), worth)] {
+            let saves = |(_, cycles): &(IntStore, usize)| {
+                best.as_ref().is_none_or(|(_, more)| more.saturating_sub(*cycles) > least)
+            };
+            best = other.filter(saves).or(best);
+        }
+        best.map(|(store, _)| store)
     };
     let long = || dual::long_patches(conv, [x, y], plain, room(Packing::DspLongPatch));
     // By minimal filtering, along rows or in both directions.
