@@ -119,9 +119,12 @@ impl Joined {
     /// are `phase`: a convolution without dilation. `None` where it is no packing for it, and where there are no such
     /// outputs.
     pub const fn three(conv: &DepthwiseConv2d, x: Shape, phase: [u16; 2]) -> Option<Self> {
-        let mut conv = *conv;
         let Window { kernel: [h, w], stride: [sh, sw], dilation: [dy, dx], padding } = conv.window;
-        if h != 3 || w != 3 || sh != 1 || sw != 1 || dy == 0 || dx == 0 {
+        if h > 3 || w > 3 || sh != 1 || sw != 1 || dy == 0 || dx == 0 {
+            return None;
+        }
+        // A line has taps for fewer cycles.
+        if h * w < 9 && (h * w == 1 || x.h == 1 || x.w == 1) {
             return None;
         }
         if !padding.top.is_multiple_of(dy) || !padding.left.is_multiple_of(dx) {
@@ -131,11 +134,18 @@ impl Joined {
         let (rows, _) = Parts::of(&rows, dy).part(phase[0] as usize);
         let (columns, _) = Parts::of(&columns, dx).part(phase[1] as usize);
         let (top, left) = (rows.before as u16, columns.before as u16);
-        conv.window =
-            Window { dilation: [1, 1], padding: Padding { top, bottom: 0, left, right: 0 }, ..conv.window };
+        let padding = Padding { top, bottom: 0, left, right: 0 };
+        let conv = DepthwiseConv2d { window: Window { dilation: [1, 1], padding, ..conv.window }, ..*conv };
         let image = Shape::new(rows.inputs as u16, columns.inputs as u16, x.c);
         let output = [rows.outputs as u16, columns.outputs as u16];
-        if output[0] == 0 || output[1] == 0 { None } else { Self::into(&conv, image, output) }
+        if output[0] == 0 || output[1] == 0 { None } else { Self::three_into(&conv, image, output) }
+    }
+
+    /// The same of a window without dilation where rows and columns of the output are known. A kernel of fewer taps is one of nine,
+    /// some of them 0.
+    pub(crate) const fn three_into(conv: &DepthwiseConv2d, x: Shape, output: [u16; 2]) -> Option<Self> {
+        let window = Window { kernel: [3, 3], ..conv.window };
+        Self::into(&DepthwiseConv2d { window, ..*conv }, x, output)
     }
 
     /// Whether [`Packing::DspDepthwise3`](super::Packing::DspDepthwise3) is for a convolution.

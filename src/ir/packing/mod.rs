@@ -107,7 +107,8 @@ pub enum Packing {
     /// the rows' stride is even, for the others. A half that no tap falls on is 0. Where image and kernel have one row, columns
     /// are joined, and words hold two taps each, the last of an odd number with a 0. See [`Joined`].
     DspDepthwise,
-    /// Depthwise 3x3 at stride 1, as before, but the taps of a column are the bytes of one word, the last of them 0. Where dilated,
+    /// Depthwise of up to 3x3 taps at stride 1, as before, but the taps of a column are the bytes of one word, the last of them 0, and
+    /// words and bytes without a tap, too. Where dilated,
     /// the border in front must be whole dilations: rows and columns that lie whole dilations apart are an image of their own.
     DspDepthwise3,
     /// Depthwise convolution of one output and one bias a channel, four channels at a time. A record for each four channels:

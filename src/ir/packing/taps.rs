@@ -222,7 +222,7 @@ impl Taps {
         let moved =
             if rows < self.seen[0] { height.div_ceil(strip) * (100 + rows * self.pitch() / 2) } else { 0 };
         let strips = times * (700 + 8 * self.taps[0] * self.taps[1]) + 30 * height;
-        900 + moved + self.seen[0] * self.pitch() + self.groups * (pairs * windows + strips)
+        2400 + moved + self.seen[0] * self.pitch() + self.groups * (pairs * windows + strips)
     }
 }
 
@@ -235,4 +235,47 @@ pub struct Portion {
     pub strip: usize,
     /// See there; 0 where scratch does not suffice.
     pub columns: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::{Bias, Padding};
+
+    #[test]
+    fn what_is_done_at_a_time_fits_its_scratch() {
+        let mut parts = [0; 3];
+        for (channels, dilation, stride) in
+            (1..=5).flat_map(|c| (1..=4).flat_map(move |d| (1..=3).map(move |s| (c, d, s))))
+        {
+            let window = Window::new(3, 3).stride(stride).padding(Padding::all(dilation)).dilation(dilation);
+            let conv = Conv2d { units: 6, window, groups: 1, span: channels, bias: Bias::Channel };
+            let taps = Taps::new(&conv, Shape::new(13, 11, channels)).expect("several taps");
+            assert_eq!(taps.enough(taps.least() - 1), None);
+            for room in (taps.least()..taps.least() + 6000).step_by(40) {
+                let scratch = taps.enough(room).expect("room");
+                assert!(scratch <= room, "{taps:?} within {room}");
+                let Portion { rows, strip, columns } = taps.portion(scratch);
+                let needed = taps.held(rows) + taps.windows(strip * columns);
+                assert!(needed <= scratch && columns > 0, "{taps:?} within {scratch}");
+                assert!(rows >= taps.band(strip) && strip <= taps.output[0]);
+                assert!(columns == taps.output[1] || (strip == 1 && columns % 2 == 0));
+                parts[usize::from(columns == taps.output[1]) + usize::from(rows == taps.seen[0])] += 1;
+            }
+        }
+        assert!(parts.iter().all(|&count| count > 100), "parts of rows, rows, whole images: {parts:?}");
+    }
+
+    #[test]
+    fn taps_that_touch_are_one_where_that_pays() {
+        let taps = |channels, dilation| {
+            let window = Window::new(3, 3).dilation(dilation);
+            let conv = Conv2d { units: 4, window, groups: 1, span: channels, bias: Bias::Channel };
+            Taps::new(&conv, Shape::new(12, 12, channels)).map(|taps| (taps.taps, taps.len))
+        };
+        assert_eq!(taps(1, 1), Some(([3, 1], 3)));
+        assert_eq!(taps(1, 2), Some(([3, 3], 1)));
+        assert_eq!(taps(3, 1), Some(([3, 3], 3)));
+        assert_eq!(taps(8, 1), Some(([3, 1], 24)));
+    }
 }

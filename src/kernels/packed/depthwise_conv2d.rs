@@ -77,7 +77,7 @@ pub(crate) fn depthwise_conv2d<I: Isa>(
     activate_all(isa, flow, data.clamp);
 }
 
-/// The same of a 3x3 kernel at stride 1, packed as [`DspDepthwise3`](crate::ir::Packing::DspDepthwise3): two rows of
+/// The same of a kernel of up to 3x3 taps at stride 1, packed as [`DspDepthwise3`](crate::ir::Packing::DspDepthwise3): two rows of
 /// outputs at a time, and of a kernel that is `dilated`, where there are such, those that see the same rows and columns.
 #[inline(never)]
 pub(crate) fn depthwise_conv2d_3x3<I: Isa>(
@@ -95,7 +95,7 @@ pub(crate) fn depthwise_conv2d_3x3<I: Isa>(
             let Some(joined) = Joined::three(conv, x, phase) else { continue };
             three(isa, &joined, [conv.window.dilation, phase], data, flow, scratch);
         }
-    } else if let Some(joined) = Joined::into(conv, x, y) {
+    } else if let Some(joined) = Joined::three_into(conv, x, y) {
         three(isa, &joined, [[1, 1], [0, 0]], data, flow, scratch);
     }
     activate_all(isa, flow, data.clamp);

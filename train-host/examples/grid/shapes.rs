@@ -184,7 +184,7 @@ fn points(all: &mut Vec<Point>) {
     }
     let strided = Point { stride: [3, 3], ..base };
     line(all, strided, &[1, 3, 8, 16, 32, 64], |p, c| p.channels = c);
-    line(all, strided, &[1, 4, 8, 16, 32, 64], |p, n| p.units = n);
+    line(all, strided, &[4, 8, 16, 32, 64], |p, n| p.units = n);
     line(all, Point { stride: [3, 3], ..wide }, &[16, 32, 64], |p, n| p.units = n);
     // Sums of very many products.
     let few = Point { image: [4, 4], ..base };
@@ -247,7 +247,7 @@ fn odd_channels(all: &mut Vec<Point>) {
     }
     for kernel in [[1, 3], [3, 1]] {
         line(all, Point { kernel, units: 8, ..base }, &[1, 2, 4, 8], |p, c| p.channels = c);
-        line(all, Point { kernel, channels: 1, ..base }, &[4, 8, 16], |p, n| p.units = n);
+        line(all, Point { kernel, channels: 1, ..base }, &[8, 16], |p, n| p.units = n);
     }
     line(all, Point { channels: 16, ..base }, &[1, 3, 5, 6, 9], |p, n| p.units = n);
 }

@@ -23,7 +23,7 @@ const PHASE: usize = 2500;
 fn joins(conv: &DepthwiseConv2d, x: Shape) -> bool {
     let (Some(joined), Some(four)) = (Joined::new(conv, x), FourChannels::new(conv, x)) else { return true };
     let [height, width] = joined.output.map(usize::from);
-    if Joined::is_three(conv, x) {
+    if Joined::is_three(conv, x) && conv.window.taps() == 9 {
         let lanes = 4 * four.fours() + 2 * four.singles();
         return of_three(conv, x, x.c.into()) < 67 * height * width * lanes / 2;
     }
@@ -38,7 +38,7 @@ fn joins(conv: &DepthwiseConv2d, x: Shape) -> bool {
     near && width >= 4 && conv.window.taps() >= MANY
 }
 
-/// Cycles of so many channels of a 3x3 kernel over joined rows, in phases where it is dilated.
+/// Cycles of so many channels of a kernel of up to 3x3 taps over joined rows, in phases where it is dilated.
 pub(super) fn of_three(conv: &DepthwiseConv2d, x: Shape, channels: usize) -> usize {
     let [down, right] = conv.window.dilation;
     let phases = (0..down).flat_map(|row| (0..right).map(move |column| [row, column]));
@@ -63,8 +63,12 @@ fn records(conv: &DepthwiseConv2d, x: Shape, plain: &IntStore) -> Option<IntStor
         let factor = plain.requant[channel].packed()?;
         words.extend([plain.bias[channel], factor.multiplier, factor.shift]);
         if is_three {
+            let [rows, columns] = conv.window.kernel.map(usize::from);
             words.extend((0..3).map(|kx| {
-                let tap = |ky: usize| plain.weights[(ky * 3 + kx) * channels + channel] as u8;
+                let tap = |ky: usize| match ky < rows && kx < columns {
+                    true => plain.weights[(ky * columns + kx) * channels + channel] as u8,
+                    false => 0,
+                };
                 i32::from_le_bytes([tap(0), tap(1), tap(2), 0])
             }));
         } else {

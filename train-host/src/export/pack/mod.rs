@@ -43,7 +43,7 @@ pub enum Target {
 const HARDLY: u64 = 100;
 
 /// One in so many is worth a kernel of its own, which takes some KiB of flash.
-const WORTH: u64 = 20;
+const WORTH: u64 = 6;
 
 /// Percent by which the arena may exceed the least that packed kernels need, where no limit is given.
 const MORE: usize = 15;
@@ -387,7 +387,10 @@ fn rows_cycles(conv: &Conv2d, x: Shape) -> Option<usize> {
 /// About so many cycles as [`Packing::DspPatch`].
 fn patches_cycles(conv: &Conv2d, [x, y]: [Shape; 2]) -> Option<usize> {
     let pixels = usize::from(y.h) * usize::from(y.w);
-    Chunk::point(&Op::Conv2d(*conv), x).is_none().then(|| Chunk::new(conv, x.c, 0).cycles(conv, pixels))
+    // Windows of a row are copied together; where it has but one, each by itself.
+    let single = if y.w == 1 { 400 * pixels } else { 0 };
+    let cycles = || Chunk::new(conv, x.c, 0).cycles(conv, pixels) + single;
+    Chunk::point(&Op::Conv2d(*conv), x).is_none().then(cycles)
 }
 
 /// The bytes of tensors that are alive while a node runs, its own among them, told its packing; those that its input and
