@@ -396,7 +396,7 @@ fn alive(net: &Net<Int>, i: usize) -> impl Fn(Packing) -> usize {
             return all - y.len();
         }
         let Some(lead) = packing.lead(&op, x) else { return all };
-        let both = y.len().max(x.len() + usize::try_from(lead).unwrap_or(0));
+        let both = y.len().max(x.len() + lead.behind());
         all - (x.len() + y.len()).saturating_sub(both)
     }
 }
