@@ -192,6 +192,11 @@ impl Packing {
         matches!(self, Packing::Halves | Packing::RingDepthwise | Packing::Vectors)
     }
 
+    /// Whether it is for microcontrollers of one kind: on others and on hosts slower than plain order would be.
+    pub const fn is_of_boards(self) -> bool {
+        self.packs_factors() || self.narrows_factors()
+    }
+
     /// Whether no weight may be -128.
     pub const fn lacks_least(self) -> bool {
         matches!(self, Packing::Fours | Packing::FoursDepthwise | Packing::Halves | Packing::RingDepthwise)
