@@ -159,6 +159,8 @@ pub enum Kind {
     Mul {
         activation: Activation,
     },
+    Maximum,
+    Minimum,
     AveragePool2d {
         padding: Padding,
         stride: [u32; 2],
@@ -172,6 +174,12 @@ pub enum Kind {
         activation: Activation,
     },
     Mean {
+        keep_dims: bool,
+    },
+    ReduceMax {
+        keep_dims: bool,
+    },
+    ReduceMin {
         keep_dims: bool,
     },
     Pad,
@@ -195,6 +203,7 @@ pub enum Kind {
         offset: bool,
     },
     Transpose,
+    Tile,
     Softmax {
         beta: f32,
     },
@@ -228,9 +237,13 @@ impl Kind {
             Kind::Add { .. } => "ADD",
             Kind::Sub { .. } => "SUB",
             Kind::Mul { .. } => "MUL",
+            Kind::Maximum => "MAXIMUM",
+            Kind::Minimum => "MINIMUM",
             Kind::AveragePool2d { .. } => "AVERAGE_POOL_2D",
             Kind::MaxPool2d { .. } => "MAX_POOL_2D",
             Kind::Mean { .. } => "MEAN",
+            Kind::ReduceMax { .. } => "REDUCE_MAX",
+            Kind::ReduceMin { .. } => "REDUCE_MIN",
             Kind::Pad => "PAD",
             Kind::PadV2 => "PADV2",
             Kind::Reshape => "RESHAPE",
@@ -240,6 +253,7 @@ impl Kind {
             Kind::Split { .. } => "SPLIT",
             Kind::StridedSlice { .. } => "STRIDED_SLICE",
             Kind::Transpose => "TRANSPOSE",
+            Kind::Tile => "TILE",
             Kind::Softmax { .. } => "SOFTMAX",
             Kind::Logistic => "LOGISTIC",
             Kind::Tanh => "TANH",

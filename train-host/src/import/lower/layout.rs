@@ -1,6 +1,6 @@
 //! Operators that only move elements: renaming extents, concatenation, slices, transposition, borders, resizing.
 
-use zipnet::ir::{Axis, Op, Pad, Shape, Slice};
+use zipnet::ir::{Axis, MAX_INPUTS, Op, Pad, Shape, Slice};
 
 use super::super::model::{Kind, Operator, extents};
 use super::{Lowering, Place};
@@ -36,8 +36,14 @@ impl Lowering<'_> {
             Some(_) => Axis::Channels,
             None => return Err(Error::new("concatenates a batch; export the model for a batch of 1")),
         };
-        let inputs: Vec<_> =
+        let mut inputs: Vec<_> =
             operator.inputs.iter().flatten().map(|&t| self.live_or_constant(t)).collect::<Result<_>>()?;
+        // As few as can be are moved twice.
+        while let Some(over) = inputs.len().checked_sub(MAX_INPUTS).filter(|&over| over > 0) {
+            let first: Vec<_> = inputs.drain(..(over + 1).min(MAX_INPUTS)).collect();
+            let meta = self.net.tensors[first[0].at()].meta;
+            inputs.insert(0, self.node(Op::Concat { axis }, &first, meta, IntStore::default())?);
+        }
         if let [only] = inputs[..] {
             return self.alias(output, only);
         }

@@ -9,7 +9,9 @@
 mod border;
 mod constant;
 mod elementwise;
+mod extreme;
 mod layout;
+mod repeat;
 mod weighted;
 mod window;
 
@@ -99,7 +101,10 @@ fn flows(operator: &Operator) -> impl Iterator<Item = usize> {
             | Kind::Squeeze
             | Kind::ExpandDims
             | Kind::Transpose
+            | Kind::Tile
             | Kind::Mean { .. }
+            | Kind::ReduceMax { .. }
+            | Kind::ReduceMin { .. }
             | Kind::Pad
             | Kind::PadV2
             | Kind::StridedSlice { .. }
@@ -153,13 +158,16 @@ impl Lowering<'_> {
             Kind::FullyConnected { .. } => self.fully_connected(operator),
             Kind::Add { .. } | Kind::Sub { .. } | Kind::Mul { .. } => self.binary(operator),
             Kind::AveragePool2d { .. } | Kind::MaxPool2d { .. } => self.pool(operator),
+            Kind::Maximum | Kind::Minimum => self.extreme(operator),
             Kind::Mean { .. } => self.mean(operator),
+            Kind::ReduceMax { .. } | Kind::ReduceMin { .. } => self.reduce(operator),
             Kind::Pad | Kind::PadV2 => self.pad(operator),
             Kind::Reshape | Kind::Squeeze | Kind::ExpandDims => self.rename(operator),
             Kind::Concatenation { .. } => self.concatenation(operator),
             Kind::Split { .. } => self.split(operator),
             Kind::StridedSlice { .. } => self.strided_slice(operator),
             Kind::Transpose => self.transpose(operator),
+            Kind::Tile => self.tile(operator),
             Kind::ResizeNearestNeighbor { .. } => self.resize(operator),
             Kind::Softmax { .. } => self.softmax(operator),
             Kind::Logistic | Kind::Tanh | Kind::HardSwish | Kind::LeakyRelu { .. } => self.table(operator),
@@ -261,19 +269,34 @@ impl Lowering<'_> {
     /// Appends a node that makes a tensor of the file.
     fn emit(&mut self, op: Op, inputs: &[TensorId], output: usize, store: IntStore) -> Result<()> {
         let meta = if op.keeps_quantisation() {
-            let (from, to) = (self.net.tensors[inputs[0].at()].meta, self.scale(output)?);
-            if from.zero != to.zero || (from.scale - to.scale).abs() > 1e-6 * from.scale.abs() {
-                return Err(Error::new(format!(
-                    "input and output must have one scale and zero point, and have {:e}, {} and {:e}, {}",
-                    from.scale, from.zero, to.scale, to.zero
-                )));
-            }
-            from
+            self.kept(inputs[0], output)?
         } else {
             let Scale { scale, zero } = border::shifted(self.model, output)?;
             IntTensor { scale, zero, offset: 0 }
         };
         let id = self.node(op, inputs, meta, store)?;
+        self.place(id, output)
+    }
+
+    /// Lets a tensor of the net be one of the file, whose bytes mean the same.
+    fn same(&mut self, id: TensorId, output: usize) -> Result<()> {
+        self.kept(id, output)?;
+        self.place(id, output)
+    }
+
+    /// Scale and zero point of a tensor of the net, which one of the file must have too.
+    fn kept(&self, id: TensorId, output: usize) -> Result<IntTensor> {
+        let (from, to) = (self.net.tensors[id.at()].meta, self.scale(output)?);
+        if from.zero != to.zero || (from.scale - to.scale).abs() > 1e-6 * from.scale.abs() {
+            return Err(Error::new(format!(
+                "input and output must have one scale and zero point, and have {:e}, {} and {:e}, {}",
+                from.scale, from.zero, to.scale, to.zero
+            )));
+        }
+        Ok(from)
+    }
+
+    fn place(&mut self, id: TensorId, output: usize) -> Result<()> {
         let (made, stated) = (self.net.shape(id), &self.model.tensors[output].shape);
         if made.len() != stated.iter().product::<usize>() {
             return Err(Error::new(format!("makes {}, but the file says {}", show(made), extents(stated))));
