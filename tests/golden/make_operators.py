@@ -17,6 +17,7 @@ import sys
 import numpy as np
 
 import elementwise
+import extreme
 import spatial
 import weighted
 from case import SEED
@@ -46,7 +47,7 @@ HEADER = {
 
 def cases():
     """Every case, in the order of the file."""
-    for module in (weighted, elementwise, spatial):
+    for module in (weighted, elementwise, spatial, extreme):
         yield from module.cases()
 
 

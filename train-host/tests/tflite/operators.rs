@@ -12,7 +12,7 @@ struct Row(&'static str, i32, std::ops::RangeInclusive<i32>, i32, u8, &'static [
 const WINDOW: &[(u16, Value)] = &[(1, I32(1)), (2, I32(1)), (3, I32(1)), (4, I32(1))];
 const MULTIPLIER: &[(u16, Value)] = &[(1, I32(1)), (2, I32(1)), (3, I32(1))];
 
-const OPERATORS: [Row; 31] = [
+const OPERATORS: [Row; 36] = [
     Row("ADD", 0, 2..=2, 1, 11, &[]),
     Row("AVERAGE_POOL_2D", 1, 1..=1, 1, 5, WINDOW),
     Row("CONCATENATION", 2, 1..=9, 1, 10, &[]),
@@ -37,6 +37,11 @@ const OPERATORS: [Row; 31] = [
     Row("STRIDED_SLICE", 45, 4..=4, 1, 32, &[]),
     Row("SPLIT", 49, 2..=2, 3, 35, &[(0, I32(3))]),
     Row("PRELU", 54, 2..=2, 1, 0, &[]),
+    Row("MAXIMUM", 55, 2..=2, 1, 0, &[]),
+    Row("MINIMUM", 57, 2..=2, 1, 0, &[]),
+    Row("TILE", 69, 2..=2, 1, 0, &[]),
+    Row("REDUCE_MAX", 82, 2..=2, 1, 27, &[]),
+    Row("REDUCE_MIN", 89, 2..=2, 1, 27, &[]),
     Row("PADV2", 60, 3..=3, 1, 0, &[]),
     Row("EXPAND_DIMS", 70, 2..=2, 1, 0, &[]),
     Row("RESIZE_NEAREST_NEIGHBOR", 97, 2..=2, 1, 74, &[]),

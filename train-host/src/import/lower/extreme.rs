@@ -31,13 +31,14 @@ impl Lowering<'_> {
                 return Err(self.about(tensor, "has not the scale and zero point of the output"));
             }
         }
-        let (x, constant) = match [self.is_constant(a), self.is_constant(b)] {
-            [false, false] => return self.of_two(operator, [a, b]),
-            [true, _] => (b, a),
-            [false, true] => (a, b),
+        let bound = |tensor: usize| match self.is_constant(tensor) && self.count(tensor) == 1 {
+            true => self.constant(tensor).map(|values| values.first().copied()),
+            false => Ok(None),
         };
-        let &[bound] = &self.constant(constant)?[..] else {
-            return Err(self.about(constant, "is more than one number; a clamp takes one for all elements"));
+        let (x, bound) = match [bound(a)?, bound(b)?] {
+            [None, None] => return self.of_two(operator, [a, b]),
+            [Some(bound), _] => (b, bound),
+            [None, Some(bound)] => (a, bound),
         };
         let clamp = match operator.kind {
             Kind::Minimum => Clamp::new(i8::MIN, bound),
@@ -59,7 +60,10 @@ impl Lowering<'_> {
             (None, Some(columns)) => Shape::new(1, h, columns),
             (None, None) => return Err(Error::new("more than 65535 along an axis")),
         };
-        let rows = [self.live_as(a, row)?, self.live_as(b, row)?];
+        let mut rows = [self.live_or_constant(a)?, self.live_or_constant(b)?];
+        for x in &mut rows {
+            *x = self.reshaped(*x, row)?;
+        }
         let meta = self.net.tensors[rows[0].at()].meta;
         let both = self.node(Op::Concat { axis: Axis::Rows }, &rows, meta, IntStore::default())?;
         self.greatest(both, &[[2, 1]], operator)
@@ -87,8 +91,7 @@ impl Lowering<'_> {
             if i > 0 {
                 let Shape { h, w, c } = self.net.shape(x);
                 let pixels = h.checked_mul(w).ok_or_else(|| Error::new("more than 65535 pixels"))?;
-                let shape = Shape::new(pixels, c, 1);
-                x = self.node(Op::Reshape { shape }, &[x], meta, IntStore::default())?;
+                x = self.reshaped(x, Shape::new(pixels, c, 1))?;
             }
             let window = Window { stride: [h, w], ..Window::new(h, w) };
             if !window.is_point() {

@@ -3,6 +3,7 @@
 use zipnet::ir::{Axis, MAX_INPUTS, Op, Pad, Shape, Slice};
 
 use super::super::model::{Kind, Operator, extents};
+use super::super::range::Range;
 use super::{Lowering, Place};
 use crate::graph::IntStore;
 use crate::{Error, Result};
@@ -50,7 +51,7 @@ impl Lowering<'_> {
         self.emit(Op::Concat { axis }, &inputs, output, IntStore::default())
     }
 
-    fn live_or_constant(&mut self, tensor: usize) -> Result<zipnet::ir::TensorId> {
+    pub(super) fn live_or_constant(&mut self, tensor: usize) -> Result<zipnet::ir::TensorId> {
         if self.is_constant(tensor) { self.materialise(tensor) } else { self.live(tensor) }
     }
 
@@ -250,44 +251,5 @@ impl Lowering<'_> {
             return Err(Error::new(format!("axis {axis} of a tensor of {rank}")));
         }
         Ok(3usize.checked_sub(from_end))
-    }
-}
-
-/// A slice of one axis, as the file says it.
-struct Range {
-    n: i64,
-    begin: i64,
-    end: i64,
-    step: i64,
-}
-
-impl Range {
-    /// First element, step, and how many; as `StridedSlice` of TensorFlow Lite's `strided_slice_logic.h` takes them.
-    fn take(&self, from_start: bool, to_end: bool, single: bool) -> Result<(i64, i64, i64)> {
-        let &Self { n, begin, end, step } = self;
-        if step == 0 {
-            return Err(Error::new("a stride of 0"));
-        }
-        let wrapped = |at: i64| if at < 0 { at + n } else { at };
-        if single {
-            let at = if from_start { 0 } else { wrapped(begin) };
-            if !(0..n).contains(&at) {
-                return Err(Error::new(format!("takes element {begin} of {n}")));
-            }
-            return Ok((at, 1, 1));
-        }
-        let (low, high) = if step > 0 { (0, n) } else { (-1, n - 1) };
-        let first = match (from_start, step > 0) {
-            (true, true) => 0,
-            (true, false) => n - 1,
-            (false, _) => wrapped(begin).clamp(low, high),
-        };
-        let stop = match (to_end, step > 0) {
-            (true, true) => n,
-            (true, false) => -1,
-            (false, _) => wrapped(end).clamp(low, high),
-        };
-        let distance = if step > 0 { stop - first } else { first - stop };
-        Ok((first, step, (distance.max(0) + step.abs() - 1) / step.abs()))
     }
 }

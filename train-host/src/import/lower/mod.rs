@@ -56,7 +56,7 @@ pub fn lower(model: &Model, name: &str) -> Result<Lowered> {
         model,
         places: BTreeMap::from([(entry, Place::Live(net.input))]),
         net,
-        reshaped: BTreeMap::new(),
+        views: BTreeMap::new(),
         at: 0,
     };
     for (i, operator) in operators.iter().enumerate().filter(|(i, _)| needed.contains(i)) {
@@ -142,7 +142,7 @@ struct Lowering<'a> {
     net: Net<Int>,
     places: BTreeMap<usize, Place>,
     /// Reshapes made so far, by source and shape.
-    reshaped: BTreeMap<(TensorId, [u16; 3]), TensorId>,
+    views: BTreeMap<(TensorId, [u16; 3]), TensorId>,
     /// The operator in hand.
     at: usize,
 }
@@ -229,6 +229,11 @@ impl Lowering<'_> {
     /// A tensor in another shape of as many elements. The net's input takes the shape of its first reader.
     fn live_as(&mut self, tensor: usize, shape: Shape) -> Result<TensorId> {
         let id = self.live_any(tensor)?;
+        self.reshaped(id, shape)
+    }
+
+    /// A tensor of the net in another shape, which takes a node but where the input has no reader yet.
+    fn reshaped(&mut self, id: TensorId, shape: Shape) -> Result<TensorId> {
         if self.net.shape(id) == shape {
             return Ok(id);
         }
@@ -237,12 +242,12 @@ impl Lowering<'_> {
             return Ok(id);
         }
         let key = (id, [shape.h, shape.w, shape.c]);
-        if let Some(&made) = self.reshaped.get(&key) {
+        if let Some(&made) = self.views.get(&key) {
             return Ok(made);
         }
         let meta = self.net.tensors[id.at()].meta;
         let made = self.node(Op::Reshape { shape }, &[id], meta, IntStore::default())?;
-        self.reshaped.insert(key, made);
+        self.views.insert(key, made);
         Ok(made)
     }
 

@@ -4,7 +4,7 @@
 //! says so, over the tensor seen as `[outer][n][inner]`. Keras' UpSampling1D and UpSampling2D write it of an axis of one
 //! element that EXPAND_DIMS made for the purpose.
 
-use zipnet::ir::{Op, Shape, TensorId};
+use zipnet::ir::{Op, Shape};
 
 use super::super::model::{Operator, extents};
 use super::Lowering;
@@ -33,9 +33,7 @@ impl Lowering<'_> {
         for axis in axes {
             let times = multiples[axis] as usize; // above 1
             let View { from: shape, to, map } = view(&from, axis, times, self.net.shape(x))?;
-            if self.net.shape(x) != shape {
-                x = self.reshape(x, shape)?;
-            }
+            x = self.reshaped(x, shape)?;
             let op = Op::ResizeNearest { height: to.h, width: to.w };
             let store = IntStore { bias: map, ..IntStore::default() };
             if axis == last {
@@ -46,12 +44,6 @@ impl Lowering<'_> {
             from[axis] *= times;
         }
         Ok(())
-    }
-
-    /// A tensor of the net in another shape.
-    fn reshape(&mut self, x: TensorId, shape: Shape) -> Result<TensorId> {
-        let meta = self.net.tensors[x.at()].meta;
-        self.node(Op::Reshape { shape }, &[x], meta, IntStore::default())
     }
 }
 
