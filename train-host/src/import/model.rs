@@ -45,8 +45,8 @@ pub struct Tensor {
     pub name: String,
     /// Extents, outermost first, all above 0; empty for a scalar. Their product and the bytes it takes fit `u32`.
     ///
-    /// Where the file leaves the batch open (a `shape_signature` of -1) this is the shape it gives all the same, in
-    /// which converters write a batch of 1.
+    /// Where the file leaves extents open (a `shape_signature` of -1), those that a batch of 1 leads to, where they can be
+    /// told before the model runs; else what the file gives all the same, in which converters write 1 for them.
     pub shape: Vec<usize>,
     /// What an element is.
     pub element: Element,

@@ -106,6 +106,8 @@ pub(super) mod tensor {
     pub(crate) const IS_VARIABLE: Field = field(5, "is_variable");
     /// Table `SparsityParameters`: zeros are left out of the buffer.
     pub(crate) const SPARSITY: Field = field(6, "sparsity");
+    /// i32s: the shape again, with -1 for what the model leaves open.
+    pub(crate) const SHAPE_SIGNATURE: Field = field(7, "shape_signature");
     /// u32: the data lie in another file, if above 0.
     pub(crate) const EXTERNAL_BUFFER: Field = field(10, "external_buffer");
 }
