@@ -97,7 +97,7 @@ pub struct Operator {
     /// Version of the operator's meaning, from 1.
     pub version: i32,
     /// The tensors it reads; `None` where an optional one is left out. As many as the kind takes, and none left out that
-    /// it needs: only the bias of a convolution or a fully connected operator, and any of [`Kind::Other`].
+    /// it needs: only the bias of a convolution, transposed or not, or a fully connected operator, and any of [`Kind::Other`].
     pub inputs: Vec<Option<usize>>,
     /// The tensors it writes: as many as the kind gives; of [`Kind::Other`] any number, 0 included.
     pub outputs: Vec<usize>,
@@ -143,6 +143,12 @@ pub enum Kind {
         stride: [u32; 2],
         dilation: [u32; 2],
         multiplier: u32,
+        activation: Activation,
+    },
+    /// Reads the shape of its output, the weights, the input, and at times a bias.
+    TransposeConv {
+        padding: Padding,
+        stride: [u32; 2],
         activation: Activation,
     },
     FullyConnected {
@@ -233,6 +239,7 @@ impl Kind {
         match self {
             Kind::Conv2d { .. } => "CONV_2D",
             Kind::DepthwiseConv2d { .. } => "DEPTHWISE_CONV_2D",
+            Kind::TransposeConv { .. } => "TRANSPOSE_CONV",
             Kind::FullyConnected { .. } => "FULLY_CONNECTED",
             Kind::Add { .. } => "ADD",
             Kind::Sub { .. } => "SUB",

@@ -1,6 +1,6 @@
 //! Operators that only move elements: renaming extents, concatenation, slices, transposition, borders, resizing.
 
-use zipnet::ir::{Axis, MAX_INPUTS, Op, Pad, Shape, Slice};
+use zipnet::ir::{Axis, IntTensor, MAX_INPUTS, Op, Pad, Shape, Slice, TensorId};
 
 use super::super::model::{Kind, Operator, extents};
 use super::super::range::Range;
@@ -16,7 +16,7 @@ impl Lowering<'_> {
     }
 
     /// Lets a tensor of the file be one that is there already.
-    pub(super) fn alias(&mut self, tensor: usize, id: zipnet::ir::TensorId) -> Result<()> {
+    pub(super) fn alias(&mut self, tensor: usize, id: TensorId) -> Result<()> {
         let (made, stated) = (self.net.shape(id).len(), self.count(tensor));
         if made != stated {
             return Err(Error::new(format!("{made} elements become {stated}")));
@@ -37,21 +37,26 @@ impl Lowering<'_> {
             Some(_) => Axis::Channels,
             None => return Err(Error::new("concatenates a batch; export the model for a batch of 1")),
         };
-        let mut inputs: Vec<_> =
+        let inputs: Vec<_> =
             operator.inputs.iter().flatten().map(|&t| self.live_or_constant(t)).collect::<Result<_>>()?;
-        // As few as can be are moved twice.
-        while let Some(over) = inputs.len().checked_sub(MAX_INPUTS).filter(|&over| over > 0) {
-            let first: Vec<_> = inputs.drain(..(over + 1).min(MAX_INPUTS)).collect();
-            let meta = self.net.tensors[first[0].at()].meta;
-            inputs.insert(0, self.node(Op::Concat { axis }, &first, meta, IntStore::default())?);
-        }
-        if let [only] = inputs[..] {
-            return self.alias(output, only);
-        }
-        self.emit(Op::Concat { axis }, &inputs, output, IntStore::default())
+        let meta = self.net.tensors[inputs[0].at()].meta;
+        let made = self.concat(inputs, axis, meta)?;
+        self.same(made, output)
     }
 
-    pub(super) fn live_or_constant(&mut self, tensor: usize) -> Result<zipnet::ir::TensorId> {
+    /// Tensors one after another: in one node, or in as many as it takes, where there are more than one may have. As few
+    /// as can be are moved twice.
+    pub(super) fn concat(&mut self, mut all: Vec<TensorId>, axis: Axis, meta: IntTensor) -> Result<TensorId> {
+        while all.len() > 1 {
+            let over = all.len().saturating_sub(MAX_INPUTS);
+            let count = if over > 0 { (over + 1).min(MAX_INPUTS) } else { all.len() };
+            let first: Vec<_> = all.drain(..count).collect();
+            all.insert(0, self.node(Op::Concat { axis }, &first, meta, IntStore::default())?);
+        }
+        all.first().copied().ok_or_else(|| Error::new("concatenates nothing"))
+    }
+
+    pub(super) fn live_or_constant(&mut self, tensor: usize) -> Result<TensorId> {
         if self.is_constant(tensor) { self.materialise(tensor) } else { self.live(tensor) }
     }
 

@@ -12,6 +12,7 @@ mod elementwise;
 mod extreme;
 mod layout;
 mod repeat;
+mod transposed;
 mod weighted;
 mod window;
 
@@ -111,7 +112,8 @@ fn flows(operator: &Operator) -> impl Iterator<Item = usize> {
             | Kind::ResizeNearestNeighbor { .. }
     );
     let second_only = matches!(operator.kind, Kind::Split { .. });
-    let wanted = move |at: usize| !(first_only && at > 0 || second_only && at != 1);
+    let third_only = matches!(operator.kind, Kind::TransposeConv { .. });
+    let wanted = move |at: usize| !(first_only && at > 0 || second_only && at != 1 || third_only && at != 2);
     operator.inputs.iter().enumerate().filter(move |(at, _)| wanted(*at)).filter_map(|(_, &t)| t)
 }
 
@@ -155,6 +157,7 @@ impl Lowering<'_> {
         match operator.kind {
             Kind::Conv2d { .. } => self.conv2d(operator),
             Kind::DepthwiseConv2d { .. } => self.depthwise_conv2d(operator),
+            Kind::TransposeConv { .. } => self.transpose_conv(operator),
             Kind::FullyConnected { .. } => self.fully_connected(operator),
             Kind::Add { .. } | Kind::Sub { .. } | Kind::Mul { .. } => self.binary(operator),
             Kind::AveragePool2d { .. } | Kind::MaxPool2d { .. } => self.pool(operator),

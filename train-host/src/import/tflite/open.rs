@@ -150,6 +150,7 @@ impl Settled<'_> {
             | Kind::MaxPool2d { padding, stride, filter, .. } => {
                 slid(x, filter.map(|n| n as usize), *stride, [1, 1], *padding, *x.last()?)?
             }
+            Kind::TransposeConv { .. } => self.extents(operator, 0)?,
             Kind::FullyConnected { keep_num_dims, .. } => {
                 let (&each, units) = self.shape(operator, 1)?.split_last()?;
                 let units = units.iter().product();

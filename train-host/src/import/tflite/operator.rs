@@ -120,6 +120,7 @@ fn arity(kind: &Kind) -> Option<Arity> {
     let (inputs, optional, outputs) = match kind {
         Kind::FullyConnected { shuffled_weights: true, .. } => (2..=3, 2, 1..=2),
         Kind::Conv2d { .. } | Kind::DepthwiseConv2d { .. } | Kind::FullyConnected { .. } => (2..=3, 2, 1..=1),
+        Kind::TransposeConv { .. } => (3..=4, 3, 1..=1),
         Kind::Add { .. } | Kind::Sub { .. } | Kind::Mul { .. } => (2..=2, 2, 1..=1),
         Kind::Maximum | Kind::Minimum => (2..=2, 2, 1..=1),
         Kind::AveragePool2d { .. } | Kind::MaxPool2d { .. } => (1..=1, 1, 1..=1),

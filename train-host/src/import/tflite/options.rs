@@ -31,6 +31,14 @@ pub(super) fn kind(operator: &Table, name: &str) -> Result<Kind> {
                 activation: activation(&table, of::DEPTHWISE_CONV_2D_ACTIVATION)?,
             }
         }
+        "TRANSPOSE_CONV" => {
+            let table = options(of::TRANSPOSE_CONV)?;
+            Kind::TransposeConv {
+                padding: padding(&table)?,
+                stride: pair(&table, [of::STRIDE_H, of::STRIDE_W], 0)?,
+                activation: activation(&table, of::TRANSPOSE_CONV_ACTIVATION)?,
+            }
+        }
         "FULLY_CONNECTED" => {
             let table = options(of::FULLY_CONNECTED)?;
             Kind::FullyConnected {

@@ -174,6 +174,9 @@ pub(super) mod options {
     pub(crate) const FILTER_HEIGHT: Field = field(4, "filter_height");
     pub(crate) const POOL_2D_ACTIVATION: Field = field(5, "fused_activation_function");
 
+    pub(crate) const TRANSPOSE_CONV: Table = (49, "TransposeConvOptions");
+    pub(crate) const TRANSPOSE_CONV_ACTIVATION: Field = field(3, "fused_activation_function");
+
     pub(crate) const FULLY_CONNECTED: Table = (8, "FullyConnectedOptions");
     /// i8: 0 is the default, 1 `SHUFFLED4x16INT8`.
     pub(crate) const WEIGHTS_FORMAT: Field = field(1, "weights_format");
