@@ -14,7 +14,7 @@ pub(super) fn fold(net: &mut Net<Int>) -> Vec<String> {
     while let Some((first, second)) = (0..net.nodes.len()).find_map(|i| Some((before(net, i)?, i))) {
         let (one, other) = (&net.nodes[first], &net.nodes[second]);
         let bytes = net.shape(one.output).len();
-        notes.push(format!("{} went into {}: {bytes} bytes of activations", one.name, other.name));
+        notes.push(format!("{} went into the map of {}: {bytes} bytes of activations", one.name, other.name));
         let (taken, takes) = (maps(one), maps(other));
         let through = |axis: usize| takes[axis].iter().map(move |&i| taken[axis][i as usize]); // checked
         let map = through(0).chain(through(1)).collect();

@@ -176,15 +176,23 @@ impl Lowering<'_> {
             Kind::Logistic | Kind::Tanh | Kind::HardSwish | Kind::LeakyRelu { .. } => self.table(operator),
             Kind::Relu | Kind::Relu6 | Kind::ReluN1To1 | Kind::Quantize => self.rescale(operator),
             Kind::Prelu => self.prelu(operator),
-            Kind::Dequantize => Err(Error::new(
-                "its output is float, and what reads it would compute in float; quantise the whole model \
-                 (full integer quantisation with int8 inputs and outputs)",
-            )),
+            Kind::Dequantize => Err(self.float(operator.outputs[0])),
             Kind::Other(_) => Err(Error::new(
                 "zipnet has no such operator; replace it in the model by those it has (docs of `import` list them), \
                  or cut the model before it",
             )),
         }
+    }
+
+    /// Why a float tensor is refused: by whom it is read.
+    fn float(&self, tensor: usize) -> Error {
+        let reads = |operator: &&Operator| operator.inputs.contains(&Some(tensor));
+        let reader =
+            self.model.operators.iter().find(reads).map_or("the caller", |reader| reader.kind.name());
+        Error::new(format!(
+            "its output is float, and {reader} reads it so: the converter has no int8 form of that, or was not asked for \
+             it; replace it in the model, and quantise the whole (full integer quantisation with int8 inputs and outputs)"
+        ))
     }
 
     /// Says which operator an error is about.
