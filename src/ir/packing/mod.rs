@@ -42,6 +42,7 @@ pub use halves::{Halves, Ring};
 pub use joined::Joined;
 pub use lanes::{Chunk, Lanes};
 pub use nibbles::Nibbles;
+pub use overlap::Lead;
 pub use squares::Squares;
 pub use vectors::Vectors;
 pub use views::{Parts, Slide, Views};
