@@ -3,8 +3,8 @@
 //! Before TensorFlow Lite knew dilation, a convolution with holes was SPACE_TO_BATCH_ND, a plain convolution, and
 //! BATCH_TO_SPACE_ND: pixels are dealt out to as many smaller images as there are phases, convolved without border, and
 //! collected. Converters still write that for int8 where the batch is open. It is one convolution, dilated by the size of
-//! the block, whose border is what was padded before less what is cropped after; padding writes the zero point in both (but in
-//! TensorFlow Lite Micro, whose SPACE_TO_BATCH_ND writes 0).
+//! the block, whose border is what was padded before less what is cropped after; padding writes the zero point in both.
+//! (TensorFlow Lite Micro's SPACE_TO_BATCH_ND writes 0, which is neither what TensorFlow means nor what LiteRT does.)
 //!
 //! Of a convolution over one dimension the columns alone are dealt out, and the convolution, which knows but two, stands
 //! between an EXPAND_DIMS that makes a row of them and a RESHAPE that takes it away.

@@ -97,7 +97,8 @@ pub struct Operator {
     /// Version of the operator's meaning, from 1.
     pub version: i32,
     /// The tensors it reads; `None` where an optional one is left out. As many as the kind takes, and none left out that
-    /// it needs: only the bias of a convolution, transposed or not, or a fully connected operator, and any of [`Kind::Other`].
+    /// it needs: only the bias of a convolution, transposed or not, or a fully connected operator, and any of
+    /// [`Kind::Other`].
     pub inputs: Vec<Option<usize>>,
     /// The tensors it writes: as many as the kind gives; of [`Kind::Other`] any number, 0 included.
     pub outputs: Vec<usize>,

@@ -89,7 +89,7 @@ fn too_few_and_too_many_tensors() {
                 file.operators[0].inputs[left_out as usize] = -1;
                 match read(&file.bytes()) {
                     Ok(_) => {
-                        assert!(matches!((code, left_out), (3 | 4 | 9, 2) | (67, 3)), "{name}: {left_out}")
+                        assert!(matches!((code, left_out), (3 | 4 | 9, 2) | (67, 3)), "{name}: {left_out}");
                     }
                     Err(e) => assert_eq!(
                         e.to_string(),

@@ -4,10 +4,10 @@
 //! y[o] = sum over i, t with i * stride + t - before = o of w[t] x[i]
 //! ```
 //!
-//! Of the outputs `o = stride * q + phase` along an axis each phase sees the taps `t = (phase + before) mod stride + stride * m`
-//! alone, at `x[q + (phase + before) / stride - m]`: it is a convolution by few taps, in turned order. The phases of a row
-//! are units of one convolution, which lie in the output as columns do; the phases of rows are one convolution each,
-//! whose rows are put beside each other. What the last phases make beyond the output is sliced off.
+//! Of the outputs `o = stride * q + phase` along an axis each phase sees few taps,
+//! `t = (phase + before) mod stride + stride * m` at `x[q + (phase + before) / stride - m]`: it is a convolution, in turned
+//! order. The phases of a row are units of one convolution, which lie in the output as columns do; the phases of rows are
+//! one convolution each, whose rows are put beside each other. What the last phases make beyond the output is sliced off.
 
 use std::ops::Range;
 

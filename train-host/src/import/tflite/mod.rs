@@ -2,7 +2,8 @@
 //!
 //! [`read`] is the whole of it. `schema` holds what the format calls things, `table` reads numbers and vectors out of
 //! tables after checking that they are there; `tensor`, `operator` and `options` make plain data of them, and `flow`
-//! checks that the whole makes sense; `open` computes the extents that the file leaves open. Only [`Model`] leaves this folder.
+//! checks that the whole makes sense; `open` computes the extents that the file leaves open. Only [`Model`] leaves this
+//! folder.
 
 mod flow;
 mod open;
