@@ -227,7 +227,7 @@ pub fn measure(nets: &Nets, effort: Effort) -> Result<Timing> {
         without_float: nets.float.as_ref().err().map(Error::to_string),
         contenders: contenders.collect(),
         many,
-        layers: layers::layers(&packed, Cpu::fastest(), &nets.codes, effort)?,
+        layers: layers::layers(&nets.int8, &packed, Cpu::fastest(), &nets.codes, effort)?,
     })
 }
 

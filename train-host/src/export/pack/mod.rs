@@ -7,6 +7,7 @@ mod again;
 mod depthwise;
 mod dual;
 mod fours;
+mod grouped;
 mod halves;
 mod nibbles;
 mod numbers;
@@ -15,7 +16,9 @@ mod vectors;
 mod winograd;
 
 use clap::ValueEnum;
-use zipnet::ir::{Chunk, Conv2d, Int, Lanes, Op, Operands, Packing, Scratch, Shape, Slide, TensorId, Views};
+use zipnet::ir::{
+    Chunk, Conv2d, FourTaps, Int, Lanes, Op, Operands, Packing, Ring, Scratch, Shape, Slide, TensorId, Views,
+};
 
 use super::Streamed;
 use super::aligned::Aligned;
@@ -77,6 +80,10 @@ type Arranged = (Net<Int>, usize);
 /// As [`pack`], or as [`pack_streamed`].
 fn arranged(net: &mut Net<Int>, target: Target, limit: Option<usize>, streamed: bool) -> Result<usize> {
     let mut plain = net.clone();
+    match target {
+        Target::Portable | Target::CortexM4 => {}
+        Target::CortexM0 | Target::CortexM55 => grouped::rewrite(&mut plain, |conv, _| Ring::takes(conv)),
+    }
     share_factors(&mut plain);
     let (mut least, mut smallest) = tightest(&plain, target, streamed)?;
     while let Some(limit) = limit.filter(|&limit| smallest > limit) {
@@ -226,6 +233,9 @@ pub fn for_host(net: &Net<Int>) -> Result<Aligned> {
         if let Some(store) = nibbles::unpack(&node.op, net.shape(node.inputs[0]), biases, &node.store) {
             net.nodes[i].store = IntStore { scratch: Scratch::default(), ..store };
         }
+    }
+    grouped::rewrite(&mut net, |conv, x| FourTaps::new(conv, x).is_some());
+    for i in 0..net.nodes.len() {
         if net.nodes[i].store.packing == Packing::Plain
             && let Some(store) = by_fours(&net, i)
         {
