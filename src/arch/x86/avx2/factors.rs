@@ -2,7 +2,7 @@
 //!
 //! In one rounding where that is possible: [`rounding`](super::super::rounding) tells how.
 
-use super::super::rounding::{AWAY, TWICE, rounding};
+use super::super::rounding::{AWAY, Kinds, TWICE, rounding};
 use crate::arch::Store;
 use crate::ir::Requant;
 use core::arch::x86_64::*;
@@ -41,7 +41,7 @@ impl Factors {
 
     /// How outputs of these and like factors are rounded.
     pub(super) fn rounding(all: &[Self], store: Store) -> u8 {
-        rounding(all.iter().all(|factors| factors.regular), store)
+        rounding(all.iter().map(|factors| Kinds { right: factors.regular, near: true }), store)
     }
 
     /// Eight accumulators requantised; `q` are the factors again.

@@ -7,7 +7,7 @@
 //!    after another reads them on end, which caches bring sooner than several at once, the more so when asked ahead; and
 //!    eight sums in turn keep pace.
 
-use super::super::rounding::{AWAY, HIDDEN, TWICE};
+use super::super::rounding::{AWAY, FAR, HIDDEN, TWICE};
 use super::super::walk::Walk;
 use super::factors::{Factors, Narrow};
 use crate::arch::fours::Sixteens;
@@ -55,9 +55,9 @@ pub(in super::super) unsafe fn sixteens(s: &Sixteens<'_>, x: &[i8], y: &mut [i8]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 unsafe fn some<const B: usize>(s: &Sixteens<'_>, block: usize, x: &[i8], y: &mut [i8]) {
     let Some(requant) = s.requant.as_chunks().0[block..].first_chunk() else { return };
-    let mut factors = [Factors::new(&requant[0]); B];
+    let mut factors = [Factors::new(&requant[0], s.store); B];
     for b in 1..B {
-        factors[b] = Factors::new(&requant[b]);
+        factors[b] = Factors::new(&requant[b], s.store);
     }
     let live = (s.units - 16 * block).min(16 * B);
     let out = Out { requant, factors, narrow: Narrow::new(s.store), live, step: s.y_step };
@@ -66,6 +66,7 @@ unsafe fn some<const B: usize>(s: &Sixteens<'_>, block: usize, x: &[i8], y: &mut
         match Factors::rounding(&factors, s.store) {
             HIDDEN => pixels::<B, HIDDEN>(s, block, &out, x, y),
             AWAY => pixels::<B, AWAY>(s, block, &out, x, y),
+            FAR => pixels::<B, FAR>(s, block, &out, x, y),
             _ => pixels::<B, TWICE>(s, block, &out, x, y),
         }
     }
@@ -243,10 +244,7 @@ impl<const B: usize> Out<'_, B> {
     unsafe fn four<const ROUND: u8>(&self, sums: &[__m512i; 4], to: *mut i8) {
         // SAFETY: the caller's promise.
         unsafe {
-            let mut values = *sums;
-            for (i, value) in values.iter_mut().enumerate() {
-                *value = self.factors[i % B].apply::<ROUND>(*value, &self.requant[i % B]);
-            }
+            let values = Factors::apply_all::<ROUND, B, 4>(&self.factors, self.requant, *sums);
             let bytes = self.narrow.four_in_order(values);
             if self.live == 16 * B && (B == 4 || self.step == 16 * B) {
                 return _mm512_storeu_si512(to.cast(), bytes);

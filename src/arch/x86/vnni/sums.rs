@@ -1,6 +1,6 @@
 //! Elementwise blocks: requantised stores and additions, sixteen elements at a time.
 
-use super::super::rounding::{AWAY, TWICE};
+use super::super::rounding::{AWAY, FAR, TWICE};
 use super::factors::{Factors, Narrow};
 use crate::arch::fours;
 use crate::arch::packed::{self, Linear};
@@ -20,9 +20,10 @@ pub(in super::super) fn store(acc: &[i32], requant: &[Requant], store: Store, y:
         // SAFETY: sixteen i32 are one register, sixteen int8 a quarter of one.
         unsafe {
             let acc = _mm512_loadu_si512(acc.as_ptr().cast());
-            let factors = Factors::new(requant);
+            let factors = Factors::new(requant, store);
             let value = match Factors::rounding(&[factors], store) {
                 TWICE => factors.apply::<TWICE>(acc, requant),
+                FAR => factors.apply::<FAR>(acc, requant),
                 _ => factors.apply::<AWAY>(acc, requant),
             };
             _mm_storeu_si128(y.as_mut_ptr().cast(), narrow.one(value));
@@ -39,7 +40,7 @@ pub(in super::super) fn add(y: &mut [i8], x: Option<&[i8]>, sum: &Sum) {
     }
     let narrow = Narrow::new(sum.store);
     let last = [sum.requant; 16];
-    let whole = Factors::new(&last);
+    let whole = Factors::new(&last, sum.store);
     let whole_rounding = Factors::rounding(&[whole], sum.store);
     let [zero, other_zero] = sum.zeros.map(i32::from);
     let [factor, other_factor] = sum.operands;
@@ -54,6 +55,7 @@ pub(in super::super) fn add(y: &mut [i8], x: Option<&[i8]>, sum: &Sum) {
             let acc = _mm512_add_epi32(raised(held, zero, factor), raised(other, other_zero, other_factor));
             let value = match whole_rounding {
                 TWICE => whole.apply::<TWICE>(acc, &last),
+                FAR => whole.apply::<FAR>(acc, &last),
                 _ => whole.apply::<AWAY>(acc, &last),
             };
             _mm_storeu_si128(y.as_mut_ptr().cast(), narrow.one(value));
