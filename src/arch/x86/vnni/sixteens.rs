@@ -99,8 +99,14 @@ unsafe fn pixels<const B: usize, const ROUND: u8>(
         if ROUND != TWICE && B == 1 {
             at.straight::<16, B, ROUND>(out);
         }
+        if ROUND != TWICE && B == 2 {
+            at.straight::<8, B, ROUND>(out);
+        }
         if ROUND != TWICE && B <= 2 {
             at.tiles::<8, B, ROUND>(out);
+        }
+        if ROUND != TWICE && B == 4 {
+            at.straight::<4, B, ROUND>(out);
         }
         at.tiles::<4, B, ROUND>(out);
         at.singles::<B, ROUND>(out);
@@ -219,12 +225,6 @@ impl<const B: usize> Out<'_, B> {
         let step = 4 / B * self.step;
         // SAFETY: the caller's promise.
         unsafe {
-            if B == 2 {
-                for (i, sums) in sums.iter().enumerate() {
-                    self.four::<ROUND>(sums, y.add(i * step));
-                }
-                return;
-            }
             self.four::<ROUND>(&sums[0], y);
             if P * B >= 8 {
                 self.four::<ROUND>(&sums[1], y.add(step));

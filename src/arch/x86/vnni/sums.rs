@@ -1,6 +1,7 @@
 //! Elementwise blocks: requantised stores and additions, sixteen elements at a time.
 
 use super::super::rounding::{AWAY, FAR, TWICE};
+use super::super::{FEW, whole};
 use super::factors::{Factors, Narrow};
 use crate::arch::fours;
 use crate::arch::packed::{self, Linear};
@@ -122,7 +123,24 @@ pub(in super::super) fn add_linear(y: &mut [i8], x: Option<&[i8]>, linear: &Line
 /// See [`Isa::sum_row`].
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 pub(in super::super) fn sum_row(acc: &mut [i32], x: &[i8], step: usize, count: usize) {
-    super::super::sum_row(acc, x, step, count);
+    if !whole(acc, x, step, count) {
+        return Scalar.sum_row(acc, x, step, count);
+    }
+    for first in (0..count).step_by(FEW) {
+        // SAFETY: `whole` says that 32 elements of each tap and 32 sums lie within.
+        unsafe {
+            let mut sums = _mm512_setzero_si512();
+            for tap in first..count.min(first + FEW) {
+                let tap = _mm256_loadu_si256(x.as_ptr().add(tap * step).cast());
+                sums = _mm512_add_epi16(sums, _mm512_cvtepi8_epi16(tap));
+            }
+            let halves = [_mm512_castsi512_si256(sums), _mm512_extracti64x4_epi64::<1>(sums)];
+            for (i, half) in halves.into_iter().enumerate() {
+                let acc = acc.as_mut_ptr().add(16 * i).cast();
+                _mm512_storeu_si512(acc, _mm512_add_epi32(_mm512_loadu_si512(acc), _mm512_cvtepi16_epi32(half)));
+            }
+        }
+    }
 }
 
 /// See [`Isa::lay`]: the portable body in wider registers.
