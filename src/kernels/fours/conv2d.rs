@@ -75,7 +75,11 @@ fn groups<I: Isa>(
                 units: fours.units,
                 runs: places,
                 quads: fours.quads(),
-                grid: if fours.image.steps[0] == grid[1] * fours.image.steps[1] { [count, 1, grid[0] * grid[1]] } else { [count, grid[0], grid[1]] },
+                grid: if fours.image.steps[0] == grid[1] * fours.image.steps[1] {
+                    [count, 1, grid[0] * grid[1]]
+                } else {
+                    [count, grid[0], grid[1]]
+                },
                 steps: [step, fours.image.steps[0], fours.image.steps[1]],
                 y_step,
                 store,

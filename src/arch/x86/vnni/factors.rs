@@ -4,10 +4,10 @@
 //!
 //! Products have 64 bits, so the even and the odd lanes are done apart.
 
-use super::super::rounding::{AWAY, FAR, Kinds, TWICE, rounding};
+use super::super::rounding::{FAR, HIDDEN, Kinds, TWICE, rounding};
 use crate::arch::Store;
 use crate::fixed::requantise;
-use crate::ir::Requant;
+use crate::ir::{Clamp, Requant};
 use core::arch::x86_64::*;
 use core::array;
 
@@ -96,25 +96,27 @@ impl Factors {
             }
             return values;
         }
+        if ROUND != HIDDEN {
+            // Signs are kept besides, for which there are no registers if all wait.
+            for i in 0..N {
+                values[i] = all[i % B].away(acc[i]);
+                if ROUND == FAR {
+                    values[i] = _mm512_add_epi32(values[i], all[i % B].late);
+                }
+            }
+            return values;
+        }
         let (mut even, mut odd) = (acc, acc);
         for i in 0..N {
             odd[i] = _mm512_shuffle_epi32::<_MM_PERM_DDBB>(acc[i]);
         }
-        let upper = odd;
         for i in 0..N {
-            even[i] = _mm512_mul_epi32(acc[i], all[i % B].multiplier[0]);
-            odd[i] = _mm512_mul_epi32(upper[i], all[i % B].multiplier[1]);
+            even[i] = _mm512_mul_epi32(even[i], all[i % B].multiplier[0]);
+            odd[i] = _mm512_mul_epi32(odd[i], all[i % B].multiplier[1]);
         }
         for i in 0..N {
             even[i] = _mm512_add_epi64(even[i], all[i % B].round[0]);
             odd[i] = _mm512_add_epi64(odd[i], all[i % B].round[1]);
-        }
-        if ROUND == AWAY || ROUND == FAR {
-            let sign = _mm512_set1_epi64(1 << 31);
-            for i in 0..N {
-                even[i] = _mm512_sub_epi64(even[i], _mm512_and_si512(acc[i], sign));
-                odd[i] = _mm512_sub_epi64(odd[i], _mm512_and_si512(upper[i], sign));
-            }
         }
         // The upper halves of the even lanes to where those of the odd ones leave room.
         for i in 0..N {
@@ -122,11 +124,22 @@ impl Factors {
         }
         for i in 0..N {
             values[i] = _mm512_srav_epi32(values[i], all[i % B].shift);
-            if ROUND == FAR {
-                values[i] = _mm512_add_epi32(values[i], all[i % B].late);
-            }
         }
         values
+    }
+
+    /// One register, ties rounded away from zero.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+    fn away(&self, acc: __m512i) -> __m512i {
+        let sign = _mm512_set1_epi64(1 << 31);
+        let upper = _mm512_shuffle_epi32::<_MM_PERM_DDBB>(acc);
+        let even = _mm512_add_epi64(_mm512_mul_epi32(acc, self.multiplier[0]), self.round[0]);
+        let odd = _mm512_add_epi64(_mm512_mul_epi32(upper, self.multiplier[1]), self.round[1]);
+        let even = _mm512_sub_epi64(even, _mm512_and_si512(acc, sign));
+        let odd = _mm512_sub_epi64(odd, _mm512_and_si512(upper, sign));
+        let halves = _mm512_mask_shuffle_epi32::<_MM_PERM_DDBB>(odd, self.even, even);
+        _mm512_srav_epi32(halves, self.shift)
     }
 }
 
@@ -150,13 +163,19 @@ fn one_by_one(acc: __m512i, q: &[Requant; 16], zero: i8) -> __m512i {
 pub(super) struct Narrow {
     low: __m512i,
     high: __m512i,
+    /// Whether they are those of int8, which outputs have anyway.
+    full: bool,
 }
 
 impl Narrow {
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
     pub(super) fn new(store: Store) -> Self {
-        Self { low: _mm512_set1_epi8(store.clamp.low), high: _mm512_set1_epi8(store.clamp.high) }
+        Self {
+            low: _mm512_set1_epi8(store.clamp.low),
+            high: _mm512_set1_epi8(store.clamp.high),
+            full: store.clamp == Clamp::FULL,
+        }
     }
 
     /// Sixteen values as int8.
@@ -172,7 +191,7 @@ impl Narrow {
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
     pub(super) fn four(&self, [a, b, c, d]: [__m512i; 4]) -> __m512i {
         let bytes = _mm512_packs_epi16(_mm512_packs_epi32(a, b), _mm512_packs_epi32(c, d));
-        _mm512_min_epi8(_mm512_max_epi8(bytes, self.low), self.high)
+        if self.full { bytes } else { _mm512_min_epi8(_mm512_max_epi8(bytes, self.low), self.high) }
     }
 
     /// Four times sixteen values as int8, in order.

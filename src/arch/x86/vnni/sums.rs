@@ -137,7 +137,10 @@ pub(in super::super) fn sum_row(acc: &mut [i32], x: &[i8], step: usize, count: u
             let halves = [_mm512_castsi512_si256(sums), _mm512_extracti64x4_epi64::<1>(sums)];
             for (i, half) in halves.into_iter().enumerate() {
                 let acc = acc.as_mut_ptr().add(16 * i).cast();
-                _mm512_storeu_si512(acc, _mm512_add_epi32(_mm512_loadu_si512(acc), _mm512_cvtepi16_epi32(half)));
+                _mm512_storeu_si512(
+                    acc,
+                    _mm512_add_epi32(_mm512_loadu_si512(acc), _mm512_cvtepi16_epi32(half)),
+                );
             }
         }
     }
