@@ -16,12 +16,10 @@ use core::array;
 pub(super) struct Factors {
     /// Multipliers of even lanes, and of odd ones.
     multiplier: [__m512i; 2],
-    /// What is added to a product: `2^30 + 2^(30+e)`, and `2^(31+e)` times the zero point where that fits.
+    /// What is added to a product: `2^30 + 2^(30+e)`, and `2^(31+e)` times the zero point, which may be too much for some.
     round: [__m512i; 2],
     /// The shift of the upper half of that sum, `e - 1`.
     shift: __m512i,
-    /// The zero point of lanes where it does not, else 0.
-    late: __m512i,
     /// The zero point.
     zero: i8,
     /// What shifts there are.
@@ -43,28 +41,29 @@ impl Factors {
         let one = _mm512_set1_epi32(1);
         let odd = _mm512_add_epi32(even, one);
         let right = _mm512_sub_epi32(_mm512_setzero_si512(), _mm512_permutex2var_epi32(a, odd, b));
-        let near = _mm512_cmple_epi32_mask(right, _mm512_set1_epi32(Kinds::NEAR));
         let regular = _mm512_cmpge_epi32_mask(right, one);
-        let kinds = Kinds { right: regular == 0xffff, near: near == 0xffff };
-        let zero = _mm512_set1_epi32(store.zero.into());
-        let late = _mm512_mask_mov_epi32(zero, near, _mm512_setzero_si512());
-        // Twice the zero point and 1, times 2^(30+e).
-        let times = _mm512_add_epi32(one, _mm512_slli_epi32::<1>(_mm512_sub_epi32(zero, late)));
-        let round = |times: __m512i, right: __m512i| {
-            let e = _mm512_add_epi64(_mm512_and_si512(right, _mm512_set1_epi64(63)), _mm512_set1_epi64(30));
-            let times = _mm512_cvtepi32_epi64(_mm512_cvtepi64_epi32(times));
-            _mm512_add_epi64(_mm512_set1_epi64(1 << 30), _mm512_sllv_epi64(times, e))
-        };
-        let upper = |x| _mm512_srli_epi64::<32>(x);
+        let near = _mm512_cmple_epi32_mask(right, _mm512_set1_epi32(Kinds::NEAR));
         Self {
-            multiplier: [multiplier, upper(multiplier)],
-            round: [round(times, right), round(upper(times), upper(right))],
+            multiplier: [multiplier, _mm512_srli_epi64::<32>(multiplier)],
+            round: Self::round(right, 2 * i64::from(store.zero) + 1),
             shift: _mm512_sub_epi32(right, one),
-            late,
             zero: store.zero,
-            kinds,
+            kinds: Kinds { right: regular == 0xffff, near: near == 0xffff },
             even: regular & 0x5555,
         }
+    }
+
+    /// `2^30 + times 2^(30+e)` for even lanes, and for odd ones.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+    fn round(e: __m512i, times: i64) -> [__m512i; 2] {
+        let (half, times) = (_mm512_set1_epi64(1 << 30), _mm512_set1_epi64(times << 30));
+        let low = _mm512_and_si512(e, _mm512_set1_epi64(0xffff_ffff));
+        let high = _mm512_srli_epi64::<32>(e);
+        [
+            _mm512_add_epi64(half, _mm512_sllv_epi64(times, low)),
+            _mm512_add_epi64(half, _mm512_sllv_epi64(times, high)),
+        ]
     }
 
     /// How outputs of these and like factors are rounded.
@@ -99,10 +98,7 @@ impl Factors {
         if ROUND != HIDDEN {
             // Signs are kept besides, for which there are no registers if all wait.
             for i in 0..N {
-                values[i] = all[i % B].away(acc[i]);
-                if ROUND == FAR {
-                    values[i] = _mm512_add_epi32(values[i], all[i % B].late);
-                }
+                values[i] = if ROUND == FAR { all[i % B].far(acc[i]) } else { all[i % B].away(acc[i]) };
             }
             return values;
         }
@@ -140,6 +136,14 @@ impl Factors {
         let odd = _mm512_sub_epi64(odd, _mm512_and_si512(upper, sign));
         let halves = _mm512_mask_shuffle_epi32::<_MM_PERM_DDBB>(odd, self.even, even);
         _mm512_srav_epi32(halves, self.shift)
+    }
+
+    /// The same, the zero point added last. Some channel may have such a shift that never was of use.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+    fn far(&self, acc: __m512i) -> __m512i {
+        let round = Self::round(_mm512_add_epi32(self.shift, _mm512_set1_epi32(1)), 1);
+        _mm512_add_epi32(Self { round, ..*self }.away(acc), _mm512_set1_epi32(self.zero.into()))
     }
 }
 

@@ -28,21 +28,52 @@ const AHEAD: usize = 2048;
 pub(in super::super) unsafe fn sixteens(s: &Sixteens<'_>, x: &[i8], y: &mut [i8]) {
     debug_assert!(s.fits(x.len(), y.len()));
     let blocks = s.units.div_ceil(16);
-    let many = s.pixels() >= 4;
     let mut block = 0;
     // SAFETY: the caller's promise; blocks stay below `blocks`.
     unsafe {
-        while many && block + 4 <= blocks {
+        if s.pixels() < 4 {
+            return few(s, x, y);
+        }
+        while block + 4 <= blocks {
             some::<4>(s, block, x, y);
             block += 4;
         }
-        while many && block + 2 <= blocks {
+        while block + 2 <= blocks {
             some::<2>(s, block, x, y);
             block += 2;
         }
-        while block < blocks {
+        if block < blocks {
             some::<1>(s, block, x, y);
-            block += 1;
+        }
+    }
+}
+
+/// The same for less pixels than a tile has.
+///
+/// # Safety
+/// `s.fits(x.len(), y.len())`.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+unsafe fn few(s: &Sixteens<'_>, x: &[i8], y: &mut [i8]) {
+    let narrow = Narrow::new(s.store);
+    for (block, requant) in s.requant.as_chunks().0.iter().take(s.units.div_ceil(16)).enumerate() {
+        let factors = Factors::new(requant, s.store);
+        let rounding = Factors::rounding(&[factors], s.store);
+        let (mut walk, live) = (Walk::new(s), s.units - 16 * block);
+        for pixel in 0..s.pixels() {
+            // SAFETY: `fits` holds, so every pixel's windows, biases and live outputs lie within.
+            unsafe {
+                let [window] = walk.next::<1>();
+                let weights = s.weights.as_ptr().add(block * s.block());
+                let bias = s.bias.as_ptr().add(pixel * s.bias_step + 16 * block);
+                let sums = alone(s, x.as_ptr().add(window), weights, bias);
+                let values = match rounding {
+                    TWICE => factors.apply::<TWICE>(sums, requant),
+                    FAR => factors.apply::<FAR>(sums, requant),
+                    _ => factors.apply::<AWAY>(sums, requant),
+                };
+                put(narrow.one(values), live, y.as_mut_ptr().add(pixel * s.y_step + 16 * block));
+            }
         }
     }
 }
@@ -256,7 +287,7 @@ impl<const B: usize> Out<'_, B> {
                 _mm512_extracti32x4_epi32::<3>(bytes),
             ];
             for (i, part) in parts.into_iter().enumerate() {
-                self.put(part, i % B, to.add(i / B * self.step));
+                put(part, self.live - 16 * (i % B), to.add(i / B * self.step + 16 * (i % B)));
             }
         }
     }
@@ -270,25 +301,24 @@ impl<const B: usize> Out<'_, B> {
         // SAFETY: the caller's promise.
         unsafe {
             let values = self.factors[b].apply::<ROUND>(sums, &self.requant[b]);
-            self.put(self.narrow.one(values), b, y);
+            put(self.narrow.one(values), self.live - 16 * b, y.add(16 * b));
         }
     }
+}
 
-    /// Block `b` of a pixel, as far as it is live. A store under a mask takes as long as many without.
-    ///
-    /// # Safety
-    /// The CPU has the instructions; `y` is where the pixel's live outputs go.
-    #[inline(always)]
-    unsafe fn put(&self, bytes: __m128i, b: usize, y: *mut i8) {
-        // SAFETY: the caller's promise; a mask keeps to what is live.
-        unsafe {
-            let y = y.add(16 * b);
-            if self.live >= 16 * (b + 1) {
-                _mm_storeu_si128(y.cast(), bytes);
-            } else {
-                let mask = (1u32 << (self.live - 16 * b)) - 1;
-                _mm_mask_storeu_epi8(y, mask as u16, bytes);
-            }
+/// Stores the sixteen units of a block, or those that are live if there are less. A store under a mask takes as long as many
+/// without.
+///
+/// # Safety
+/// The CPU has the instructions; `y` is where the live outputs go.
+#[inline(always)]
+unsafe fn put(bytes: __m128i, live: usize, y: *mut i8) {
+    // SAFETY: the caller's promise; a mask keeps to what is live.
+    unsafe {
+        if live >= 16 {
+            _mm_storeu_si128(y.cast(), bytes);
+        } else {
+            _mm_mask_storeu_epi8(y, ((1u32 << live) - 1) as u16, bytes);
         }
     }
 }

@@ -146,8 +146,46 @@ pub(in super::super) fn sum_row(acc: &mut [i32], x: &[i8], step: usize, count: u
     }
 }
 
-/// See [`Isa::lay`]: the portable body in wider registers.
+/// See [`Isa::lay`].
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 pub(in super::super) fn lay(x: &[i8], row: usize, to: &mut [i8], pitch: usize, border: i8) {
-    fours::lay(x, row, to, pitch, border, 128);
+    let rows = if x.len() == row { 1 } else { x.len().checked_div(row).unwrap_or(0) };
+    let Some(before_last) = rows.checked_sub(1).and_then(|above| above.checked_mul(pitch)) else { return };
+    if pitch < row || to.len().checked_sub(row).is_none_or(|room| room < before_last) {
+        return fours::lay(x, row, to, pitch, border, 128);
+    }
+    let (sign, border) = (_mm512_set1_epi8(i8::MIN), _mm512_set1_epi8(border));
+    for i in 0..rows {
+        let end = if i + 1 < rows { pitch } else { to.len() - before_last };
+        // SAFETY: `x` has so many rows; `to` has room for all of them, each of which ends before the next one begins; masks
+        // keep to it.
+        unsafe {
+            let (x, to) = (x.as_ptr().add(i * row), to.as_mut_ptr().add(i * pitch));
+            let mut at = 0;
+            while at + 64 <= row {
+                let elements = _mm512_loadu_si512(x.add(at).cast());
+                _mm512_storeu_si512(to.add(at).cast(), _mm512_xor_si512(elements, sign));
+                at += 64;
+            }
+            if at < row {
+                let mask = first(row - at);
+                let elements = _mm512_maskz_loadu_epi8(mask, x.add(at));
+                _mm512_mask_storeu_epi8(to.add(at), mask, _mm512_xor_si512(elements, sign));
+            }
+            let mut at = row;
+            while at + 64 <= end {
+                _mm512_storeu_si512(to.add(at).cast(), border);
+                at += 64;
+            }
+            if at < end {
+                _mm512_mask_storeu_epi8(to.add(at), first(end - at), border);
+            }
+        }
+    }
+}
+
+/// A mask of the first lanes, 1 to 63 of them.
+#[inline(always)]
+fn first(count: usize) -> u64 {
+    u64::MAX >> (64 - count)
 }
