@@ -5,13 +5,15 @@
 //! 1. Sixteen sums a tile, whatever its shape: as many as hide how long a sum takes, and as leave registers for factors.
 //! 2. A pixel that is alone, as in matrix times vector, reads each weight once: how fast those come decides. One block
 //!    after another reads them on end, which caches bring sooner than several at once, the more so when asked ahead; and
-//!    eight sums in turn keep pace.
+//!    eight sums in turn keep pace. Its elements come sixteen a load and are spread in registers, so that loads are left for
+//!    weights.
 
 use super::super::rounding::{AWAY, FAR, HIDDEN, TWICE};
 use super::super::walk::Walk;
 use super::factors::{Factors, Narrow};
 use crate::arch::fours::Sixteens;
 use crate::ir::Requant;
+use core::arch::asm;
 use core::arch::x86_64::*;
 
 /// Sums that a pixel which is alone is spread over.
@@ -366,6 +368,16 @@ unsafe fn tile<const P: usize, const B: usize>(
     }
 }
 
+/// What is given, of which a compiler knows no more: that a register is loaded it would tell wherever the register is used,
+/// and load each part anew.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn hidden(mut x: __m512i) -> __m512i {
+    // SAFETY: no instruction.
+    unsafe { asm!("/* {0} */", inout(zmm_reg) x, options(pure, nomem, nostack, preserves_flags)) };
+    x
+}
+
 /// Sums of one pixel and one block, [`TURNS`] of them in turn, for a sum waits for the one before.
 ///
 /// # Safety
@@ -380,11 +392,20 @@ unsafe fn alone(s: &Sixteens<'_>, x: *const i8, weights: *const i8, bias: *const
         for &run in s.runs {
             let mut from = x.add(run);
             for _ in 0..s.quads / TURNS {
+                let mut elements = [_mm512_setzero_si512(); TURNS];
+                for (i, elements) in elements.as_chunks_mut::<4>().0.iter_mut().enumerate() {
+                    let sixteen = hidden(_mm512_broadcast_i32x4(_mm_loadu_si128(from.add(16 * i).cast())));
+                    *elements = [
+                        _mm512_shuffle_epi32::<_MM_PERM_AAAA>(sixteen),
+                        _mm512_shuffle_epi32::<_MM_PERM_BBBB>(sixteen),
+                        _mm512_shuffle_epi32::<_MM_PERM_CCCC>(sixteen),
+                        _mm512_shuffle_epi32::<_MM_PERM_DDDD>(sixteen),
+                    ];
+                }
                 for (i, sum) in sums.iter_mut().enumerate() {
-                    let elements = _mm512_set1_epi32(from.add(4 * i).cast::<i32>().read_unaligned());
                     let four = _mm512_loadu_si512(at.add(64 * i).cast());
                     _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(64 * i + AHEAD));
-                    *sum = _mm512_dpbusd_epi32(*sum, elements, four);
+                    *sum = _mm512_dpbusd_epi32(*sum, elements[i], four);
                 }
                 (from, at) = (from.add(4 * TURNS), at.add(64 * TURNS));
             }
