@@ -19,7 +19,7 @@ use crate::arch::Store;
 pub(super) const HIDDEN: u8 = 0;
 /// See [`HIDDEN`].
 pub(super) const AWAY: u8 = 1;
-/// As [`AWAY`], and the zero point of some lanes is added last.
+/// As [`AWAY`], but the zero point is added last, as before the shift it may not fit.
 pub(super) const FAR: u8 = 2;
 /// In two roundings, as no factor is known.
 pub(super) const TWICE: u8 = 3;

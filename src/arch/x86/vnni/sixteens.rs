@@ -368,8 +368,7 @@ unsafe fn tile<const P: usize, const B: usize>(
     }
 }
 
-/// What is given, of which a compiler knows no more: that a register is loaded it would tell wherever the register is used,
-/// and load each part anew.
+/// The same register, hidden from the compiler, which of one that it knows to come from memory loads each part anew.
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn hidden(mut x: __m512i) -> __m512i {
