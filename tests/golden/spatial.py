@@ -6,6 +6,7 @@ import numpy as np
 
 from author import ACTIVATIONS, PADDINGS, schema
 from case import Case, fit, window
+from interpret import LITERT, MICRO
 
 
 def join(*parts):
@@ -50,9 +51,9 @@ def mean(shape, axes, keep=True, in_zero=None, out=None, tag=""):
     return case
 
 
-def moved(operator, name, inputs, outputs, samples=2, zero=None):
+def moved(operator, name, inputs, outputs, samples=2, zero=None, by=MICRO):
     """A case whose inputs and outputs share scale and zero point. Shapes come with the batch. Returns case, inputs, outputs."""
-    case = Case(name, operator, measure=False)
+    case = Case(name, operator, by, measure=False)
     scale, zero = case.scale(), case.zero() if zero is None else zero
     several = len(inputs) > 1
     xs = [case.model.input(f"input_{i}" if several else "input", s, scale, zero) for i, s in enumerate(inputs)]
@@ -150,6 +151,15 @@ def transpose(shape, perm):
     return case
 
 
+def tile(shape, multiples):
+    """TensorFlow Lite Micro has no such operator."""
+    new = [n * m for n, m in zip(shape, multiples, strict=True)]
+    case, (x,), (y,) = moved("TILE", join("tile", text(shape), "by", text(multiples)), [[1, *shape]], [[1, *new]], by=LITERT)
+    inputs = [x, case.model.parameter("multiples", [1, *multiples])]
+    case.model.operator("TILE", 2, schema.TileOptionsT(), inputs, [y], {"multiples": list(multiples)})
+    return case
+
+
 def channel_shuffle(shape, groups):
     """Reshape to [h, w, groups, c / groups], swap the last two dimensions, reshape back: three operators."""
     case, (x,), (y,) = moved("CHANNEL_SHUFFLE", join("channel_shuffle", text(shape), f"g{groups}"), [[1, *shape]], [[1, *shape]])
@@ -232,6 +242,7 @@ def cases():
     yield c([(2, 3, 4), (3, 3, 4)], axis=0)
     yield c([(3, 2, 4), (3, 1, 4)], axis=1)
     yield c([(7,), (5,)], axis=0)
+    yield c([(2, 3, n) for n in (1, 2, 3, 1, 2, 3, 1, 2, 3, 4)])
     yield split((3, 4, 6), 2)
     yield split((3, 3, 9), 3)
     yield split((4, 3, 5), 2, axis=0)
@@ -250,6 +261,11 @@ def cases():
     yield t((4, 2, 7), (0, 2, 1))
     yield t((5, 6), (1, 0))
     yield t((2, 3, 2, 4), (0, 1, 3, 2))
+    yield tile((3, 4, 2), (1, 3, 1))
+    yield tile((4, 1, 3, 2), (1, 3, 1, 1))
+    yield tile((2, 3, 5), (2, 3, 1))
+    yield tile((3, 2, 4), (1, 1, 3))
+    yield tile((2, 3), (2, 2))
     yield channel_shuffle((3, 4, 6), 2)
     yield channel_shuffle((3, 3, 12), 3)
     yield channel_shuffle((2, 3, 16), 4)

@@ -81,6 +81,11 @@ impl Isa for Avx2 {
         pool::means(self, y, view, |sum| count.mean(sum) as i8);
     }
 
+    fn max_window(self, y: &mut [i8], view: &View<'_>) {
+        // SAFETY: the token proves the instructions.
+        unsafe { avx2::max_window(y, view) }
+    }
+
     fn sum_window(self, acc: &mut [i32], x: &[i8], taps: [usize; 2], steps: [usize; 2]) {
         pool::sum_window(self, acc, x, on_end(taps, steps), steps);
     }
@@ -132,6 +137,11 @@ impl Isa for Vnni {
     fn mean_window(self, y: &mut [i8], view: &View<'_>) {
         let count = Count::new(view.count() as u32);
         pool::means(self, y, view, |sum| count.mean(sum) as i8);
+    }
+
+    fn max_window(self, y: &mut [i8], view: &View<'_>) {
+        // SAFETY: the token proves AVX2 too, whose registers do.
+        unsafe { avx2::max_window(y, view) }
     }
 
     fn sum_window(self, acc: &mut [i32], x: &[i8], taps: [usize; 2], steps: [usize; 2]) {

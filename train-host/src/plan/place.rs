@@ -1,5 +1,7 @@
 //! Where blocks lie: orders improved by moves, then the search.
 
+use std::ops::Range;
+
 use super::block::{Block, most_alive};
 
 /// Moves of a block within an order that are tried.
@@ -69,26 +71,44 @@ fn lowest(blocks: &[Block], offsets: &[Option<usize>], i: usize, align: usize) -
     let block = &blocks[i];
     // Between each pair of these, neither of them included, it may not begin.
     let mut taken: Vec<(isize, isize)> = Vec::new();
+    // Within the range, its distance from the place has to be a multiple.
+    let mut stepped: Vec<(Range<isize>, isize, usize)> = Vec::new();
     for (j, (other, at)) in blocks.iter().zip(offsets).enumerate() {
         let Some(at) = at.filter(|_| other.meets(block)) else { continue };
         let [at, size, other_size] = [at, block.bytes, other.bytes].map(|bytes| bytes as isize);
-        taken.push(match (block.over, other.over) {
-            (Some((under, lead)), _) if under == j => (at - lead.min(size), at + other_size),
-            (_, Some((under, lead))) if under == i => (at - size, at + lead.min(other_size)),
+        let (from, to) = match (block.over, other.over) {
+            (Some((under, lead)), _) if under == j => {
+                stepped.push((at - size + 1..at + other_size, at, lead.step));
+                (at - lead.least.min(size), at + other_size)
+            }
+            (_, Some((under, lead))) if under == i => {
+                stepped.push((at - size + 1..at + other_size, at, lead.step));
+                (at - size, at + lead.least.min(other_size))
+            }
             _ => (at - size, at + other_size),
-        });
+        };
+        taken.push((from, to));
     }
     taken.sort_unstable();
     let mut at = 0;
-    for (from, to) in taken {
-        if at <= from {
-            break;
+    loop {
+        for &(from, to) in &taken {
+            if at <= from {
+                break;
+            }
+            if at < to {
+                at = (to as usize).next_multiple_of(align) as isize;
+            }
         }
-        if at < to {
-            at = (to as usize).next_multiple_of(align) as isize;
+        // Where it meets what it shares bytes with, only some distances will do.
+        let meets = |(near, other, step): &(Range<isize>, isize, usize)| {
+            near.contains(&at) && !(at - other).unsigned_abs().is_multiple_of(*step)
+        };
+        if !stepped.iter().any(meets) {
+            return at as usize;
         }
+        at += align as isize;
     }
-    at as usize
 }
 
 /// A search through the orders in which blocks can be placed, each at the lowest free offset. Any best placement,

@@ -141,6 +141,7 @@ fn kind_holds(model: &Model, index: usize) {
             positive(dilation);
             assert!(multiplier > 0);
         }
+        Kind::TransposeConv { stride, .. } => positive(stride),
         Kind::AveragePool2d { stride, filter, .. } | Kind::MaxPool2d { stride, filter, .. } => {
             positive(stride);
             positive(filter);
@@ -173,7 +174,8 @@ fn kind_holds(model: &Model, index: usize) {
         Kind::Conv2d { .. } | Kind::DepthwiseConv2d { .. } | Kind::FullyConnected { .. }
     );
     let left_out = operator.inputs.iter().position(Option::is_none);
-    assert!(left_out.is_none() || weighted && left_out == Some(2));
+    let transposed = matches!(operator.kind, Kind::TransposeConv { .. });
+    assert!(left_out.is_none() || weighted && left_out == Some(2) || transposed && left_out == Some(3));
     assert!(!operator.inputs.is_empty());
     assert!(!operator.outputs.is_empty());
 }

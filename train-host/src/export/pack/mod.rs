@@ -351,10 +351,11 @@ fn convolution(net: &Net<Int>, i: usize, conv: &Conv2d, aim: usize, streamed: bo
         other.filter(|other| !saves(other)).map_or(Some(store), |(store, _)| Some(store))
     };
     let long = || dual::long_patches(conv, [x, y], plain, room(Packing::DspLongPatch));
+    let kept = net.with(|graph| graph.last(node.inputs[0])) > i + 1;
     // By minimal filtering, along rows or in both directions.
     let filters = || {
         let rows = winograd::filters(conv, x, plain, room(Packing::DspWinograd));
-        let squares = squares::filters(conv, x, plain, room(Packing::DspSquares));
+        let squares = squares::filters(conv, [x, y], plain, room(Packing::DspSquares), kept);
         let direct = winograd::direct(conv, x);
         let filters = rows.into_iter().chain(squares).filter(|(_, cycles)| Some(*cycles) < direct);
         filters.min_by_key(|(_, cycles)| *cycles).map(|(store, _)| store)
@@ -396,7 +397,7 @@ fn alive(net: &Net<Int>, i: usize) -> impl Fn(Packing) -> usize {
             return all - y.len();
         }
         let Some(lead) = packing.lead(&op, x) else { return all };
-        let both = y.len().max(x.len() + usize::try_from(lead).unwrap_or(0));
+        let both = y.len().max(x.len() + lead.behind());
         all - (x.len() + y.len()).saturating_sub(both)
     }
 }

@@ -96,7 +96,7 @@ impl Lowering<'_> {
         let net = Net::new("constant", self.shape(first)?, IntTensor { scale, zero, offset: 0 });
         let mut places = self.places.clone();
         places.insert(first, Place::Live(TensorId(0)));
-        let mut alone = Lowering { model: self.model, net, places, reshaped: BTreeMap::new(), at: self.at };
+        let mut alone = Lowering { model: self.model, net, places, views: BTreeMap::new(), at: self.at };
         alone.operator(operator)?;
         for &output in &operator.outputs {
             let Some(Place::Live(id)) = alone.places.get(&output) else {

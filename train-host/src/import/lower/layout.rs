@@ -1,8 +1,9 @@
 //! Operators that only move elements: renaming extents, concatenation, slices, transposition, borders, resizing.
 
-use zipnet::ir::{Axis, Op, Pad, Shape, Slice};
+use zipnet::ir::{Axis, IntTensor, MAX_INPUTS, Op, Pad, Shape, Slice, TensorId};
 
 use super::super::model::{Kind, Operator, extents};
+use super::super::range::Range;
 use super::{Lowering, Place};
 use crate::graph::IntStore;
 use crate::{Error, Result};
@@ -15,7 +16,7 @@ impl Lowering<'_> {
     }
 
     /// Lets a tensor of the file be one that is there already.
-    pub(super) fn alias(&mut self, tensor: usize, id: zipnet::ir::TensorId) -> Result<()> {
+    pub(super) fn alias(&mut self, tensor: usize, id: TensorId) -> Result<()> {
         let (made, stated) = (self.net.shape(id).len(), self.count(tensor));
         if made != stated {
             return Err(Error::new(format!("{made} elements become {stated}")));
@@ -38,13 +39,24 @@ impl Lowering<'_> {
         };
         let inputs: Vec<_> =
             operator.inputs.iter().flatten().map(|&t| self.live_or_constant(t)).collect::<Result<_>>()?;
-        if let [only] = inputs[..] {
-            return self.alias(output, only);
-        }
-        self.emit(Op::Concat { axis }, &inputs, output, IntStore::default())
+        let meta = self.net.tensors[inputs[0].at()].meta;
+        let made = self.concat(inputs, axis, meta)?;
+        self.same(made, output)
     }
 
-    fn live_or_constant(&mut self, tensor: usize) -> Result<zipnet::ir::TensorId> {
+    /// Tensors one after another: in one node, or in as many as it takes, where there are more than one may have. As few
+    /// as can be are moved twice.
+    pub(super) fn concat(&mut self, mut all: Vec<TensorId>, axis: Axis, meta: IntTensor) -> Result<TensorId> {
+        while all.len() > 1 {
+            let over = all.len().saturating_sub(MAX_INPUTS);
+            let count = if over > 0 { (over + 1).min(MAX_INPUTS) } else { all.len() };
+            let first: Vec<_> = all.drain(..count).collect();
+            all.insert(0, self.node(Op::Concat { axis }, &first, meta, IntStore::default())?);
+        }
+        all.first().copied().ok_or_else(|| Error::new("concatenates nothing"))
+    }
+
+    pub(super) fn live_or_constant(&mut self, tensor: usize) -> Result<TensorId> {
         if self.is_constant(tensor) { self.materialise(tensor) } else { self.live(tensor) }
     }
 
@@ -244,44 +256,5 @@ impl Lowering<'_> {
             return Err(Error::new(format!("axis {axis} of a tensor of {rank}")));
         }
         Ok(3usize.checked_sub(from_end))
-    }
-}
-
-/// A slice of one axis, as the file says it.
-struct Range {
-    n: i64,
-    begin: i64,
-    end: i64,
-    step: i64,
-}
-
-impl Range {
-    /// First element, step, and how many; as `StridedSlice` of TensorFlow Lite's `strided_slice_logic.h` takes them.
-    fn take(&self, from_start: bool, to_end: bool, single: bool) -> Result<(i64, i64, i64)> {
-        let &Self { n, begin, end, step } = self;
-        if step == 0 {
-            return Err(Error::new("a stride of 0"));
-        }
-        let wrapped = |at: i64| if at < 0 { at + n } else { at };
-        if single {
-            let at = if from_start { 0 } else { wrapped(begin) };
-            if !(0..n).contains(&at) {
-                return Err(Error::new(format!("takes element {begin} of {n}")));
-            }
-            return Ok((at, 1, 1));
-        }
-        let (low, high) = if step > 0 { (0, n) } else { (-1, n - 1) };
-        let first = match (from_start, step > 0) {
-            (true, true) => 0,
-            (true, false) => n - 1,
-            (false, _) => wrapped(begin).clamp(low, high),
-        };
-        let stop = match (to_end, step > 0) {
-            (true, true) => n,
-            (true, false) => -1,
-            (false, _) => wrapped(end).clamp(low, high),
-        };
-        let distance = if step > 0 { stop - first } else { first - stop };
-        Ok((first, step, (distance.max(0) + step.abs() - 1) / step.abs()))
     }
 }

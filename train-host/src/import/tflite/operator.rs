@@ -120,9 +120,12 @@ fn arity(kind: &Kind) -> Option<Arity> {
     let (inputs, optional, outputs) = match kind {
         Kind::FullyConnected { shuffled_weights: true, .. } => (2..=3, 2, 1..=2),
         Kind::Conv2d { .. } | Kind::DepthwiseConv2d { .. } | Kind::FullyConnected { .. } => (2..=3, 2, 1..=1),
+        Kind::TransposeConv { .. } => (3..=4, 3, 1..=1),
         Kind::Add { .. } | Kind::Sub { .. } | Kind::Mul { .. } => (2..=2, 2, 1..=1),
+        Kind::Maximum | Kind::Minimum => (2..=2, 2, 1..=1),
         Kind::AveragePool2d { .. } | Kind::MaxPool2d { .. } => (1..=1, 1, 1..=1),
-        Kind::Mean { .. } | Kind::Pad | Kind::ExpandDims | Kind::Transpose => (2..=2, 2, 1..=1),
+        Kind::Mean { .. } | Kind::ReduceMax { .. } | Kind::ReduceMin { .. } => (2..=2, 2, 1..=1),
+        Kind::Pad | Kind::ExpandDims | Kind::Transpose | Kind::Tile => (2..=2, 2, 1..=1),
         Kind::PadV2 => (3..=3, 3, 1..=1),
         Kind::Reshape => (1..=2, 2, 1..=1),
         Kind::Squeeze => (1..=1, 1, 1..=1),
