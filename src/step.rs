@@ -293,6 +293,8 @@ impl<L: Linked, S: Samples> Step<'_, '_, L, S> {
                     self.run_with_scratch(|x, y, scratch| {
                         if let Op::Conv2d(conv) = op {
                             fours::conv2d(isa, conv, data, x, y, scratch);
+                        } else if let Op::DepthwiseConv2d(conv) = op {
+                            fours::conv2d(isa, &conv.grouped(x.shape.c), data, x, y, scratch);
                         } else if let Op::Dense(dense) = op {
                             fours::dense(isa, dense, data, x, y, scratch);
                         }

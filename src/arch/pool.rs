@@ -52,7 +52,7 @@ impl View<'_> {
     }
 
     /// Each pixel alone: where its first tap lies, and where its outputs.
-    fn each(&self) -> impl Iterator<Item = (usize, usize)> {
+    pub(super) fn each(&self) -> impl Iterator<Item = (usize, usize)> {
         let &View { channels, pixels: [rows, columns], pixel_steps: [down, beside], y_step, .. } = self;
         (0..rows).flat_map(move |row| {
             (0..columns).map(move |column| (row * down + column * beside, row * y_step + column * channels))

@@ -67,6 +67,15 @@ pub struct DepthwiseConv2d {
     pub bias: Bias,
 }
 
+impl DepthwiseConv2d {
+    /// The same over `c` channels as a convolution of as many groups. Its weights lie in another order, those of a unit one
+    /// after another.
+    pub const fn grouped(&self, c: u16) -> Conv2d {
+        let &Self { multiplier, window, bias } = self;
+        Conv2d { units: c * multiplier, window, groups: c, span: 1, bias }
+    }
+}
+
 /// Matrix times the flattened input: `y = W x + b`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

@@ -13,7 +13,7 @@ mod walk;
 
 use super::fours::{Lanes, Sixteens};
 use super::packed::Linear;
-use super::pool;
+use super::pool::{self, View};
 use super::{Isa, LANES, Scalar, Store, Sum};
 use crate::ir::Requant;
 
@@ -76,6 +76,11 @@ impl Isa for Avx2 {
         unsafe { avx2::sum_row(acc, x, step, count) }
     }
 
+    fn max_window(self, y: &mut [i8], view: &View<'_>) {
+        // SAFETY: the token proves the instructions.
+        unsafe { avx2::max_window(y, view) }
+    }
+
     fn sum_window(self, acc: &mut [i32], x: &[i8], taps: [usize; 2], steps: [usize; 2]) {
         pool::sum_window(self, acc, x, on_end(taps, steps), steps);
     }
@@ -122,6 +127,11 @@ impl Isa for Vnni {
     fn sum_row(self, acc: &mut [i32], x: &[i8], step: usize, count: usize) {
         // SAFETY: the token proves the instructions.
         unsafe { vnni::sum_row(acc, x, step, count) }
+    }
+
+    fn max_window(self, y: &mut [i8], view: &View<'_>) {
+        // SAFETY: the token proves AVX2 too, whose registers do.
+        unsafe { avx2::max_window(y, view) }
     }
 
     fn sum_window(self, acc: &mut [i32], x: &[i8], taps: [usize; 2], steps: [usize; 2]) {

@@ -113,8 +113,9 @@ pub enum Packing {
     /// Add of two inputs of one shape: the three biases `[a, b, c]` are such that the sum is
     /// `clamp((256 a x0 >> 16) + (256 b x1 >> 16) + c) >> 21`, which export has tried for all pairs of inputs.
     DspAdd,
-    /// Conv2d or Dense by fours: `[group][block of 16 units][run][four elements][16 units][4]`. Runs are filled up to
-    /// whole fours with zeros, blocks to whole sixteens. Factors are `[group][block][16]`, plain ones; biases
+    /// Conv2d or Dense, or depthwise convolution as one of [groups](crate::ir::DepthwiseConv2d::grouped), by fours:
+    /// `[group][block of 16 units][run][four elements][16 units][4]`. Runs are filled up to whole fours with zeros, blocks to
+    /// whole sixteens. Factors are `[group][block][16]`, plain ones; biases
     /// `[2][pixel or once][group][block][16]`: as they are, then less 128 times the sum of the unit's weights, for CPUs
     /// that multiply elements with 128 added. No weight is -128. See [`Fours`].
     Fours,
@@ -189,6 +190,11 @@ impl Packing {
     /// Whether factors are plain ones of fewer shifts: [`Halves::takes`].
     pub const fn narrows_factors(self) -> bool {
         matches!(self, Packing::Halves | Packing::RingDepthwise | Packing::Vectors)
+    }
+
+    /// Whether it is for microcontrollers of one kind: on others and on hosts slower than plain order would be.
+    pub const fn is_of_boards(self) -> bool {
+        self.packs_factors() || self.narrows_factors()
     }
 
     /// Whether no weight may be -128.
@@ -296,8 +302,11 @@ impl Packing {
                 let (fours, pixels) = if let Op::Dense(dense) = op {
                     (Fours::dense(dense, x), 1)
                 } else {
-                    let Op::Conv2d(conv) = op else { return None };
-                    let Some(fours) = Fours::conv2d(conv, x) else { return None };
+                    let grouped =
+                        if let Op::DepthwiseConv2d(conv) = op { Some(conv.grouped(x.c)) } else { None };
+                    let conv = if let Op::Conv2d(conv) = op { Some(*conv) } else { grouped };
+                    let Some(conv) = conv else { return None };
+                    let Some(fours) = Fours::conv2d(&conv, x) else { return None };
                     let once = !matches!(conv.bias, Bias::Unit);
                     (fours, if once { 1 } else { y.h as usize * y.w as usize })
                 };

@@ -87,9 +87,14 @@ fn packed(
     }
 }
 
-/// A depthwise convolution as [`Packing::FoursDepthwise`].
+/// A depthwise convolution as [`Packing::FoursDepthwise`], or, where that is not for it, in groups as [`Packing::Fours`].
 pub(super) fn depthwise(conv: &DepthwiseConv2d, x: Shape, plain: &IntStore) -> Option<IntStore> {
-    let taps = FourTaps::new(conv, x).filter(|_| fits(plain))?;
+    let Some(taps) = FourTaps::new(conv, x).filter(|_| fits(plain)) else {
+        let (conv, mut by_unit) = (conv.grouped(x.c), plain.clone());
+        let (units, taps) = (usize::from(conv.units), conv.window.taps());
+        by_unit.weights = (0..units * taps).map(|i| plain.weights[i % taps * units + i / taps]).collect();
+        return conv2d(&conv, x, &by_unit);
+    };
     let (c, count, columns) = (usize::from(x.c), 4 * taps.quads(), usize::from(conv.window.kernel[1]));
     let slots: Vec<Option<usize>> = (0..taps.blocks())
         .flat_map(|block| (0..FourTaps::LANES).map(move |lane| taps.channel(block, lane)))
