@@ -190,14 +190,22 @@ def decoder():
     return Model(x, L.Conv2D(2, 3, padding="same")(y))
 
 
+def recurrent():
+    """Recurrent layers, unrolled."""
+    x = y = L.Input((3, 3))
+    y = L.LSTM(3, unroll=True, return_sequences=True)(y)
+    y = L.GRU(4, unroll=True)(y)
+    return Model(x, L.Dense(2)(y))
+
+
 NETS = [sine, wake_word, mobile_v1, mobile_v2, mobile_v3, residual, shuffle, upsample, sequence, dilated, autoencoder, temporal,
-        mixer, decoder]
+        mixer, decoder, recurrent]
 # A net of which the borders are of another type.
 BORDERS = {"mobile_v1": ("uint8", "uint8"), "residual": ("float32", "float32"), "sequence": ("float32", "int8")}
 
 # TensorFlow Lite Micro knows shapes but from the file, where an open batch counts as 1, and so does all that follows from it. It
 # runs these once they are settled.
-OPEN = {"dilated", "temporal", "mixer", "decoder"}
+OPEN = {"dilated", "temporal", "mixer", "decoder", "recurrent"}
 
 
 def convert(net, shape, rng, border):

@@ -122,6 +122,43 @@ def split(shape, parts, axis=2):
     return case
 
 
+def split_v(shape, sizes, axis=2):
+    parts = [[n if i != axis else size for i, n in enumerate(shape)] for size in sizes]
+    case, (x,), ys = moved("SPLIT_V", join("split_v", text(shape), f"axis{axis}", "in", *sizes), [[1, *shape]], [[1, *p] for p in parts])
+    options = schema.SplitVOptionsT()
+    options.numSplits = len(sizes)
+    inputs = [x, case.model.parameter("sizes", sizes), case.model.parameter("axis", axis + 1)]
+    case.model.operator("SPLIT_V", 2, options, inputs, ys, {"axis": axis, "num_splits": len(sizes)})
+    return case
+
+
+def pack(shape, count, axis):
+    """`axis` counts without batch, in the output."""
+    new = [*shape[:axis], count, *shape[axis:]]
+    case, xs, (y,) = moved("PACK", join("pack", text(shape), f"axis{axis}", f"of{count}"), [[1, *shape]] * count, [[1, *new]])
+    options = schema.PackOptionsT()
+    options.valuesCount, options.axis = count, axis + 1
+    case.model.operator("PACK", 2, options, xs, [y], {"axis": axis})
+    return case
+
+
+def unpack(shape, axis):
+    new = [n for i, n in enumerate(shape) if i != axis]
+    case, (x,), ys = moved("UNPACK", join("unpack", text(shape), f"axis{axis}"), [[1, *shape]], [[1, *new]] * shape[axis])
+    options = schema.UnpackOptionsT()
+    options.num, options.axis = shape[axis], axis + 1
+    case.model.operator("UNPACK", 2, options, [x], ys, {"axis": axis})
+    return case
+
+
+def slice_(shape, begin, size):
+    new = [n - b if s < 0 else s for n, b, s in zip(shape, begin, size, strict=True)]
+    case, (x,), (y,) = moved("SLICE", join("slice", text(shape), "to", text(new)), [[1, *shape]], [[1, *new]])
+    inputs = [x, case.model.parameter("begin", [0, *begin]), case.model.parameter("size", [1, *size])]
+    case.model.operator("SLICE", 2, schema.SliceOptionsT(), inputs, [y], {"begin": list(begin)})
+    return case
+
+
 def strided_slice(shape, begin, end, strides, begin_mask=0, end_mask=0, shrink_mask=0, tag=""):
     """Indices and masks count without batch; the file gets the batch's 0, 1, 1 and masks shifted by one bit."""
     slices = []
@@ -247,6 +284,16 @@ def cases():
     yield split((3, 3, 9), 3)
     yield split((4, 3, 5), 2, axis=0)
     yield split((2, 5, 8), 4)
+    yield split_v((3, 4, 7), (1, 4, 2))
+    yield split_v((5, 3, 2), (3, 2), axis=0)
+    yield pack((3, 4), 3, 0)
+    yield pack((3, 4), 2, 1)
+    yield pack((5,), 4, 1)
+    yield unpack((3, 2, 5), 0)
+    yield unpack((2, 4, 3), 2)
+    yield unpack((4, 6), 0)
+    yield slice_((5, 6, 4), (1, 0, 2), (3, -1, 2))
+    yield slice_((9, 3), (4, 0), (-1, 2))
     s = strided_slice
     yield s((5, 6, 4), (1, 2, 0), (4, 6, 4), (1, 1, 1))
     yield s((5, 6, 4), (0, 0, 1), (0, 0, 3), (1, 1, 1), begin_mask=3, end_mask=3, tag="masks")

@@ -252,7 +252,7 @@ fn rebuild(case: &Case, which: usize) -> Result<Net<Int>, Unsupported> {
             let window = Window { stride: [h, w], ..Window::new(h, w) };
             (Op::MaxPool2d(Pool2d { window }), IntStore::default())
         }
-        "REDUCE_MIN" | "TRANSPOSE_CONV" => return Err("several operators here"),
+        "REDUCE_MIN" | "TRANSPOSE_CONV" | "PACK" => return Err("several operators here"),
         "TILE" => {
             let multiples = from_the_right(first.list::<u16>("multiples").into_iter(), 1);
             if x.shape.len() > 3 || multiples[2] > 1 {
@@ -281,6 +281,26 @@ fn rebuild(case: &Case, which: usize) -> Result<Net<Int>, Unsupported> {
             let begin = from_the_right(first.list("begin").into_iter(), 0);
             let stride = from_the_right(stride.iter().copied(), 1);
             (Op::Slice(Slice { begin, stride, shape: Shape::new(h, w, c) }), IntStore::default())
+        }
+        "SLICE" => {
+            let begin = from_the_right(first.list("begin").into_iter(), 0);
+            (Op::Slice(Slice { begin, stride: [1; 3], shape: y.shape()? }), IntStore::default())
+        }
+        "SPLIT_V" => {
+            let axis = usize::from(first.number("axis")) + 3 - x.shape.len();
+            let shapes: Vec<Shape> =
+                case.outputs.iter().map(|&t| case.tensors[t].shape()).collect::<Result<_, _>>()?;
+            let mut begin = [0; 3];
+            begin[axis] = shapes[..which].iter().map(|s| [s.h, s.w, s.c][axis]).sum();
+            (Op::Slice(Slice { begin, stride: [1; 3], shape: shapes[which] }), IntStore::default())
+        }
+        "UNPACK" => {
+            let axis = usize::from(first.number("axis")) + 3 - x.shape.len();
+            let Shape { h, w, c } = x.shape()?;
+            let (mut begin, mut extents) = ([0; 3], [h, w, c]);
+            (begin[axis], extents[axis]) = (which as u16, 1);
+            let [h, w, c] = extents;
+            (Op::Slice(Slice { begin, stride: [1; 3], shape: Shape::new(h, w, c) }), IntStore::default())
         }
         "SPLIT" => {
             let axis = usize::from(first.number("axis")) + 3 - x.shape.len();
@@ -458,6 +478,7 @@ const LEFT_OUT: &[(&str, &str, usize)] = &[
     ("CONCATENATION", "shapes that the operator refuses", 1),
     ("MAXIMUM", "several operators here", 3),
     ("MINIMUM", "several operators here", 3),
+    ("PACK", "several operators here", 3),
     ("REDUCE_MAX", "several operators here", 2),
     ("REDUCE_MIN", "several operators here", 7),
     ("TILE", "several operators here", 3),

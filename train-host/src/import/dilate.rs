@@ -16,33 +16,25 @@ const SPREAD: &str = "SPACE_TO_BATCH_ND";
 const COLLECT: &str = "BATCH_TO_SPACE_ND";
 
 /// The operators of a model with every such convolution rewritten whose border is one that its options can say; others
-/// stay as they are. The convolution stands where the last of its operators did; the first ones stay, read by nobody, so
-/// that operators keep their numbers.
+/// stay as they are. The convolution stands where the last of its operators did; the first ones stay, so that operators
+/// keep their numbers, and are read by nobody unless others need them.
 pub(super) fn dilated(model: &Model) -> Vec<Operator> {
-    let mut operators = model.operators.clone();
-    for (last, operator) in (0..operators.len()).filter_map(|first| spelled(model, first)) {
-        operators[last] = operator;
-    }
-    operators
+    let rewritten = |(i, operator): (usize, &Operator)| spelled(model, i).unwrap_or_else(|| operator.clone());
+    model.operators.iter().enumerate().map(rewritten).collect()
 }
 
-/// The last operator of the convolution that begins with operator `first`, and the one that takes its place.
-fn spelled(model: &Model, first: usize) -> Option<(usize, Operator)> {
-    let spread = named(model, first, SPREAD)?;
+/// The convolution that ends with operator `last`.
+fn spelled(model: &Model, last: usize) -> Option<Operator> {
+    let collect = named(&model.operators[last], COLLECT)?;
+    let (output, middle) = (*collect.outputs.first()?, (*collect.inputs.first()?)?);
+    let of_columns = model.tensors[output].shape.len() == 3;
+    let rows = if of_columns { renamed(model, middle, |from, to| row_made(to, from))? } else { middle };
+    let convolution = writer(model, rows)?;
+    let rows = (*convolution.inputs.first()?)?;
+    let dealt = if of_columns { renamed(model, rows, row_made)? } else { rows };
+    let spread = named(writer(model, dealt)?, SPREAD)?;
     let input = (*spread.inputs.first()?)?;
-    let of_columns = model.tensors[input].shape.len() == 3;
-    let mut conv = only_reader(model, *spread.outputs.first()?)?;
-    if of_columns {
-        conv = renamed(model, conv, row_made)?;
-    }
-    let convolution = &model.operators[conv];
-    let mut last = only_reader(model, *convolution.outputs.first()?)?;
-    if of_columns {
-        last = renamed(model, last, |from, to| row_made(to, from))?;
-    }
-    let collect = named(model, last, COLLECT)?;
 
-    let (middle, output) = (convolution.outputs[0], *collect.outputs.first()?);
     let (block, pads) = (blocks(model, spread)?, borders(model, spread)?);
     let crops = borders(model, collect)?;
     if blocks(model, collect)? != block
@@ -92,19 +84,17 @@ fn spelled(model: &Model, first: usize) -> Option<(usize, Operator)> {
     };
     let mut inputs = convolution.inputs.clone();
     *inputs.first_mut()? = Some(input);
-    Some((last, Operator { kind, version: convolution.version, inputs, outputs: vec![output] }))
+    Some(Operator { kind, version: convolution.version, inputs, outputs: vec![output] })
 }
 
-fn named<'a>(model: &'a Model, i: usize, name: &str) -> Option<&'a Operator> {
-    model.operators.get(i).filter(|operator| operator.kind == Kind::Other(name.to_owned()))
+/// An operator, if it has this name.
+fn named<'a>(operator: &'a Operator, name: &str) -> Option<&'a Operator> {
+    (operator.kind == Kind::Other(name.to_owned())).then_some(operator)
 }
 
-/// The operator that reads a tensor, if only one does and the caller does not.
-fn only_reader(model: &Model, tensor: usize) -> Option<usize> {
-    let reads = |operator: &Operator| operator.inputs.contains(&Some(tensor));
-    let mut readers = (0..model.operators.len()).filter(|&i| reads(&model.operators[i]));
-    let reader = readers.next()?;
-    (readers.next().is_none() && !model.outputs.contains(&tensor)).then_some(reader)
+/// The operator that makes a tensor.
+fn writer(model: &Model, tensor: usize) -> Option<&Operator> {
+    model.operators.iter().find(|operator| operator.outputs.contains(&tensor))
 }
 
 /// A constant of int32s, none of them negative.
@@ -115,14 +105,14 @@ fn numbers(model: &Model, operator: &Operator, i: usize) -> Option<Vec<i32>> {
     numbers.iter().all(|&n| n >= 0).then_some(numbers)
 }
 
-/// The reader of what operator `i` makes, if that has the same elements in a shape that `holds` of the one before.
-fn renamed(model: &Model, i: usize, holds: impl Fn(&[usize], &[usize]) -> bool) -> Option<usize> {
-    let operator = model.operators.get(i)?;
-    let (from, to) = ((*operator.inputs.first()?)?, *operator.outputs.first()?);
-    let [before, after] = [from, to].map(|tensor| &model.tensors[tensor]);
+/// What a tensor is made of, if it has the same elements in a shape that `holds` of the one before.
+fn renamed(model: &Model, tensor: usize, holds: impl Fn(&[usize], &[usize]) -> bool) -> Option<usize> {
+    let operator = writer(model, tensor)?;
+    let from = (*operator.inputs.first()?)?;
+    let [before, after] = [from, tensor].map(|tensor| &model.tensors[tensor]);
     let is_renaming = matches!(operator.kind, Kind::Reshape | Kind::Squeeze | Kind::ExpandDims);
     let same = before.quantisation == after.quantisation && holds(&before.shape, &after.shape);
-    (is_renaming && same).then(|| only_reader(model, to))?
+    (is_renaming && same).then_some(from)
 }
 
 /// Whether the second shape is the first with a row put before its columns.

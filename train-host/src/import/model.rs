@@ -201,6 +201,18 @@ pub enum Kind {
     Split {
         count: u32,
     },
+    SplitV {
+        count: u32,
+    },
+    Pack {
+        axis: i32,
+    },
+    Unpack {
+        count: u32,
+        axis: i32,
+    },
+    Slice,
+    Fill,
     StridedSlice {
         begin_mask: u32,
         end_mask: u32,
@@ -259,6 +271,11 @@ impl Kind {
             Kind::ExpandDims => "EXPAND_DIMS",
             Kind::Concatenation { .. } => "CONCATENATION",
             Kind::Split { .. } => "SPLIT",
+            Kind::SplitV { .. } => "SPLIT_V",
+            Kind::Pack { .. } => "PACK",
+            Kind::Unpack { .. } => "UNPACK",
+            Kind::Slice => "SLICE",
+            Kind::Fill => "FILL",
             Kind::StridedSlice { .. } => "STRIDED_SLICE",
             Kind::Transpose => "TRANSPOSE",
             Kind::Tile => "TILE",

@@ -12,7 +12,7 @@ struct Row(&'static str, i32, std::ops::RangeInclusive<i32>, i32, u8, &'static [
 const WINDOW: &[(u16, Value)] = &[(1, I32(1)), (2, I32(1)), (3, I32(1)), (4, I32(1))];
 const MULTIPLIER: &[(u16, Value)] = &[(1, I32(1)), (2, I32(1)), (3, I32(1))];
 
-const OPERATORS: [Row; 37] = [
+const OPERATORS: [Row; 42] = [
     Row("ADD", 0, 2..=2, 1, 11, &[]),
     Row("AVERAGE_POOL_2D", 1, 1..=1, 1, 5, WINDOW),
     Row("CONCATENATION", 2, 1..=9, 1, 10, &[]),
@@ -40,6 +40,11 @@ const OPERATORS: [Row; 37] = [
     Row("MAXIMUM", 55, 2..=2, 1, 0, &[]),
     Row("MINIMUM", 57, 2..=2, 1, 0, &[]),
     Row("TRANSPOSE_CONV", 67, 3..=4, 1, 49, &[(1, I32(1)), (2, I32(1))]),
+    Row("SLICE", 65, 3..=3, 1, 0, &[]),
+    Row("PACK", 83, 1..=9, 1, 59, &[]),
+    Row("UNPACK", 88, 1..=1, 4, 64, &[(0, I32(4)), (1, I32(1))]),
+    Row("FILL", 94, 2..=2, 1, 0, &[]),
+    Row("SPLIT_V", 102, 3..=3, 2, 79, &[(0, I32(2))]),
     Row("TILE", 69, 2..=2, 1, 0, &[]),
     Row("REDUCE_MAX", 82, 2..=2, 1, 27, &[]),
     Row("REDUCE_MIN", 89, 2..=2, 1, 27, &[]),
@@ -137,6 +142,9 @@ fn options_that_mean_nothing() {
     option("AVERAGE_POOL_2D", 4, I32(-1), "filter_height: -1 is not above 0");
     option("SPLIT", 0, I32(0), "num_splits: 0 is not above 0");
     option("SPLIT", 0, I32(-3), "num_splits: -3 is not above 0");
+    option("SPLIT_V", 0, I32(0), "num_splits: 0 is not above 0");
+    option("UNPACK", 0, I32(-1), "num: -1 is not above 0");
+    option("UNPACK", 0, I32(3), "has 4 outputs, not 3");
     option("SPLIT", 0, I32(2), "has 3 outputs, not 2");
     for (name, id) in [
         ("CONV_2D", 3),

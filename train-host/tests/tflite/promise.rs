@@ -148,7 +148,7 @@ fn kind_holds(model: &Model, index: usize) {
         }
         Kind::Softmax { beta } => assert!(beta.is_normal() && beta > 0.0),
         Kind::LeakyRelu { alpha } => assert!(alpha.is_finite()),
-        Kind::Split { count } => {
+        Kind::Split { count } | Kind::SplitV { count } | Kind::Unpack { count, .. } => {
             assert!(count > 0);
             assert_eq!(operator.outputs.len(), count as usize);
         }

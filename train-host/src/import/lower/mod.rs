@@ -109,9 +109,11 @@ fn flows(operator: &Operator) -> impl Iterator<Item = usize> {
             | Kind::Pad
             | Kind::PadV2
             | Kind::StridedSlice { .. }
+            | Kind::Slice
+            | Kind::SplitV { .. }
             | Kind::ResizeNearestNeighbor { .. }
     );
-    let second_only = matches!(operator.kind, Kind::Split { .. });
+    let second_only = matches!(operator.kind, Kind::Split { .. } | Kind::Fill);
     let third_only = matches!(operator.kind, Kind::TransposeConv { .. });
     let wanted = move |at: usize| !(first_only && at > 0 || second_only && at != 1 || third_only && at != 2);
     operator.inputs.iter().enumerate().filter(move |(at, _)| wanted(*at)).filter_map(|(_, &t)| t)
@@ -167,7 +169,11 @@ impl Lowering<'_> {
             Kind::Pad | Kind::PadV2 => self.pad(operator),
             Kind::Reshape | Kind::Squeeze | Kind::ExpandDims => self.rename(operator),
             Kind::Concatenation { .. } => self.concatenation(operator),
-            Kind::Split { .. } => self.split(operator),
+            Kind::Split { .. } | Kind::SplitV { .. } => self.split(operator),
+            Kind::Pack { axis } => self.pack(operator, axis),
+            Kind::Unpack { axis, .. } => self.unpack(operator, axis),
+            Kind::Slice => self.slice(operator),
+            Kind::Fill => self.filled(operator),
             Kind::StridedSlice { .. } => self.strided_slice(operator),
             Kind::Transpose => self.transpose(operator),
             Kind::Tile => self.tile(operator),

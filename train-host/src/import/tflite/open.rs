@@ -94,7 +94,7 @@ impl Settled<'_> {
         let list = |i| self.numbers(operator, i);
         let all = || -> Option<Vec<Vec<i64>>> { (0..operator.inputs.len()).map(list).collect() };
         let made = match &operator.kind {
-            Kind::Concatenation { .. } => all()?.concat(),
+            Kind::Concatenation { .. } | Kind::Pack { .. } => all()?.concat(),
             Kind::StridedSlice { begin_mask, end_mask, shrink_axis_mask, offset, .. } => {
                 let (from, one) = (list(0)?, |i| Some(*list(i)?.first()?));
                 let (begin, end) = (one(1)?, one(2)?);
@@ -115,7 +115,6 @@ impl Settled<'_> {
             Kind::Mul { .. } => pairwise(list(0)?, list(1)?, i64::checked_mul)?,
             Kind::Other(name) => match name.as_str() {
                 "SHAPE" => self.shape(operator, 0)?.iter().map(|&n| n as i64).collect(),
-                "PACK" => all()?.concat(),
                 "CAST" => list(0)?,
                 "GATHER" => {
                     let from = list(0)?;
@@ -205,6 +204,35 @@ impl Settled<'_> {
                 *shape.get_mut(usize::try_from(axis).ok()?)? /= *count as usize;
                 return Some(vec![shape; *count as usize]);
             }
+            Kind::SplitV { count } => {
+                let (&axis, sizes) = (self.numbers(operator, 2)?.first()?, self.numbers(operator, 1)?);
+                let axis = if axis < 0 { axis + x.len() as i64 } else { axis };
+                let axis = usize::try_from(axis).ok().filter(|&axis| axis < x.len())?;
+                let part = |&size: &i64| -> Option<Vec<usize>> {
+                    let mut shape = x.to_vec();
+                    shape[axis] = usize::try_from(size).ok()?;
+                    Some(shape)
+                };
+                return sizes.iter().take(*count as usize).map(part).collect();
+            }
+            Kind::Pack { axis } => {
+                let axis = if *axis < 0 { i64::from(*axis) + x.len() as i64 + 1 } else { i64::from(*axis) };
+                let (before, after) = x.split_at_checked(usize::try_from(axis).ok()?)?;
+                [before, &[operator.inputs.len()], after].concat()
+            }
+            Kind::Unpack { count, axis } => {
+                let axis = if *axis < 0 { i64::from(*axis) + x.len() as i64 } else { i64::from(*axis) };
+                let (before, after) = x.split_at_checked(usize::try_from(axis).ok()?)?;
+                return Some(vec![[before, after.split_first()?.1].concat(); *count as usize]);
+            }
+            Kind::Slice => {
+                let (begins, sizes) = (self.numbers(operator, 1)?, self.numbers(operator, 2)?);
+                let left = |((&n, begin), size): ((&usize, i64), i64)| {
+                    if size < 0 { n.checked_sub(usize::try_from(begin).ok()?) } else { Some(size as usize) }
+                };
+                x.iter().zip(begins).zip(sizes).map(left).collect::<Option<_>>()?
+            }
+            Kind::Fill => self.extents(operator, 0)?,
             Kind::StridedSlice { .. } => self.sliced(operator, x)?,
             Kind::Transpose => {
                 let order = self.numbers(operator, 1)?;

@@ -76,6 +76,14 @@ pub(super) fn kind(operator: &Table, name: &str) -> Result<Kind> {
             }
         }
         "SPLIT" => Kind::Split { count: positive(&options(of::SPLIT)?, of::NUM_SPLITS, 0)? },
+        "SPLIT_V" => Kind::SplitV { count: positive(&options(of::SPLIT_V)?, of::NUM_SPLITS, 0)? },
+        "PACK" => Kind::Pack { axis: options(of::PACK)?.i32(of::PACK_AXIS, 0)? },
+        "UNPACK" => {
+            let table = options(of::UNPACK)?;
+            Kind::Unpack { count: positive(&table, of::NUM, 0)?, axis: table.i32(of::UNPACK_AXIS, 0)? }
+        }
+        "SLICE" => Kind::Slice,
+        "FILL" => Kind::Fill,
         "STRIDED_SLICE" => {
             let table = options(of::STRIDED_SLICE)?;
             Kind::StridedSlice {

@@ -211,7 +211,15 @@ pub(super) mod options {
     pub(crate) const OFFSET: Field = field(5, "offset");
 
     pub(crate) const SPLIT: Table = (35, "SplitOptions");
+    pub(crate) const SPLIT_V: Table = (79, "SplitVOptions");
     pub(crate) const NUM_SPLITS: Field = field(0, "num_splits");
+
+    pub(crate) const PACK: Table = (59, "PackOptions");
+    pub(crate) const PACK_AXIS: Field = field(1, "axis");
+
+    pub(crate) const UNPACK: Table = (64, "UnpackOptions");
+    pub(crate) const NUM: Field = field(0, "num");
+    pub(crate) const UNPACK_AXIS: Field = field(1, "axis");
 
     pub(crate) const RESIZE_NEAREST_NEIGHBOR: Table = (74, "ResizeNearestNeighborOptions");
     /// Flag.
