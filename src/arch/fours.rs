@@ -148,6 +148,20 @@ impl Lanes<'_> {
         }
     }
 
+    /// Whether windows are three rows by three columns of neighbouring pixels, each window as far below another one as a row
+    /// is below another one, and next to one as a column is: then windows share rows too. A fourth tap of a column is any.
+    #[allow(dead_code)] // asked by the instances of desktop CPUs
+    pub(crate) fn stacks(&self) -> bool {
+        let &[above, middle, below, ..] = self.taps else { return false };
+        let apart = |a: usize, b: usize| a.checked_add(self.steps[0]) == Some(b);
+        self.column() == 1
+            && self.columns == 3
+            && self.column_step == 1
+            && !self.repeated
+            && apart(above, middle)
+            && apart(middle, below)
+    }
+
     /// Sixteen channels that lie side by side, the `part`-th such: where their first weights are, their biases and their
     /// factors. They are every fourth four lanes of their block.
     #[allow(dead_code)] // asked by the instances of desktop CPUs

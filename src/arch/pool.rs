@@ -52,7 +52,7 @@ impl View<'_> {
     }
 
     /// Each pixel alone: where its first tap lies, and where its outputs.
-    fn each(&self) -> impl Iterator<Item = (usize, usize)> {
+    pub(super) fn each(&self) -> impl Iterator<Item = (usize, usize)> {
         let &View { channels, pixels: [rows, columns], pixel_steps: [down, beside], y_step, .. } = self;
         (0..rows).flat_map(move |row| {
             (0..columns).map(move |column| (row * down + column * beside, row * y_step + column * channels))
@@ -80,6 +80,12 @@ pub(super) fn max_window<I: Isa>(isa: I, y: &mut [i8], view: &View<'_>) {
 /// See [`Isa::mean_window`].
 #[inline(always)]
 pub(super) fn mean_window<I: Isa>(isa: I, y: &mut [i8], view: &View<'_>) {
+    means(isa, y, view, |sum| mean(sum, view.count() as u32) as i8);
+}
+
+/// The same, told how a sum becomes an output.
+#[inline(always)]
+pub(super) fn means<I: Isa>(isa: I, y: &mut [i8], view: &View<'_>, finish: impl Fn(i32) -> i8) {
     let mut acc = [0; LANES];
     for (from, to) in view.each() {
         let y = y.get_mut(to..).and_then(|y| y.get_mut(..view.channels)).unwrap_or_default();
@@ -91,7 +97,7 @@ pub(super) fn mean_window<I: Isa>(isa: I, y: &mut [i8], view: &View<'_>) {
                 view.taps,
                 view.steps,
             );
-            y.iter_mut().zip(acc).for_each(|(y, &mut sum)| *y = mean(sum, view.count() as u32) as i8);
+            y.iter_mut().zip(acc).for_each(|(y, &mut sum)| *y = finish(sum));
         }
     }
 }

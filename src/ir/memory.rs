@@ -2,7 +2,7 @@
 //!
 //! Time is counted in steps: 0 when the caller fills the input, `i + 1` while node `i` runs.
 
-use super::{Fault, Graph, Int, Node, Scratch, TensorId};
+use super::{Fault, Graph, Int, Lead, Node, Scratch, TensorId};
 
 /// The most tensors a graph of the integer phase may have.
 pub const MAX_TENSORS: usize = 1024;
@@ -115,13 +115,13 @@ impl Graph<'_, Int> {
         node.op.in_place(j) || (j == 0 && node.data.packing.in_place(&node.op, x))
     }
 
-    /// How far behind its output input 0 of a node has to begin where they share bytes: [`Packing::lead`](super::Packing::lead).
-    pub const fn lead(&self, node: &Node<'_, Int>) -> Option<isize> {
+    /// How input 0 of a node may share bytes with its output: [`Packing::lead`](super::Packing::lead).
+    pub const fn lead(&self, node: &Node<'_, Int>) -> Option<Lead> {
         node.data.packing.lead(&node.op, self.tensor(node.inputs[0]).shape)
     }
 
-    /// Whether tensor `y` may lie in bytes of `x`: the node that writes `y` works in place, or `x` begins as far behind as it
-    /// has to, and the node is the last to need `x`.
+    /// Whether tensor `y` may lie in bytes of `x`: the node that writes `y` works in place, or lets `x` begin where it
+    /// does, and the node is the last to need `x`.
     const fn shared(&self, x: usize, x_life: Life, y: usize, y_life: Life) -> bool {
         let (x_bytes, y_bytes) = (self.bytes(TensorId(x as u16)), self.bytes(TensorId(y as u16)));
         let same = x_bytes.0 == y_bytes.0 && x_bytes.1 == y_bytes.1;
@@ -131,7 +131,7 @@ impl Graph<'_, Int> {
         let node = &self.nodes[y_life.first - 1];
         if node.inputs[0].at() == x
             && let Some(lead) = self.lead(node)
-            && x_bytes.0 as isize - y_bytes.0 as isize >= lead
+            && lead.allows(x_bytes.0 as isize - y_bytes.0 as isize)
         {
             return true;
         }

@@ -21,8 +21,8 @@ pub use check::{Fault, MAX_INPUTS};
 pub use memory::MAX_TENSORS;
 pub use op::{Op, Uses};
 pub use packing::{
-    Aligned, Bordered, Bunches, Chunk, FourChannels, FourTaps, Fours, Halves, Joined, Lanes, Nibbles, Packed,
-    Packing, Parts, Portion, Ring, Sections, Slide, Squares, Taps, Vectors, Views, Winograd,
+    Aligned, Bordered, Bunches, Chunk, FourChannels, FourTaps, Fours, Halves, Joined, Lanes, Lead, Nibbles,
+    Packed, Packing, Parts, Portion, Ring, Sections, Slide, Squares, Taps, Vectors, Views, Winograd,
 };
 pub use quant::Float;
 pub use quant::{Clamp, FloatData, Int, IntData, IntTensor, Real, Requant, Scratch};

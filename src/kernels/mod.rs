@@ -120,6 +120,13 @@ impl Flow<'_> {
         Input { shape: self.x.0, zero: self.x.1, data }
     }
 
+    /// Input and output, where they lie apart.
+    #[inline(always)]
+    fn apart(&mut self) -> Option<(Input<'_>, &mut [i8])> {
+        let Bytes::Apart(data, y) = &mut self.bytes else { return None };
+        Some((Input { shape: self.x.0, zero: self.x.1, data }, y))
+    }
+
     /// How outputs are stored.
     const fn store(&self, clamp: Clamp) -> Store {
         Store { zero: self.y.1, clamp }

@@ -17,6 +17,7 @@ import sys
 import numpy as np
 
 import elementwise
+import extreme
 import spatial
 import weighted
 from case import SEED
@@ -31,7 +32,7 @@ HEADER = {
     " shape without the leading batch, which is 1; NHWC. A constant second operand of ADD, SUB, MUL keeps its batch of 1."
     " real = scale * (q - zero_point). scale has one value, or one a channel of"
     " quantized_dimension (their zero points are all zero_point). Scales are float32 written exactly.",
-    "weights": "CONV_2D [out, kh, kw, in / groups]; DEPTHWISE_CONV_2D [1, kh, kw, in * depth_multiplier], output channel ="
+    "weights": "CONV_2D [out, kh, kw, in / groups]; TRANSPOSE_CONV [out, kh, kw, in]; DEPTHWISE_CONV_2D [1, kh, kw, in * depth_multiplier], output channel ="
     " in * depth_multiplier + m; FULLY_CONNECTED [out, in]. int8 with zero point 0. Bias int32, zero point 0, scale of input * scale"
     " of weights; absent where inputs has two entries or its third is null.",
     "attributes": "Dimensions are counted without batch: axis 2 is the channel. stride, dilation, kernel, size are [height, width]; pads"
@@ -46,7 +47,7 @@ HEADER = {
 
 def cases():
     """Every case, in the order of the file."""
-    for module in (weighted, elementwise, spatial):
+    for module in (weighted, elementwise, spatial, extreme):
         yield from module.cases()
 
 

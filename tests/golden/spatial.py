@@ -6,6 +6,7 @@ import numpy as np
 
 from author import ACTIVATIONS, PADDINGS, schema
 from case import Case, fit, window
+from interpret import LITERT, MICRO
 
 
 def join(*parts):
@@ -50,9 +51,9 @@ def mean(shape, axes, keep=True, in_zero=None, out=None, tag=""):
     return case
 
 
-def moved(operator, name, inputs, outputs, samples=2, zero=None):
+def moved(operator, name, inputs, outputs, samples=2, zero=None, by=MICRO):
     """A case whose inputs and outputs share scale and zero point. Shapes come with the batch. Returns case, inputs, outputs."""
-    case = Case(name, operator, measure=False)
+    case = Case(name, operator, by, measure=False)
     scale, zero = case.scale(), case.zero() if zero is None else zero
     several = len(inputs) > 1
     xs = [case.model.input(f"input_{i}" if several else "input", s, scale, zero) for i, s in enumerate(inputs)]
@@ -121,6 +122,43 @@ def split(shape, parts, axis=2):
     return case
 
 
+def split_v(shape, sizes, axis=2):
+    parts = [[n if i != axis else size for i, n in enumerate(shape)] for size in sizes]
+    case, (x,), ys = moved("SPLIT_V", join("split_v", text(shape), f"axis{axis}", "in", *sizes), [[1, *shape]], [[1, *p] for p in parts])
+    options = schema.SplitVOptionsT()
+    options.numSplits = len(sizes)
+    inputs = [x, case.model.parameter("sizes", sizes), case.model.parameter("axis", axis + 1)]
+    case.model.operator("SPLIT_V", 2, options, inputs, ys, {"axis": axis, "num_splits": len(sizes)})
+    return case
+
+
+def pack(shape, count, axis):
+    """`axis` counts without batch, in the output."""
+    new = [*shape[:axis], count, *shape[axis:]]
+    case, xs, (y,) = moved("PACK", join("pack", text(shape), f"axis{axis}", f"of{count}"), [[1, *shape]] * count, [[1, *new]])
+    options = schema.PackOptionsT()
+    options.valuesCount, options.axis = count, axis + 1
+    case.model.operator("PACK", 2, options, xs, [y], {"axis": axis})
+    return case
+
+
+def unpack(shape, axis):
+    new = [n for i, n in enumerate(shape) if i != axis]
+    case, (x,), ys = moved("UNPACK", join("unpack", text(shape), f"axis{axis}"), [[1, *shape]], [[1, *new]] * shape[axis])
+    options = schema.UnpackOptionsT()
+    options.num, options.axis = shape[axis], axis + 1
+    case.model.operator("UNPACK", 2, options, [x], ys, {"axis": axis})
+    return case
+
+
+def slice_(shape, begin, size):
+    new = [n - b if s < 0 else s for n, b, s in zip(shape, begin, size, strict=True)]
+    case, (x,), (y,) = moved("SLICE", join("slice", text(shape), "to", text(new)), [[1, *shape]], [[1, *new]])
+    inputs = [x, case.model.parameter("begin", [0, *begin]), case.model.parameter("size", [1, *size])]
+    case.model.operator("SLICE", 2, schema.SliceOptionsT(), inputs, [y], {"begin": list(begin)})
+    return case
+
+
 def strided_slice(shape, begin, end, strides, begin_mask=0, end_mask=0, shrink_mask=0, tag=""):
     """Indices and masks count without batch; the file gets the batch's 0, 1, 1 and masks shifted by one bit."""
     slices = []
@@ -147,6 +185,15 @@ def transpose(shape, perm):
     case, (x,), (y,) = moved("TRANSPOSE", join("transpose", text(shape), "perm", text(perm)), [[1, *shape]], [[1, *new]])
     inputs = [x, case.model.parameter("perm", [0, *(p + 1 for p in perm)])]
     case.model.operator("TRANSPOSE", 4 if len(shape) > 3 else 2, schema.TransposeOptionsT(), inputs, [y], {"perm": list(perm)})
+    return case
+
+
+def tile(shape, multiples):
+    """TensorFlow Lite Micro has no such operator."""
+    new = [n * m for n, m in zip(shape, multiples, strict=True)]
+    case, (x,), (y,) = moved("TILE", join("tile", text(shape), "by", text(multiples)), [[1, *shape]], [[1, *new]], by=LITERT)
+    inputs = [x, case.model.parameter("multiples", [1, *multiples])]
+    case.model.operator("TILE", 2, schema.TileOptionsT(), inputs, [y], {"multiples": list(multiples)})
     return case
 
 
@@ -232,10 +279,21 @@ def cases():
     yield c([(2, 3, 4), (3, 3, 4)], axis=0)
     yield c([(3, 2, 4), (3, 1, 4)], axis=1)
     yield c([(7,), (5,)], axis=0)
+    yield c([(2, 3, n) for n in (1, 2, 3, 1, 2, 3, 1, 2, 3, 4)])
     yield split((3, 4, 6), 2)
     yield split((3, 3, 9), 3)
     yield split((4, 3, 5), 2, axis=0)
     yield split((2, 5, 8), 4)
+    yield split_v((3, 4, 7), (1, 4, 2))
+    yield split_v((5, 3, 2), (3, 2), axis=0)
+    yield pack((3, 4), 3, 0)
+    yield pack((3, 4), 2, 1)
+    yield pack((5,), 4, 1)
+    yield unpack((3, 2, 5), 0)
+    yield unpack((2, 4, 3), 2)
+    yield unpack((4, 6), 0)
+    yield slice_((5, 6, 4), (1, 0, 2), (3, -1, 2))
+    yield slice_((9, 3), (4, 0), (-1, 2))
     s = strided_slice
     yield s((5, 6, 4), (1, 2, 0), (4, 6, 4), (1, 1, 1))
     yield s((5, 6, 4), (0, 0, 1), (0, 0, 3), (1, 1, 1), begin_mask=3, end_mask=3, tag="masks")
@@ -250,6 +308,11 @@ def cases():
     yield t((4, 2, 7), (0, 2, 1))
     yield t((5, 6), (1, 0))
     yield t((2, 3, 2, 4), (0, 1, 3, 2))
+    yield tile((3, 4, 2), (1, 3, 1))
+    yield tile((4, 1, 3, 2), (1, 3, 1, 1))
+    yield tile((2, 3, 5), (2, 3, 1))
+    yield tile((3, 2, 4), (1, 1, 3))
+    yield tile((2, 3), (2, 2))
     yield channel_shuffle((3, 4, 6), 2)
     yield channel_shuffle((3, 3, 12), 3)
     yield channel_shuffle((2, 3, 16), 4)

@@ -1,4 +1,4 @@
-"""Cases of the operators with weights: CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED."""
+"""Cases of the operators with weights: CONV_2D, DEPTHWISE_CONV_2D, TRANSPOSE_CONV, FULLY_CONNECTED."""
 
 import numpy as np
 
@@ -59,6 +59,10 @@ def finish(case, x, w, axis, sums, shape, activation, bias, per_channel, out_zer
 def towards(w_sum):
     """Per input channel the end of the int8 range that drives an output up, given that output's summed weights."""
     return np.where(w_sum > 0, 127, -128).astype(np.int8)
+
+
+def text(shape):
+    return "x".join(map(str, shape))
 
 
 def label(prefix, shape, extras):
@@ -124,6 +128,38 @@ def depthwise_conv_2d(shape, times, kernel, stride=(1, 1), padding="SAME", dilat
     return case
 
 
+def transpose_conv(shape, out, kernel, stride, padding="SAME", size=None, activation="NONE", bias=True, in_zero=None, out_zero=None,
+                   per_channel=True):
+    """`size` is the output's, where it is not the least that `padding` allows."""
+    if size is None:
+        size = [n * s if padding == "SAME" else (n - 1) * s + k for n, s, k in zip(shape[:2], stride, kernel, strict=True)]
+    name = label("transpose_conv", shape, [
+        f"to{text(size)}x{out}", f"k{text(kernel)}", f"s{text(stride)}", padding.lower(),
+        activation.lower() if activation != "NONE" else "", "" if bias else "nobias"])
+    case = Case(name, "TRANSPOSE_CONV")
+    x = case.model.input("input", [1, *shape], case.scale(), case.zero() if in_zero is None else in_zero)
+    w = draw_weights(case, (out, *kernel, shape[2]), 0)
+    q = case.full_range(x.shape)
+    # Each input adds its window to the output, from where the border before cuts off.
+    before = [max((n - 1) * s + k - m, 0) // 2 for n, m, s, k in zip(shape[:2], size, stride, kernel, strict=True)]
+    sums = np.zeros((*size, out), np.int64)
+    for i, j, a, b in np.ndindex(*shape[:2], *kernel):
+        at = (i * stride[0] + a - before[0], j * stride[1] + b - before[1])
+        if 0 <= at[0] < size[0] and 0 <= at[1] < size[1]:
+            sums[at] += w[:, a, b].astype(np.int64) @ (q[0, i, j].astype(np.int64) - x.zero)
+    options = schema.TransposeConvOptionsT()
+    options.padding, options.fusedActivationFunction = PADDINGS[padding], ACTIVATIONS[activation]
+    options.strideH, options.strideW = stride
+    finish(case, x, w, 0, sums, [1, *size, out], activation, bias, per_channel, out_zero, 2.0, None, options, 4, "TRANSPOSE_CONV",
+           {"kernel": list(kernel), "stride": list(stride), "padding": padding, "activation": activation})
+    kind, version, options, (x, weights, *rest), outputs, attributes = case.model.operators.pop()
+    inputs = [case.model.parameter("shape", [1, *size, out]), weights, x, *rest]
+    case.model.operator(kind, version, options, inputs, outputs, attributes)
+    case.sample("random", q)
+    case.sample("extreme", np.broadcast_to(towards(w[0].astype(np.int64).sum((0, 1))), x.shape))
+    return case
+
+
 def fully_connected(shape, out, per_channel=False, bias=True, activation="NONE", keep_dims=False, in_zero=None, out_zero=None, tail=2.0,
                     multiplier=None, limit=127, missing_bias_index=False, tag=""):
     """`shape` is the input's without batch, flattened whole; with keep_dims the last dimension alone is mapped."""
@@ -145,6 +181,22 @@ def fully_connected(shape, out, per_channel=False, bias=True, activation="NONE",
     case.sample("random", q)
     case.sample("extreme", np.broadcast_to(towards(w[0].astype(np.int64)), sums.shape[:1] + (depth,)).reshape(x.shape))
     return case
+
+
+def transposed():
+    t = transpose_conv
+    yield t((3, 4, 5), 4, (3, 3), (2, 2))
+    yield t((4, 3, 3), 6, (2, 2), (2, 2), "VALID", in_zero=-128, activation="RELU")
+    yield t((3, 3, 4), 3, (3, 3), (2, 2), "VALID", in_zero=127)
+    yield t((5, 1, 6), 5, (4, 1), (2, 1), activation="RELU6")
+    yield t((1, 7, 3), 4, (1, 5), (1, 2), bias=False)
+    yield t((4, 5, 2), 3, (4, 4), (2, 2), out_zero=-128, per_channel=False)
+    yield t((3, 2, 8), 2, (5, 4), (3, 2), "VALID")
+    yield t((4, 4, 1), 7, (3, 3), (1, 1), in_zero=-20)
+    yield t((3, 4, 3), 4, (3, 3), (2, 3), size=(5, 11))
+    yield t((2, 3, 5), 3, (5, 5), (4, 4), "VALID", size=(11, 14))
+    yield t((2, 2, 17), 9, (2, 3), (2, 2))
+    yield t((3, 3, 4), 5, (7, 7), (2, 2))
 
 
 def cases():
@@ -280,3 +332,4 @@ def cases():
     yield f((20,), 12, tail=25.0, tag="half_cut")
     yield f((20,), 14, activation="RELU6", tail=3.0, out_zero=-40, tag="wide_output")
     yield f((128,), 2, in_zero=-128, out_zero=127)
+    yield from transposed()

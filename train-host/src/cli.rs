@@ -110,11 +110,14 @@ pub struct PlaceArgs {
 
 const IMPORT_HELP: &str = "Takes fully quantised int8 models of one input and one output; float or uint8 borders \
 (QUANTIZE, DEQUANTIZE at the edges) become the scale and zero point that are printed. Operators: CONV_2D, \
-DEPTHWISE_CONV_2D, FULLY_CONNECTED, ADD, SUB, MUL, AVERAGE_POOL_2D, MAX_POOL_2D, MEAN, PAD, PADV2, RESHAPE, SQUEEZE, \
-EXPAND_DIMS, CONCATENATION, SPLIT, STRIDED_SLICE, TRANSPOSE, SOFTMAX, LOGISTIC, TANH, HARD_SWISH, RELU, RELU6, \
-RELU_N1_TO_1, LEAKY_RELU, PRELU, RESIZE_NEAREST_NEIGHBOR, QUANTIZE.\n\nThe graph is cleaned up without changing a \
-byte of any output: reshapes vanish, padding goes into windows, activations into clamps, channels that never change \
-into biases. `inspect` lists what went.\n\nThen: ZIPNET_MODEL=out/NAME/model.rs firmware/run golden";
+DEPTHWISE_CONV_2D, TRANSPOSE_CONV, FULLY_CONNECTED, ADD, SUB, MUL, MAXIMUM, MINIMUM, AVERAGE_POOL_2D, MAX_POOL_2D, MEAN, \
+REDUCE_MAX, REDUCE_MIN, PAD, PADV2, RESHAPE, SQUEEZE, EXPAND_DIMS, CONCATENATION, PACK, UNPACK, SPLIT, SPLIT_V, SLICE, \
+STRIDED_SLICE, TRANSPOSE, TILE, SOFTMAX, LOGISTIC, TANH, HARD_SWISH, RELU, RELU6, RELU_N1_TO_1, LEAKY_RELU, PRELU, \
+RESIZE_NEAREST_NEIGHBOR, QUANTIZE, FILL; SPACE_TO_BATCH_ND and BATCH_TO_SPACE_ND around a convolution, which is a dilated \
+one. Recurrent layers where they are unrolled (unroll=True in Keras).\n\nThe batch may be open: it is 1 here, and shapes \
+that the model would compute as it runs (SHAPE, GATHER, REDUCE_PROD and the like) are computed now.\n\nThe graph is cleaned \
+up without changing a byte of any output: reshapes vanish, padding goes into windows, activations into clamps, channels that \
+never change into biases. `inspect` lists what went.\n\nThen: ZIPNET_MODEL=out/NAME/model.rs firmware/run golden";
 
 /// Choices of `import`.
 #[derive(Debug, Args)]

@@ -300,8 +300,28 @@ impl Net<Int> {
 
     /// Bytes of weights and biases in the table.
     pub fn weight_bytes(&self) -> usize {
-        let own = (0..self.nodes.len()).filter(|&i| self.numbers_of(i) == i);
-        own.map(|i| self.nodes[i].weight_bytes()).sum()
+        let own = |i: usize| match (self.numbers_of(i) == i, self.weights_of(i) == i) {
+            (false, _) => 0,
+            (true, true) => self.nodes[i].weight_bytes(),
+            (true, false) => 4 * self.nodes[i].store.bias.len(),
+        };
+        (0..self.nodes.len()).map(own).sum()
+    }
+
+    /// The node whose weights those of node `i` are in the table, which holds those of convolutions and dense layers once:
+    /// the first one with the same bytes; mostly `i` itself. The steps of a recurrent layer that is unrolled share theirs,
+    /// and nothing else.
+    pub fn weights_of(&self, i: usize) -> usize {
+        let node = &self.nodes[i];
+        let alike = |other: &NetNode<Int>| {
+            let (a, b) = (&other.store, &node.store);
+            let plain = [a, b].map(|store| store.packing == Packing::Plain);
+            plain[0] == plain[1] && a.bits == b.bits && a.weights == b.weights
+        };
+        if !matches!(node.op, Op::Conv2d(_) | Op::Dense(_)) {
+            return i;
+        }
+        self.nodes[..i].iter().position(alike).unwrap_or(i)
     }
 
     /// The node whose numbers those of node `i` are in the table, which holds them once: the first one of the same operator

@@ -13,8 +13,8 @@ mod walk;
 
 use super::fours::{Lanes, Sixteens};
 use super::packed::Linear;
-use super::pool;
-use super::{Isa, LANES, Scalar, Store, Sum};
+use super::pool::{self, View};
+use super::{Isa, LANES, Store, Sum};
 use crate::ir::Requant;
 
 /// The token of AVX2; made by [`Avx2::detect`] only.
@@ -76,6 +76,16 @@ impl Isa for Avx2 {
         unsafe { avx2::sum_row(acc, x, step, count) }
     }
 
+    fn mean_window(self, y: &mut [i8], view: &View<'_>) {
+        let count = Count::new(view.count() as u32);
+        pool::means(self, y, view, |sum| count.mean(sum) as i8);
+    }
+
+    fn max_window(self, y: &mut [i8], view: &View<'_>) {
+        // SAFETY: the token proves the instructions.
+        unsafe { avx2::max_window(y, view) }
+    }
+
     fn sum_window(self, acc: &mut [i32], x: &[i8], taps: [usize; 2], steps: [usize; 2]) {
         pool::sum_window(self, acc, x, on_end(taps, steps), steps);
     }
@@ -124,6 +134,16 @@ impl Isa for Vnni {
         unsafe { vnni::sum_row(acc, x, step, count) }
     }
 
+    fn mean_window(self, y: &mut [i8], view: &View<'_>) {
+        let count = Count::new(view.count() as u32);
+        pool::means(self, y, view, |sum| count.mean(sum) as i8);
+    }
+
+    fn max_window(self, y: &mut [i8], view: &View<'_>) {
+        // SAFETY: the token proves AVX2 too, whose registers do.
+        unsafe { avx2::max_window(y, view) }
+    }
+
     fn sum_window(self, acc: &mut [i32], x: &[i8], taps: [usize; 2], steps: [usize; 2]) {
         pool::sum_window(self, acc, x, on_end(taps, steps), steps);
     }
@@ -144,15 +164,59 @@ fn on_end([rows, columns]: [usize; 2], steps: [usize; 2]) -> [usize; 2] {
     if steps[0] == columns * steps[1] { [1, rows * columns] } else { [rows, columns] }
 }
 
-/// [`Isa::sum_row`], to be compiled for an instruction set: where there are [`LANES`] sums they stay in registers.
-#[inline(always)]
-fn sum_row(acc: &mut [i32], x: &[i8], step: usize, count: usize) {
-    let Ok(all) = <&mut [i32; LANES]>::try_from(&mut *acc) else {
-        return Scalar.sum_row(acc, x, step, count);
-    };
-    let mut sums = *all;
-    for x in (0..count).filter_map(|i| x.get(i * step..).and_then(|x| x.first_chunk::<LANES>())) {
-        sums.iter_mut().zip(x).for_each(|(sum, &x)| *sum = sum.wrapping_add(x.into()));
+/// A count to divide by, and `floor(2^64 / count) + 1`.
+struct Count(u32, u64);
+
+impl Count {
+    fn new(count: u32) -> Self {
+        Self(count, (u64::MAX / u64::from(count.max(2))).wrapping_add(1))
     }
-    *all = sums;
+
+    /// [`crate::fixed::mean`], with a product in place of the quotient: of a number and a count of 32 bits the upper half of
+    /// the product is the quotient (Lemire, Kaser, Kurz: Faster remainder by direct computation, 2019).
+    #[inline(always)]
+    fn mean(&self, sum: i32) -> i32 {
+        let nearest = sum.unsigned_abs().wrapping_add(self.0 / 2);
+        let quotient = match self.0 {
+            0 => 0,
+            1 => nearest,
+            _ => ((u128::from(nearest) * u128::from(self.1)) >> 64) as u32,
+        };
+        if sum < 0 { -(quotient as i32) } else { quotient as i32 }
+    }
+}
+
+/// Taps whose sum 16 bits hold.
+const FEW: usize = 256;
+
+/// Whether a sum of taps is one of [`LANES`], and all of them lie within.
+fn whole(acc: &[i32], x: &[i8], step: usize, count: usize) -> bool {
+    let reach = count.saturating_sub(1).saturating_mul(step).saturating_add(LANES);
+    acc.len() == LANES && x.len() >= reach
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixed::mean;
+    use crate::kernels::oracle::hold;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_mean_is_that_of_a_division() {
+        let sums = prop_oneof![-70_000..70_000i32, -i32::MAX..=i32::MAX];
+        let counts = prop_oneof![0..=300u32, 0..=1u32 << 24];
+        hold(4096, (sums, counts), |(sum, count)| {
+            // Beside a multiple and a half of the count the quotient changes.
+            let half = (count / 2) as i32;
+            let multiple = (i64::from(sum) / i64::from(count.max(1)) * i64::from(count)) as i32;
+            for sum in [sum, multiple.saturating_add(half), multiple.saturating_sub(half)] {
+                for near in [sum.saturating_sub(1), sum, sum.saturating_add(1)] {
+                    let near = near.max(-i32::MAX);
+                    prop_assert_eq!(Count::new(count).mean(near), mean(near, count), "{} / {}", near, count);
+                }
+            }
+            Ok(())
+        });
+    }
 }

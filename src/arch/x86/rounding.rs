@@ -8,23 +8,45 @@
 //! Of that sum the upper 32 bits serve, shifted to the right by `e - 1`: a floor of a floor. No product leaves 63 bits,
 //! whatever the factors.
 //!
+//! The zero point is added before the shift, as `2^(31+e)` times itself, where that fits.
+//!
 //! What `v < 0` decides is a tie below zero. Where an activation raises all that is not positive to the zero point, as
 //! ReLU does, it decides nothing and is left out.
 
 use crate::arch::Store;
 
-/// How ties are rounded: it does not show, away from zero, or in two roundings as no factor is known.
+/// How ties are rounded: it does not show, or away from zero.
 pub(super) const HIDDEN: u8 = 0;
 /// See [`HIDDEN`].
 pub(super) const AWAY: u8 = 1;
-/// See [`HIDDEN`].
-pub(super) const TWICE: u8 = 2;
+/// As [`AWAY`], but the zero point is added last, as before the shift it may not fit.
+pub(super) const FAR: u8 = 2;
+/// In two roundings, as no factor is known.
+pub(super) const TWICE: u8 = 3;
 
-/// How outputs are rounded, told whether every shift is to the right by 1 or more.
-pub(super) fn rounding(regular: bool, store: Store) -> u8 {
-    match regular {
-        false => TWICE,
-        true if store.clamp.low < store.zero => AWAY,
-        true => HIDDEN,
+/// What shifts some factors have.
+#[derive(Clone, Copy)]
+pub(super) struct Kinds {
+    /// Whether all are to the right by 1 or more.
+    pub(super) right: bool,
+    /// Whether none is to the right by more than [`Kinds::NEAR`].
+    pub(super) near: bool,
+}
+
+impl Kinds {
+    /// The greatest shift with which `2^(31+e)` times a zero point and a product fit 64 bits together.
+    pub(super) const NEAR: i32 = 23;
+}
+
+/// How outputs of such factors are rounded.
+pub(super) fn rounding(mut all: impl Iterator<Item = Kinds> + Clone, store: Store) -> u8 {
+    if !all.clone().all(|kinds| kinds.right) {
+        TWICE
+    } else if !all.all(|kinds| kinds.near) {
+        FAR
+    } else if store.clamp.low < store.zero {
+        AWAY
+    } else {
+        HIDDEN
     }
 }

@@ -43,6 +43,7 @@ pub use halves::{Halves, Ring};
 pub use joined::Joined;
 pub use lanes::{Chunk, Lanes};
 pub use nibbles::Nibbles;
+pub use overlap::Lead;
 pub use squares::Squares;
 pub use taps::{Portion, Taps};
 pub use vectors::Vectors;
@@ -197,6 +198,11 @@ impl Packing {
     /// Whether factors are plain ones of fewer shifts: [`Halves::takes`].
     pub const fn narrows_factors(self) -> bool {
         matches!(self, Packing::Halves | Packing::RingDepthwise | Packing::Vectors)
+    }
+
+    /// Whether it is for microcontrollers of one kind: on others and on hosts slower than plain order would be.
+    pub const fn is_of_boards(self) -> bool {
+        self.packs_factors() || self.narrows_factors()
     }
 
     /// Whether no weight may be -128.

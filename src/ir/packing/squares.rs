@@ -8,7 +8,8 @@ use crate::ir::{Bias, Conv2d, Shape};
 ///
 /// Scratch holds the transforms of some fours of squares, then the rows of the image that a row of squares sees with
 /// their border, then transformed filters of two units and products. Where all squares' transforms are there, filters
-/// and products lie over the rows, which nobody needs again.
+/// and products lie over the rows, which nobody needs again. An output that lies apart from the input has room for more
+/// transforms where it is not written yet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Squares {
     /// Pairs of input channels.
@@ -106,6 +107,41 @@ impl Squares {
         }
     }
 
+    /// Fours of squares from `first` on that are computed at once where scratch holds the transforms of `kept`: more lie in the
+    /// output of so many rows and bytes a row, behind the rows that they become, from [`Squares::behind`] on.
+    pub const fn at_once(&self, first: usize, kept: usize, [height, row]: [usize; 2]) -> usize {
+        let left = self.quads().saturating_sub(first);
+        let mut count = if kept < left { kept } else { left };
+        while count < left {
+            let behind = (height * row).saturating_sub(self.behind(first + count + 1, row));
+            if count - kept >= behind / self.quad() {
+                break;
+            }
+            count += 1;
+        }
+        count
+    }
+
+    /// How often filters are transformed where scratch holds the transforms of `kept` fours of squares: see
+    /// [`Squares::at_once`].
+    pub const fn times(&self, kept: usize, behind: [usize; 2]) -> usize {
+        let (mut first, mut times) = (0, 0);
+        while first < self.quads() {
+            let count = self.at_once(first, kept, behind);
+            if count == 0 {
+                return usize::MAX;
+            }
+            (first, times) = (first + count, times + 1);
+        }
+        times
+    }
+
+    /// The byte of an output of so many bytes a row from which on nothing is written for the first fours of squares; a multiple
+    /// of 4.
+    pub const fn behind(&self, quads: usize, row: usize) -> usize {
+        (4 * row * (4 * quads).div_ceil(self.across)).next_multiple_of(4)
+    }
+
     pub(super) const fn lengths(&self) -> Packed {
         let (one, all) = (self.scratch(1), self.scratch(self.quads()));
         Packed {
@@ -114,5 +150,31 @@ impl Squares {
             requant: self.units,
             scratch: if all < one { all } else { one },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::{Padding, Window};
+
+    #[test]
+    fn an_output_that_is_not_written_yet_holds_transforms() {
+        let window = Window::new(3, 3).padding(Padding::all(1));
+        let conv = Conv2d { units: 16, window, groups: 1, span: 16, bias: Bias::Channel };
+        let squares = Squares::new(&conv, Shape::new(32, 32, 16)).unwrap();
+        // Sixteen fours of squares, two of which make four rows of 512 bytes; a transform has 4608.
+        assert_eq!((squares.quads(), squares.quad()), (16, 4608));
+        let behind = [32, 512];
+        assert_eq!(squares.behind(3, 512), 4096);
+        // Behind eight rows lie 12288 bytes, behind twenty 6144.
+        assert_eq!(squares.at_once(0, 1, behind), 3);
+        assert_eq!(squares.at_once(6, 1, behind), 2);
+        assert_eq!(squares.at_once(15, 1, behind), 1);
+        assert_eq!(squares.at_once(14, 16, behind), 2);
+        // 3 + 3 + 2 + 2 and six alone.
+        assert_eq!(squares.times(1, behind), 10);
+        assert_eq!(squares.times(1, [0; 2]), 16);
+        assert_eq!(squares.times(0, [0; 2]), usize::MAX);
     }
 }

@@ -63,6 +63,9 @@ fn groups<I: Isa>(
     let alone = bias_of_pixel || x.data.len() == x_len; // no division for what is only one
     let most = if alone { 1 } else { room.checked_div(sample).unwrap_or(0).max(1) };
     let store = y.store(data.clamp);
+    // Where windows of rows lie on end, as those of single pixels do, all rows are one.
+    let joined = fours.image.steps[0] == grid[1] * fours.image.steps[1];
+    let [rows, columns] = if joined { [1, grid[0] * grid[1]] } else { grid };
     for (x_data, y) in x.data.chunks(most * x_len).zip(y.data.chunks_mut(most * y_len)) {
         let count = if alone { 1 } else { x_data.len().checked_div(x_len).unwrap_or(0) };
         let (image, step) = lay(isa, &fours.image, Input { data: x_data, ..x }, scratch);
@@ -75,7 +78,7 @@ fn groups<I: Isa>(
                 units: fours.units,
                 runs: places,
                 quads: fours.quads(),
-                grid: [count, grid[0], grid[1]],
+                grid: [count, rows, columns],
                 steps: [step, fours.image.steps[0], fours.image.steps[1]],
                 y_step,
                 store,

@@ -1,9 +1,9 @@
 //! Convolution of a 3x3 kernel by Winograd's minimal filtering F(4x4, 3x3): 36 products in place of 144. The arithmetic
 //! is told at [`crate::arch::packed`]'s blocks.
 //!
-//! The output is made in squares of four rows and columns, as many at a time as scratch allows: the image is transformed
-//! for them; then for each two units the filters are, multiplied, and the products made outputs of, four squares at a
-//! time. With more squares at a time filters are transformed less often.
+//! The output is made in squares of four rows and columns, as many at a time as there is room for transforms of what they
+//! see, in scratch and in those rows of the output that come later; then for each two units the filters are, multiplied,
+//! and the products made outputs of, four squares at a time. With more squares at a time filters are transformed less often.
 //!
 //! Six rows of the image are kept with their border, those that a row of squares sees. They are read in order, each before
 //! the outputs are written that lie as far down.
@@ -37,10 +37,19 @@ pub(crate) fn squares_conv2d<I: Isa>(isa: I, conv: &Conv2d, data: &IntData<'_>, 
         first: 0,
         across: squares.across,
     };
-    for first in (0..quads).step_by(strip) {
-        let count = strip.min(quads - first);
-        for (i, to) in lowered.chunks_exact_mut(squares.quad().max(1)).enumerate().take(count) {
-            window.lower(isa, flow.input(), 4 * (first + i), besides, to);
+    let (row, quad) = (spread.size[1] * squares.units, squares.quad());
+    // Rows of the output that may hold transforms until they are written.
+    let height = if flow.apart().is_some() { spread.size[0] } else { 0 };
+    let mut first = 0;
+    while first < quads {
+        let count = squares.at_once(first, strip, [height, row]);
+        let behind = squares.behind(first + count, row);
+        for i in 0..count {
+            let (x, to) = match (i.checked_sub(strip), flow.apart()) {
+                (Some(i), Some((x, y))) => (x, y.get_mut(behind + i * quad..)),
+                _ => (flow.input(), lowered.get_mut(i * quad..)),
+            };
+            window.lower(isa, x, 4 * (first + i), besides, to.unwrap_or_default());
         }
         let Some((filters, products)) =
             besides.get_mut(rows..).and_then(|left| left.split_at_mut_checked(squares.filters()))
@@ -51,12 +60,18 @@ pub(crate) fn squares_conv2d<I: Isa>(isa: I, conv: &Conv2d, data: &IntData<'_>, 
         for unit in (0..squares.units).step_by(2) {
             isa.lower_filters(squares.pairs, weights, filters);
             weights = weights.get(36 * squares.pairs..).unwrap_or_default();
-            for (i, lowered) in lowered.chunks_exact(squares.quad().max(1)).enumerate().take(count) {
+            for i in 0..count {
+                let y = flow.output();
+                let lowered = match i.checked_sub(strip) {
+                    None => run(lowered, i * quad, quad),
+                    Some(i) => run(y, behind + i * quad, quad),
+                };
                 isa.multiply_squares(squares.pairs, lowered, filters, products);
                 spread.first = 4 * (first + i);
-                isa.finish_squares(&spread, unit, products, flow.output());
+                isa.finish_squares(&spread, unit, products, y);
             }
         }
+        first += count;
     }
     activate_all(isa, flow, data.clamp);
 }

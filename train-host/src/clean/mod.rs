@@ -1,14 +1,15 @@
 //! Makes an int8 net smaller without changing one byte of any output.
 //!
 //! Each pass takes nodes or channels away where it can prove that nothing changes: padding goes into the window of the
-//! convolution after it (`pad`), an activation into the clamp of the operator before it (`clamp`), channels that
-//! are constant or that nobody weighs into the biases after them (`channels`, by what `range` proves). Convolutions that are
-//! left and are something simpler become that (`simpler`).
+//! convolution after it (`pad`), an activation into the clamp of the operator before it (`clamp`), a resizing into the one
+//! after it (`resize`), channels that are constant or that nobody weighs into the biases after them (`channels`, by what
+//! `range` proves). Convolutions that are left and are something simpler become that (`simpler`).
 
 mod channels;
 mod clamp;
 mod pad;
 mod range;
+mod resize;
 mod simpler;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ pub fn clean(net: &mut Net<Int>) -> Result<Vec<String>> {
         let before = notes.len();
         notes.extend(pad::fold(net));
         notes.extend(clamp::fold(net)?);
+        notes.extend(resize::fold(net));
         notes.extend(channels::remove(net)?);
         if notes.len() == before {
             simpler::rewrite(net);

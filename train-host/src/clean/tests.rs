@@ -88,7 +88,7 @@ impl Draw {
                 break;
             }
             let bias = if self.below(3) == 0 { Bias::Unit } else { Bias::Channel };
-            match self.below(6) {
+            match self.below(7) {
                 0 => {
                     let units = 1 + self.below(8) as u16;
                     let conv = Conv2d { units, window, groups: 1, span: shape.c, bias };
@@ -133,6 +133,16 @@ impl Draw {
                     let clamp = Clamp::new(zero, zero.saturating_add(self.below(120) as i8));
                     self.moving(&mut net, Op::Relu6, IntStore { requant, clamp, ..IntStore::default() });
                 }
+                5 => {
+                    for _ in 0..1 + self.below(3) {
+                        let Shape { h, w, .. } = net.shape(net.output);
+                        let [height, width] = [h, w].map(|_| 3 + self.below(5) as u16);
+                        let mut map: Vec<i32> = (0..height).map(|_| self.below(h.into()) as i32).collect();
+                        map.extend((0..width).map(|_| self.below(w.into()) as i32));
+                        let op = Op::ResizeNearest { height, width };
+                        self.moving(&mut net, op, IntStore { bias: map, ..IntStore::default() });
+                    }
+                }
                 _ => {
                     let (x, meta) = (net.output, net.tensors[net.output.at()].meta);
                     let requant =
@@ -154,7 +164,7 @@ impl Draw {
 #[test]
 fn no_byte_of_any_output_changes() {
     let (mut notes, mut bytes, mut simpler) = (Vec::new(), [0, 0], [0; 3]);
-    for seed in 0..400 {
+    for seed in 0..500 {
         let mut draw = Draw::new(seed);
         let mut net = draw.net();
         plan(&mut net).unwrap_or_else(|e| panic!("{seed}: {e}"));
@@ -181,7 +191,7 @@ fn no_byte_of_any_output_changes() {
         assert_eq!(net.run(&inputs).expect("runs"), before, "{seed}");
     }
     // All passes have had their say.
-    for part in ["into the border", "into the clamp", "channels of"] {
+    for part in ["into the border", "into the clamp", "into the map", "channels of"] {
         let found = notes.iter().filter(|note| note.contains(part)).count();
         assert!(found >= 20, "{part}: {found}");
     }

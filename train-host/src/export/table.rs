@@ -131,8 +131,10 @@ fn put_graph(put: &mut impl FnMut(&str), name: &str, net: &Net<Int>, first: usiz
         let name = constant(first + i, &node.name);
         put("");
         put(&format!("// {}: {}", node.name, node.op.name()));
-        let weights = array(&format!("{name}_WEIGHTS"), "i8", &node.store.weights);
-        put(&if is_packed(node) { aligned(&weights) } else { weights });
+        if net.weights_of(i) == i {
+            let weights = array(&format!("{name}_WEIGHTS"), "i8", &node.store.weights);
+            put(&if is_packed(node) { aligned(&weights) } else { weights });
+        }
         put(&array(&format!("{name}_BIAS"), "i32", &node.store.bias));
         put(&requants(&format!("{name}_REQUANT"), &node.store.requant));
     }
@@ -151,8 +153,9 @@ fn put_graph(put: &mut impl FnMut(&str), name: &str, net: &Net<Int>, first: usiz
     put("    ],");
     put("    nodes: &[");
     for (i, node) in net.nodes.iter().enumerate() {
+        let name = |i: usize| constant(first + i, &net.nodes[i].name);
         let numbers = net.numbers_of(i);
-        put(&node_text(node, &constant(first + numbers, &net.nodes[numbers].name)));
+        put(&node_text(node, &name(numbers), &name(net.weights_of(numbers))));
     }
     put("    ],");
     put(&format!("    input: TensorId({}),", net.input.0));
@@ -160,13 +163,13 @@ fn put_graph(put: &mut impl FnMut(&str), name: &str, net: &Net<Int>, first: usiz
     put("};");
 }
 
-/// A node whose numbers are called `name`.
-fn node_text(node: &NetNode<Int>, name: &str) -> String {
+/// A node whose numbers are called `name`, but the weights `weights`.
+fn node_text(node: &NetNode<Int>, name: &str, weights: &str) -> String {
     let inputs: Vec<String> = node.inputs.iter().map(|id| format!("TensorId({})", id.0)).collect();
     let (c, s) = (node.store.clamp, node.store.scratch);
     let inner = if is_packed(node) { ".0" } else { "" };
     format!(
-        "        Node {{ op: {}, inputs: &[{}], output: TensorId({}), data: IntData {{ weights: &{name}_WEIGHTS{inner}, \
+        "        Node {{ op: {}, inputs: &[{}], output: TensorId({}), data: IntData {{ weights: &{weights}_WEIGHTS{inner}, \
          bias: &{name}_BIAS, requant: &{name}_REQUANT, clamp: Clamp::new({}, {}), scratch: Scratch {{ offset: {}, len: {} }}, \
          packing: Packing::{:?} }} }},",
         op(&node.op),
@@ -339,6 +342,20 @@ mod tests {
             text,
             table(&small(), &[Sample { input: vec![-128, 127], output: vec![0, -1], label: 1 }])
         );
+    }
+
+    #[test]
+    fn weights_of_several_nodes_are_there_once() {
+        let mut stored = small();
+        let (net, before) = (&mut stored.net, small().net.weight_bytes());
+        let (op, inputs) = (net.nodes[0].op, net.nodes[0].inputs.clone());
+        let (meta, mut store) = (net.tensors[net.output.at()].meta, net.nodes[0].store.clone());
+        store.bias[0] += 1;
+        net.push("again", op, &inputs, meta, store).expect("shapes meet");
+        assert_eq!(net.weight_bytes(), before + 4 * 2);
+        let text = table(&stored, &[]);
+        assert_eq!(text.matches("_WEIGHTS: [i8; 4]").count(), 1, "{text}");
+        assert!(text.contains("weights: &N0_THE_OUT_PUT_WEIGHTS, bias: &N1_AGAIN_BIAS"), "{text}");
     }
 
     #[test]

@@ -2,8 +2,12 @@
 //!
 //! Before TensorFlow Lite knew dilation, a convolution with holes was SPACE_TO_BATCH_ND, a plain convolution, and
 //! BATCH_TO_SPACE_ND: pixels are dealt out to as many smaller images as there are phases, convolved without border, and
-//! collected. Converters still write that for int8. It is one convolution, dilated by the size of the block, whose
-//! border is what was padded before less what is cropped after; padding writes the zero point in both.
+//! collected. Converters still write that for int8 where the batch is open. It is one convolution, dilated by the size of
+//! the block, whose border is what was padded before less what is cropped after; padding writes the zero point in both.
+//! (TensorFlow Lite Micro's SPACE_TO_BATCH_ND writes 0, which is neither what TensorFlow means nor what LiteRT does.)
+//!
+//! Of a convolution over one dimension the columns alone are dealt out, and the convolution, which knows but two, stands
+//! between an EXPAND_DIMS that makes a row of them and a RESHAPE that takes it away.
 
 use super::model::{Element, Kind, Model, Operator, Padding};
 
@@ -11,30 +15,29 @@ use super::model::{Element, Kind, Model, Operator, Padding};
 const SPREAD: &str = "SPACE_TO_BATCH_ND";
 const COLLECT: &str = "BATCH_TO_SPACE_ND";
 
-/// The operators of a model with every such trio rewritten whose border is one that a convolution's options can say;
-/// others stay as they are. The convolution stands where the last of the three did; the first two stay, read by nobody,
-/// so that operators keep their numbers.
+/// The operators of a model with every such convolution rewritten whose border is one that its options can say; others
+/// stay as they are. The convolution stands where the last of its operators did; the first ones stay, so that operators
+/// keep their numbers, and are read by nobody unless others need them.
 pub(super) fn dilated(model: &Model) -> Vec<Operator> {
-    let mut operators = model.operators.clone();
-    for (last, operator) in (0..operators.len()).filter_map(|first| trio(model, first)) {
-        operators[last] = operator;
-    }
-    operators
+    let rewritten = |(i, operator): (usize, &Operator)| spelled(model, i).unwrap_or_else(|| operator.clone());
+    model.operators.iter().enumerate().map(rewritten).collect()
 }
 
-/// The last of the trio that begins with operator `first`, and the operator that takes its place.
-fn trio(model: &Model, first: usize) -> Option<(usize, Operator)> {
-    let spread = named(model, first, SPREAD)?;
-    let conv = only_reader(model, *spread.outputs.first()?)?;
-    let convolution = &model.operators[conv];
-    let last = only_reader(model, *convolution.outputs.first()?)?;
-    let collect = named(model, last, COLLECT)?;
-
+/// The convolution that ends with operator `last`.
+fn spelled(model: &Model, last: usize) -> Option<Operator> {
+    let collect = named(&model.operators[last], COLLECT)?;
+    let (output, middle) = (*collect.outputs.first()?, (*collect.inputs.first()?)?);
+    let of_columns = model.tensors[output].shape.len() == 3;
+    let rows = if of_columns { renamed(model, middle, |from, to| row_made(to, from))? } else { middle };
+    let convolution = writer(model, rows)?;
+    let rows = (*convolution.inputs.first()?)?;
+    let dealt = if of_columns { renamed(model, rows, row_made)? } else { rows };
+    let spread = named(writer(model, dealt)?, SPREAD)?;
     let input = (*spread.inputs.first()?)?;
-    let (middle, output) = (convolution.outputs[0], *collect.outputs.first()?);
-    let (block, pads) = (pair(model, spread, 1)?, pairs(model, spread, 2)?);
-    let crops = pairs(model, collect, 2)?;
-    if pair(model, collect, 1)? != block
+
+    let (block, pads) = (blocks(model, spread)?, borders(model, spread)?);
+    let crops = borders(model, collect)?;
+    if blocks(model, collect)? != block
         || model.tensors[middle].quantisation != model.tensors[output].quantisation
     {
         return None;
@@ -43,6 +46,7 @@ fn trio(model: &Model, first: usize) -> Option<(usize, Operator)> {
     let &[_, kh, kw, _] = &model.tensors[weights].shape[..] else { return None };
     let extents = |tensor: usize| match model.tensors[tensor].shape[..] {
         [_, h, w, _] => Some([h, w]),
+        [_, w, _] => Some([1, w]),
         _ => None,
     };
     let (from, to) = (extents(input)?, extents(output)?);
@@ -80,19 +84,17 @@ fn trio(model: &Model, first: usize) -> Option<(usize, Operator)> {
     };
     let mut inputs = convolution.inputs.clone();
     *inputs.first_mut()? = Some(input);
-    Some((last, Operator { kind, version: convolution.version, inputs, outputs: vec![output] }))
+    Some(Operator { kind, version: convolution.version, inputs, outputs: vec![output] })
 }
 
-fn named<'a>(model: &'a Model, i: usize, name: &str) -> Option<&'a Operator> {
-    model.operators.get(i).filter(|operator| operator.kind == Kind::Other(name.to_owned()))
+/// An operator, if it has this name.
+fn named<'a>(operator: &'a Operator, name: &str) -> Option<&'a Operator> {
+    (operator.kind == Kind::Other(name.to_owned())).then_some(operator)
 }
 
-/// The operator that reads a tensor, if only one does and the caller does not.
-fn only_reader(model: &Model, tensor: usize) -> Option<usize> {
-    let reads = |operator: &Operator| operator.inputs.contains(&Some(tensor));
-    let mut readers = (0..model.operators.len()).filter(|&i| reads(&model.operators[i]));
-    let reader = readers.next()?;
-    (readers.next().is_none() && !model.outputs.contains(&tensor)).then_some(reader)
+/// The operator that makes a tensor.
+fn writer(model: &Model, tensor: usize) -> Option<&Operator> {
+    model.operators.iter().find(|operator| operator.outputs.contains(&tensor))
 }
 
 /// A constant of int32s, none of them negative.
@@ -103,14 +105,36 @@ fn numbers(model: &Model, operator: &Operator, i: usize) -> Option<Vec<i32>> {
     numbers.iter().all(|&n| n >= 0).then_some(numbers)
 }
 
-/// Two constants above 0, for rows and columns.
-fn pair(model: &Model, operator: &Operator, i: usize) -> Option<[i32; 2]> {
-    let pair: [i32; 2] = numbers(model, operator, i)?.try_into().ok()?;
-    pair.iter().all(|&n| n > 0).then_some(pair)
+/// What a tensor is made of, if it has the same elements in a shape that `holds` of the one before.
+fn renamed(model: &Model, tensor: usize, holds: impl Fn(&[usize], &[usize]) -> bool) -> Option<usize> {
+    let operator = writer(model, tensor)?;
+    let from = (*operator.inputs.first()?)?;
+    let [before, after] = [from, tensor].map(|tensor| &model.tensors[tensor]);
+    let is_renaming = matches!(operator.kind, Kind::Reshape | Kind::Squeeze | Kind::ExpandDims);
+    let same = before.quantisation == after.quantisation && holds(&before.shape, &after.shape);
+    (is_renaming && same).then_some(from)
 }
 
-/// Before and after, for rows and columns.
-fn pairs(model: &Model, operator: &Operator, i: usize) -> Option<[[i32; 2]; 2]> {
-    let [top, bottom, left, right]: [i32; 4] = numbers(model, operator, i)?.try_into().ok()?;
-    Some([[top, bottom], [left, right]])
+/// Whether the second shape is the first with a row put before its columns.
+fn row_made(columns: &[usize], rows: &[usize]) -> bool {
+    matches!((columns, rows), (&[n, w, c], &[m, 1, v, d]) if [n, w, c] == [m, v, d])
+}
+
+/// The block for rows and columns, both above 0.
+fn blocks(model: &Model, operator: &Operator) -> Option<[i32; 2]> {
+    let block = match numbers(model, operator, 1)?[..] {
+        [columns] => [1, columns],
+        [rows, columns] => [rows, columns],
+        _ => return None,
+    };
+    block.iter().all(|&n| n > 0).then_some(block)
+}
+
+/// What is padded or cropped before and after, for rows and columns.
+fn borders(model: &Model, operator: &Operator) -> Option<[[i32; 2]; 2]> {
+    match numbers(model, operator, 2)?[..] {
+        [left, right] => Some([[0, 0], [left, right]]),
+        [top, bottom, left, right] => Some([[top, bottom], [left, right]]),
+        _ => None,
+    }
 }

@@ -7,6 +7,7 @@
 mod dilate;
 pub mod lower;
 pub mod model;
+mod range;
 pub mod tflite;
 
 use zipnet::ir::Int;

@@ -45,8 +45,8 @@ pub struct Tensor {
     pub name: String,
     /// Extents, outermost first, all above 0; empty for a scalar. Their product and the bytes it takes fit `u32`.
     ///
-    /// Where the file leaves the batch open (a `shape_signature` of -1) this is the shape it gives all the same, in
-    /// which converters write a batch of 1.
+    /// Where the file leaves extents open (a `shape_signature` of -1), those that a batch of 1 leads to, where they can be
+    /// told before the model runs; else what the file gives all the same, in which converters write 1 for them.
     pub shape: Vec<usize>,
     /// What an element is.
     pub element: Element,
@@ -97,7 +97,8 @@ pub struct Operator {
     /// Version of the operator's meaning, from 1.
     pub version: i32,
     /// The tensors it reads; `None` where an optional one is left out. As many as the kind takes, and none left out that
-    /// it needs: only the bias of a convolution or a fully connected operator, and any of [`Kind::Other`].
+    /// it needs: only the bias of a convolution, transposed or not, or a fully connected operator, and any of
+    /// [`Kind::Other`].
     pub inputs: Vec<Option<usize>>,
     /// The tensors it writes: as many as the kind gives; of [`Kind::Other`] any number, 0 included.
     pub outputs: Vec<usize>,
@@ -145,6 +146,12 @@ pub enum Kind {
         multiplier: u32,
         activation: Activation,
     },
+    /// Reads the shape of its output, the weights, the input, and at times a bias.
+    TransposeConv {
+        padding: Padding,
+        stride: [u32; 2],
+        activation: Activation,
+    },
     FullyConnected {
         activation: Activation,
         keep_num_dims: bool,
@@ -159,6 +166,8 @@ pub enum Kind {
     Mul {
         activation: Activation,
     },
+    Maximum,
+    Minimum,
     AveragePool2d {
         padding: Padding,
         stride: [u32; 2],
@@ -174,6 +183,12 @@ pub enum Kind {
     Mean {
         keep_dims: bool,
     },
+    ReduceMax {
+        keep_dims: bool,
+    },
+    ReduceMin {
+        keep_dims: bool,
+    },
     Pad,
     PadV2,
     Reshape,
@@ -186,6 +201,18 @@ pub enum Kind {
     Split {
         count: u32,
     },
+    SplitV {
+        count: u32,
+    },
+    Pack {
+        axis: i32,
+    },
+    Unpack {
+        count: u32,
+        axis: i32,
+    },
+    Slice,
+    Fill,
     StridedSlice {
         begin_mask: u32,
         end_mask: u32,
@@ -195,6 +222,7 @@ pub enum Kind {
         offset: bool,
     },
     Transpose,
+    Tile,
     Softmax {
         beta: f32,
     },
@@ -224,13 +252,18 @@ impl Kind {
         match self {
             Kind::Conv2d { .. } => "CONV_2D",
             Kind::DepthwiseConv2d { .. } => "DEPTHWISE_CONV_2D",
+            Kind::TransposeConv { .. } => "TRANSPOSE_CONV",
             Kind::FullyConnected { .. } => "FULLY_CONNECTED",
             Kind::Add { .. } => "ADD",
             Kind::Sub { .. } => "SUB",
             Kind::Mul { .. } => "MUL",
+            Kind::Maximum => "MAXIMUM",
+            Kind::Minimum => "MINIMUM",
             Kind::AveragePool2d { .. } => "AVERAGE_POOL_2D",
             Kind::MaxPool2d { .. } => "MAX_POOL_2D",
             Kind::Mean { .. } => "MEAN",
+            Kind::ReduceMax { .. } => "REDUCE_MAX",
+            Kind::ReduceMin { .. } => "REDUCE_MIN",
             Kind::Pad => "PAD",
             Kind::PadV2 => "PADV2",
             Kind::Reshape => "RESHAPE",
@@ -238,8 +271,14 @@ impl Kind {
             Kind::ExpandDims => "EXPAND_DIMS",
             Kind::Concatenation { .. } => "CONCATENATION",
             Kind::Split { .. } => "SPLIT",
+            Kind::SplitV { .. } => "SPLIT_V",
+            Kind::Pack { .. } => "PACK",
+            Kind::Unpack { .. } => "UNPACK",
+            Kind::Slice => "SLICE",
+            Kind::Fill => "FILL",
             Kind::StridedSlice { .. } => "STRIDED_SLICE",
             Kind::Transpose => "TRANSPOSE",
+            Kind::Tile => "TILE",
             Kind::Softmax { .. } => "SOFTMAX",
             Kind::Logistic => "LOGISTIC",
             Kind::Tanh => "TANH",

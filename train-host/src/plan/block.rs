@@ -1,6 +1,6 @@
 //! What has to lie in the arena, and when.
 
-use zipnet::ir::{Graph, Int, TensorId};
+use zipnet::ir::{Graph, Int, Lead, TensorId};
 
 /// Which input an operator that works in place shares with its output, where several could be.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub(super) struct Block {
     pub(super) first: usize,
     pub(super) last: usize,
     /// The block that it may lie over, which is needed no more after `first`, and how far behind it that has to begin.
-    pub(super) over: Option<(usize, isize)>,
+    pub(super) over: Option<(usize, Lead)>,
 }
 
 impl Block {
@@ -33,7 +33,7 @@ impl Block {
     /// Bytes that this one, which lies over `under`, need not have of its own.
     pub(super) fn spares(&self, under: &Self) -> usize {
         let Some((_, lead)) = self.over else { return 0 };
-        let both = self.bytes.max(under.bytes + usize::try_from(lead).unwrap_or(0));
+        let both = self.bytes.max(under.bytes + lead.behind());
         (self.bytes + under.bytes).saturating_sub(both)
     }
 }

@@ -8,7 +8,8 @@
 //! bound.
 //!
 //! The output of a kernel that reads ahead of what it writes may lie over its input, as far as its lead allows
-//! ([`Packing::lead`](zipnet::ir::Packing::lead)): two blocks that meet in that one step keep a distance, not apart.
+//! ([`Packing::lead`](zipnet::ir::Packing::lead)): two blocks that meet in that one step keep a distance, one of whole pixels
+//! where the kernel takes some channels after others, rather than lie apart.
 
 mod block;
 mod place;
@@ -102,7 +103,8 @@ mod tests {
     use rand_xoshiro::Xoshiro256PlusPlus;
     use rand_xoshiro::rand_core::{Rng, SeedableRng};
     use zipnet::ir::{
-        Axis, Bias, Conv2d, Dense, IntTensor, Op, Operands, Padding, Pool2d, Requant, Shape, Window,
+        Axis, Bias, Conv2d, Dense, DepthwiseConv2d, IntTensor, Op, Operands, Padding, Pool2d, Requant, Shape,
+        Window,
     };
 
     use super::*;
@@ -188,6 +190,29 @@ mod tests {
         let lead = 29 * 16;
         packed.tensors[1].meta.offset = (over + lead - 1) as u32;
         assert!(packed.check(arena).is_err());
+    }
+
+    #[test]
+    fn channels_that_are_read_in_turn_lie_whole_pixels_apart() {
+        // Of 24 channels some are joined at a time: an output byte may lie over a read one of its own channel only.
+        let mut net = Net::<Int>::new("halves", Shape::new(20, 20, 24), META);
+        let input = net.input;
+        let window = Window::new(3, 3).stride(2).padding(Padding::all(1));
+        let conv = DepthwiseConv2d { multiplier: 1, window, bias: Bias::Channel };
+        push(&mut net, Op::DepthwiseConv2d(conv), &[input], 0);
+        net.nodes[0].store.requant.fill(Requant::new(1 << 30, -3));
+        for target in [Target::CortexM4, Target::CortexM0, Target::CortexM55] {
+            let mut packed = net.clone();
+            let arena = pack(&mut packed, target, None).expect("packs");
+            let scratch = packed.nodes[0].store.scratch.len as usize;
+            assert!(arena < 9600 + scratch + 16, "{target:?}: {arena}, {scratch} of it scratch");
+            let lead = packed.with(|graph| graph.lead(&graph.nodes[0])).expect("reads ahead");
+            let [from, to] = [0, 1].map(|id| packed.tensors[id].meta.offset as isize);
+            assert!(lead.allows(from - to), "{target:?}: {from}, {to}");
+            packed.tensors[1].meta.offset += 4;
+            let fault = packed.check(packed.tensors[0].shape.len() + arena).err();
+            assert_eq!(fault.is_some(), lead.step > 1 || !lead.allows(from - to - 4), "{target:?}: {lead:?}");
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Where blocks lie: orders improved by moves, then the search.
 
+use std::ops::Range;
+
 use super::block::{Block, most_alive};
 
 /// Moves of a block within an order that are tried.
@@ -11,6 +13,7 @@ const SEARCH: u32 = 20_000;
 /// The least arena found, and the offset of each block.
 pub(super) fn place(blocks: &[Block], align: usize) -> (usize, Vec<usize>) {
     let bound = most_alive(blocks, align);
+    let near = near(blocks);
     let mut orders: Vec<Vec<usize>> = Vec::new();
     let mut order_by = |key: &dyn Fn(&Block) -> (usize, usize)| {
         let mut order: Vec<usize> = (0..blocks.len()).collect();
@@ -25,7 +28,7 @@ pub(super) fn place(blocks: &[Block], align: usize) -> (usize, Vec<usize>) {
     let in_order = |order: &[usize]| {
         let mut offsets = vec![None; blocks.len()];
         for &i in order {
-            offsets[i] = Some(lowest(blocks, &offsets, i, align));
+            offsets[i] = Some(lowest(blocks, &near[i], &offsets, i, align));
         }
         let offsets: Vec<usize> = offsets.into_iter().flatten().collect();
         let arena = blocks.iter().zip(&offsets).map(|(b, at)| at + b.bytes).max().unwrap_or(0);
@@ -58,43 +61,68 @@ pub(super) fn place(blocks: &[Block], align: usize) -> (usize, Vec<usize>) {
             best = found;
         }
     }
-    let mut search = Search { blocks, align, bound, best, left: SEARCH };
+    let mut search = Search { blocks, near: &near, align, bound, best, left: SEARCH };
     search.extend(&mut vec![None; blocks.len()], 0, 0);
     search.best
 }
 
-/// The lowest offset at which block `i` overlaps none that is placed and alive with it, but for what it may lie over, or
-/// may lie over it.
-fn lowest(blocks: &[Block], offsets: &[Option<usize>], i: usize, align: usize) -> usize {
+/// Of each block those that are alive with it: in long nets, few of many.
+fn near(blocks: &[Block]) -> Vec<Vec<usize>> {
+    let meets = |block: &Block| (0..blocks.len()).filter(|&j| blocks[j].meets(block)).collect();
+    blocks.iter().map(meets).collect()
+}
+
+/// The lowest offset at which block `i` overlaps none that is placed and alive with it, which are among those `near`, but
+/// for what it may lie over, or may lie over it.
+fn lowest(blocks: &[Block], near: &[usize], offsets: &[Option<usize>], i: usize, align: usize) -> usize {
     let block = &blocks[i];
     // Between each pair of these, neither of them included, it may not begin.
-    let mut taken: Vec<(isize, isize)> = Vec::new();
-    for (j, (other, at)) in blocks.iter().zip(offsets).enumerate() {
-        let Some(at) = at.filter(|_| other.meets(block)) else { continue };
-        let [at, size, other_size] = [at, block.bytes, other.bytes].map(|bytes| bytes as isize);
-        taken.push(match (block.over, other.over) {
-            (Some((under, lead)), _) if under == j => (at - lead.min(size), at + other_size),
-            (_, Some((under, lead))) if under == i => (at - size, at + lead.min(other_size)),
+    let mut taken: Vec<(isize, isize)> = Vec::with_capacity(near.len());
+    // Within the range, its distance from the place has to be a multiple.
+    let mut stepped: Vec<(Range<isize>, isize, usize)> = Vec::new();
+    for &j in near {
+        let (other, Some(at)) = (&blocks[j], offsets[j]) else { continue };
+        let (at, size, other_size) = (at as isize, block.bytes as isize, other.bytes as isize);
+        let (from, to) = match (block.over, other.over) {
+            (Some((under, lead)), _) if under == j => {
+                stepped.push((at - size + 1..at + other_size, at, lead.step));
+                (at - lead.least.min(size), at + other_size)
+            }
+            (_, Some((under, lead))) if under == i => {
+                stepped.push((at - size + 1..at + other_size, at, lead.step));
+                (at - size, at + lead.least.min(other_size))
+            }
             _ => (at - size, at + other_size),
-        });
+        };
+        taken.push((from, to));
     }
     taken.sort_unstable();
     let mut at = 0;
-    for (from, to) in taken {
-        if at <= from {
-            break;
+    loop {
+        for &(from, to) in &taken {
+            if at <= from {
+                break;
+            }
+            if at < to {
+                at = (to as usize).next_multiple_of(align) as isize;
+            }
         }
-        if at < to {
-            at = (to as usize).next_multiple_of(align) as isize;
+        // Where it meets what it shares bytes with, only some distances will do.
+        let meets = |(near, other, step): &(Range<isize>, isize, usize)| {
+            near.contains(&at) && !(at - other).unsigned_abs().is_multiple_of(*step)
+        };
+        if !stepped.iter().any(meets) {
+            return at as usize;
         }
+        at += align as isize;
     }
-    at as usize
 }
 
 /// A search through the orders in which blocks can be placed, each at the lowest free offset. Any best placement,
 /// its blocks slid down, is reached in ascending order of offset, so only orders whose offsets ascend are followed.
 struct Search<'a> {
     blocks: &'a [Block],
+    near: &'a [Vec<usize>],
     align: usize,
     bound: usize,
     best: (usize, Vec<usize>),
@@ -116,7 +144,7 @@ impl Search<'_> {
             if offsets[i].is_some() {
                 continue;
             }
-            let at = lowest(self.blocks, offsets, i, self.align);
+            let at = lowest(self.blocks, &self.near[i], offsets, i, self.align);
             let arena = arena.max(at + self.blocks[i].bytes);
             self.left -= 1;
             if at < floor || arena >= self.best.0 {
@@ -156,7 +184,7 @@ mod tests {
             by_size.sort_by_key(|&i| std::cmp::Reverse(blocks[i].bytes));
             let mut greedy = vec![None; blocks.len()];
             for i in by_size {
-                greedy[i] = Some(lowest(&blocks, &greedy, i, 4));
+                greedy[i] = Some(lowest(&blocks, &near(&blocks)[i], &greedy, i, 4));
             }
             let end = |offsets: &[usize]| blocks.iter().zip(offsets).map(|(b, at)| at + b.bytes).max();
             let greedy: Vec<usize> = greedy.into_iter().flatten().collect();

@@ -9,7 +9,7 @@ use zipnet::ir::Int;
 
 use super::{Effort, Spread};
 use crate::export::Aligned;
-use crate::graph::{NetNode, show};
+use crate::graph::{Net, NetNode, show};
 use crate::{Error, Result};
 
 /// One layer. Times are nanoseconds an inference.
@@ -27,11 +27,17 @@ pub struct LayerTime {
     pub ns: Spread,
 }
 
-/// Times every layer of `net` on the first of `codes`, on one thread of instruction set `cpu`.
+/// Times every layer of `plain`, packed as `net`, on the first of `codes`, on one thread of instruction set `cpu`.
 ///
 /// # Errors
 /// Where the net is not legal.
-pub(super) fn layers(net: &Aligned, cpu: Cpu, codes: &[i8], effort: Effort) -> Result<Vec<LayerTime>> {
+pub(super) fn layers(
+    plain: &Net<Int>,
+    net: &Aligned,
+    cpu: Cpu,
+    codes: &[i8],
+    effort: Effort,
+) -> Result<Vec<LayerTime>> {
     let input = &codes[..net.input_shape().len()];
     net.with_runner(|runner| {
         let runner = runner.on(cpu);
@@ -57,11 +63,11 @@ pub(super) fn layers(net: &Aligned, cpu: Cpu, codes: &[i8], effort: Effort) -> R
         let layer = |(i, node): (usize, &NetNode<Int>)| LayerTime {
             name: node.name.clone(),
             op: node.op.name().to_owned(),
-            output: show(net.shape(node.output)),
-            macs: node.op.macs(net.shape(node.inputs[0]), net.shape(node.output)),
+            output: show(plain.shape(node.output)),
+            macs: node.op.macs(plain.shape(node.inputs[0]), plain.shape(node.output)),
             ns: Spread::of(rounds.iter().map(|times| times[i]).collect()),
         };
-        Ok(net.nodes.iter().enumerate().map(layer).collect())
+        Ok(plain.nodes.iter().enumerate().map(layer).collect())
     })
 }
 
@@ -101,7 +107,7 @@ mod tests {
         let codes: Vec<i8> = (0..net.input_shape().len()).map(|i| i as i8).collect();
         for cpu in Cpu::all() {
             let effort = Effort { rounds: 3, round: Duration::from_millis(1) };
-            let times = layers(&packed, cpu, &codes, effort).expect("times");
+            let times = layers(&net, &packed, cpu, &codes, effort).expect("times");
             assert_eq!(times.len(), net.nodes.len());
             assert_eq!(times.iter().map(|layer| layer.macs).sum::<u64>(), net.macs());
             assert!(times.iter().all(|layer| layer.ns.min > 0.0), "{times:?}");

@@ -55,6 +55,8 @@ pub struct Timing {
     pub macs: u64,
     /// Samples in a round, of each contender.
     pub samples: usize,
+    /// Layers packed for microcontrollers, which a host computes slower than those of a portable table.
+    pub layers_of_boards: usize,
     /// Why there is no float net to compare with, where there is none.
     pub without_float: Option<String>,
     /// The int8 engine on the fastest instruction set, then all others.
@@ -221,10 +223,11 @@ pub fn measure(nets: &Nets, effort: Effort) -> Result<Timing> {
         model: nets.int8.name.clone(),
         macs: nets.int8.macs(),
         samples,
+        layers_of_boards: nets.int8.nodes.iter().filter(|node| node.store.packing.is_of_boards()).count(),
         without_float: nets.float.as_ref().err().map(Error::to_string),
         contenders: contenders.collect(),
         many,
-        layers: layers::layers(&packed, Cpu::fastest(), &nets.codes, effort)?,
+        layers: layers::layers(&nets.int8, &packed, Cpu::fastest(), &nets.codes, effort)?,
     })
 }
 
@@ -245,6 +248,14 @@ impl Timing {
             let [median, quartiles, ends] = ratio.cells(1.0);
             let least = figures(*least_ratio);
             text.push_str(&format!("{name:<28}{least:>8}{median:>8}   {quartiles:<20}{ends}\n"));
+        }
+        if self.layers_of_boards > 0 {
+            text.push_str(&format!(
+                "\nSlow here: {} of {} layers are packed for a microcontroller. To time this host, import the net\n\
+                 with --target portable.\n",
+                self.layers_of_boards,
+                self.layers.len()
+            ));
         }
         match &self.without_float {
             Some(why) => text.push_str(&format!("\nNo float net to compare with: {why}\n")),
@@ -362,6 +373,17 @@ mod tests {
             "{}",
             timing.text()
         );
+    }
+
+    #[test]
+    fn a_net_packed_for_a_board_is_told_from_others() {
+        let (mut int8, _, _) = dense(64, 16);
+        let timing = time(&Nets::imported(&int8), 3);
+        assert!(timing.layers_of_boards == 0 && !timing.text().contains("Slow here"), "{}", timing.text());
+        crate::export::pack(&mut int8, crate::export::Target::CortexM4, None).expect("packs");
+        let text = time(&Nets::imported(&int8), 3).text();
+        assert!(text.contains("Slow here: 1 of 1 layers are packed for a microcontroller"), "{text}");
+        assert!(text.lines().all(|line| line.len() <= 100), "{text}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use train_host::import::model::{Activation, Element, Kind, Model, Padding};
 use train_host::import::tflite::read;
 
-use crate::author::{Buffer, Code, File, INT4, INT32, STRING, Tensor, Value};
+use crate::author::{Buffer, Code, File, INT4, INT32, Operator, STRING, Tensor, Value};
 use crate::promise;
 
 /// The model of a file with a change.
@@ -120,6 +120,74 @@ fn elements_without_a_size_take_what_there_is() {
 #[test]
 fn later_subgraphs_are_left_alone() {
     assert_eq!(accepted(File::convolution(), |f| f.subgraphs = 3), accepted(File::convolution(), |_| ()));
+}
+
+/// The shape that a file of CONV_2D leaves to its output, where that is open.
+fn follows(change: impl FnOnce(&mut File)) -> Vec<usize> {
+    let model = accepted(File::convolution(), |f| {
+        f.tensors[3].shape = vec![1, 1, 1, 3];
+        f.tensors[3].signature = vec![-1, -1, -1, 3];
+        change(f);
+    });
+    model.tensors[3].shape.clone()
+}
+
+#[test]
+fn open_extents_follow_from_the_operators_before() {
+    assert_eq!(follows(|_| ()), [1, 4, 4, 3]);
+    assert_eq!(follows(|f| f.operators[0].fields[1].1 = Value::I32(3)), [1, 2, 4, 3]);
+    assert_eq!(follows(|f| f.operators[0].fields.push((0, Value::I8(1)))), [1, 4, 4, 3]);
+    // What is not open is as the file says, right or wrong.
+    assert_eq!(follows(|f| f.tensors[3].signature.clear()), [1, 1, 1, 3]);
+    // A window that does not fit leads to nothing.
+    let wide = |f: &mut File| {
+        f.operators[0].fields.push((0, Value::I8(1)));
+        (f.tensors[1].shape, f.buffers[1].data) = (vec![3, 5, 1, 2], vec![1; 30]);
+    };
+    assert_eq!(follows(wide), [1, 1, 1, 3]);
+}
+
+#[test]
+fn a_shape_that_operators_compute_is_known() {
+    // RESHAPE to [16 * 1, 2] by SHAPE, STRIDED_SLICE and PACK, as a dense layer over pixels has it.
+    let int = |name: &str, shape: &[i32]| Tensor {
+        element: INT32,
+        scales: vec![],
+        zeros: vec![],
+        ..Tensor::activation(name, shape)
+    };
+    let number = |f: &mut File, name: &str, value: i32| {
+        f.buffers.push(Buffer { data: value.to_le_bytes().to_vec(), ..Buffer::default() });
+        f.tensors.push(Tensor::constant(name, &[1], INT32, f.buffers.len() as u32 - 1));
+        f.tensors.len() as i32 - 1
+    };
+    let mut file = File::operator(77, 1, 1, 0, &[]);
+    file.tensors[1] = int("shape", &[4]);
+    let [one, two, four] = [("one", 1), ("two", 2), ("four", 4)].map(|(name, n)| number(&mut file, name, n));
+    file.tensors.extend([int("last", &[1]), int("pixels", &[1]), int("target", &[2])]);
+    let [last, pixels, target] = [5, 6, 7];
+    let open = Tensor { signature: vec![-1, -1], ..Tensor::activation("rows", &[1, 1]) };
+    file.tensors.push(open);
+    let three = number(&mut file, "three", 3);
+    let code = |builtin: i32| Code { deprecated: builtin as i8, builtin, custom: "", version: 1 };
+    file.codes.extend([45, 18, 83, 22].map(code));
+    let operator = |code, inputs: &[i32], output: i32| Operator {
+        code,
+        inputs: inputs.to_vec(),
+        outputs: vec![output],
+        options: 0,
+        fields: vec![],
+    };
+    file.operators.extend([
+        operator(1, &[1, three, four, one], last),
+        operator(2, &[four, four], pixels),
+        operator(3, &[pixels, last], target),
+        operator(4, &[0, target], 8),
+    ]);
+    file.outputs = vec![8];
+    assert_eq!(accepted(file.clone(), |_| ()).tensors[8].shape, [16, 2]);
+    // Another number of elements is none of its shapes.
+    assert_eq!(accepted(file, |f| f.operators[2].inputs = vec![four, two]).tensors[8].shape, [1, 1]);
 }
 
 #[test]

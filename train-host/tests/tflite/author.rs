@@ -39,6 +39,8 @@ pub(crate) struct Tensor {
     pub(crate) name: String,
     /// Absent where empty.
     pub(crate) shape: Vec<i32>,
+    /// The shape with -1 for what is open; absent where empty.
+    pub(crate) signature: Vec<i32>,
     pub(crate) element: i8,
     pub(crate) buffer: u32,
     pub(crate) scales: Vec<f32>,
@@ -83,6 +85,7 @@ impl Tensor {
         Self {
             name: name.to_string(),
             shape: shape.to_vec(),
+            signature: vec![],
             element: INT8,
             buffer: 0,
             scales: vec![0.5],
@@ -239,6 +242,7 @@ impl Tensor {
     fn write(&self, b: &mut Builder) -> Offset {
         let name = b.create_string(&self.name);
         let shape = (!self.shape.is_empty()).then(|| b.create_vector(&self.shape));
+        let signature = (!self.signature.is_empty()).then(|| b.create_vector(&self.signature));
         let (scales, zeros) = (b.create_vector(&self.scales), b.create_vector(&self.zeros));
         let start = b.start_table();
         b.push_slot_always(slot(2), scales);
@@ -259,6 +263,9 @@ impl Tensor {
         b.push_slot(slot(5), self.variable, 0);
         if self.sparse {
             b.push_slot_always(slot(6), sparsity);
+        }
+        if let Some(signature) = signature {
+            b.push_slot_always(slot(7), signature);
         }
         b.push_slot(slot(10), self.external, 0);
         b.end_table(start)

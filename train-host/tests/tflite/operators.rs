@@ -12,7 +12,7 @@ struct Row(&'static str, i32, std::ops::RangeInclusive<i32>, i32, u8, &'static [
 const WINDOW: &[(u16, Value)] = &[(1, I32(1)), (2, I32(1)), (3, I32(1)), (4, I32(1))];
 const MULTIPLIER: &[(u16, Value)] = &[(1, I32(1)), (2, I32(1)), (3, I32(1))];
 
-const OPERATORS: [Row; 31] = [
+const OPERATORS: [Row; 42] = [
     Row("ADD", 0, 2..=2, 1, 11, &[]),
     Row("AVERAGE_POOL_2D", 1, 1..=1, 1, 5, WINDOW),
     Row("CONCATENATION", 2, 1..=9, 1, 10, &[]),
@@ -37,6 +37,17 @@ const OPERATORS: [Row; 31] = [
     Row("STRIDED_SLICE", 45, 4..=4, 1, 32, &[]),
     Row("SPLIT", 49, 2..=2, 3, 35, &[(0, I32(3))]),
     Row("PRELU", 54, 2..=2, 1, 0, &[]),
+    Row("MAXIMUM", 55, 2..=2, 1, 0, &[]),
+    Row("MINIMUM", 57, 2..=2, 1, 0, &[]),
+    Row("TRANSPOSE_CONV", 67, 3..=4, 1, 49, &[(1, I32(1)), (2, I32(1))]),
+    Row("SLICE", 65, 3..=3, 1, 0, &[]),
+    Row("PACK", 83, 1..=9, 1, 59, &[]),
+    Row("UNPACK", 88, 1..=1, 4, 64, &[(0, I32(4)), (1, I32(1))]),
+    Row("FILL", 94, 2..=2, 1, 0, &[]),
+    Row("SPLIT_V", 102, 3..=3, 2, 79, &[(0, I32(2))]),
+    Row("TILE", 69, 2..=2, 1, 0, &[]),
+    Row("REDUCE_MAX", 82, 2..=2, 1, 27, &[]),
+    Row("REDUCE_MIN", 89, 2..=2, 1, 27, &[]),
     Row("PADV2", 60, 3..=3, 1, 0, &[]),
     Row("EXPAND_DIMS", 70, 2..=2, 1, 0, &[]),
     Row("RESIZE_NEAREST_NEIGHBOR", 97, 2..=2, 1, 74, &[]),
@@ -82,7 +93,9 @@ fn too_few_and_too_many_tensors() {
                 let mut file = file(inputs, outputs);
                 file.operators[0].inputs[left_out as usize] = -1;
                 match read(&file.bytes()) {
-                    Ok(_) => assert!(matches!(code, 3 | 4 | 9) && left_out == 2, "{name}: {left_out}"),
+                    Ok(_) => {
+                        assert!(matches!((code, left_out), (3 | 4 | 9, 2) | (67, 3)), "{name}: {left_out}");
+                    }
                     Err(e) => assert_eq!(
                         e.to_string(),
                         format!("operator 0 ({name}): input {left_out} is left out, and is not optional")
@@ -112,7 +125,7 @@ fn option(name: &str, id: u16, value: Value, due: &str) {
 
 #[test]
 fn options_that_mean_nothing() {
-    for name in ["CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "MAX_POOL_2D"] {
+    for name in ["CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "AVERAGE_POOL_2D", "MAX_POOL_2D"] {
         for value in [0, -1, i32::MIN] {
             option(name, 1, I32(value), &format!("stride_w: {value} is not above 0"));
             option(name, 2, I32(value), &format!("stride_h: {value} is not above 0"));
@@ -129,10 +142,14 @@ fn options_that_mean_nothing() {
     option("AVERAGE_POOL_2D", 4, I32(-1), "filter_height: -1 is not above 0");
     option("SPLIT", 0, I32(0), "num_splits: 0 is not above 0");
     option("SPLIT", 0, I32(-3), "num_splits: -3 is not above 0");
+    option("SPLIT_V", 0, I32(0), "num_splits: 0 is not above 0");
+    option("UNPACK", 0, I32(-1), "num: -1 is not above 0");
+    option("UNPACK", 0, I32(3), "has 4 outputs, not 3");
     option("SPLIT", 0, I32(2), "has 3 outputs, not 2");
     for (name, id) in [
         ("CONV_2D", 3),
         ("DEPTHWISE_CONV_2D", 4),
+        ("TRANSPOSE_CONV", 3),
         ("MAX_POOL_2D", 5),
         ("FULLY_CONNECTED", 0),
         ("ADD", 0),

@@ -141,13 +141,14 @@ fn kind_holds(model: &Model, index: usize) {
             positive(dilation);
             assert!(multiplier > 0);
         }
+        Kind::TransposeConv { stride, .. } => positive(stride),
         Kind::AveragePool2d { stride, filter, .. } | Kind::MaxPool2d { stride, filter, .. } => {
             positive(stride);
             positive(filter);
         }
         Kind::Softmax { beta } => assert!(beta.is_normal() && beta > 0.0),
         Kind::LeakyRelu { alpha } => assert!(alpha.is_finite()),
-        Kind::Split { count } => {
+        Kind::Split { count } | Kind::SplitV { count } | Kind::Unpack { count, .. } => {
             assert!(count > 0);
             assert_eq!(operator.outputs.len(), count as usize);
         }
@@ -173,7 +174,8 @@ fn kind_holds(model: &Model, index: usize) {
         Kind::Conv2d { .. } | Kind::DepthwiseConv2d { .. } | Kind::FullyConnected { .. }
     );
     let left_out = operator.inputs.iter().position(Option::is_none);
-    assert!(left_out.is_none() || weighted && left_out == Some(2));
+    let transposed = matches!(operator.kind, Kind::TransposeConv { .. });
+    assert!(left_out.is_none() || weighted && left_out == Some(2) || transposed && left_out == Some(3));
     assert!(!operator.inputs.is_empty());
     assert!(!operator.outputs.is_empty());
 }

@@ -2,7 +2,7 @@
 //!
 //! In one rounding where that is possible: [`rounding`](super::super::rounding) tells how.
 
-use super::super::rounding::{AWAY, TWICE, rounding};
+use super::super::rounding::{AWAY, Kinds, TWICE, rounding};
 use crate::arch::Store;
 use crate::ir::Requant;
 use core::arch::x86_64::*;
@@ -36,12 +36,17 @@ impl Factors {
             _mm256_add_epi64(half, _mm256_sllv_epi64(half, e[1])),
         ];
         let shift = _mm256_sub_epi32(right, _mm256_set1_epi32(1));
-        Self { multiplier: [multiplier, _mm256_srli_epi64::<32>(multiplier)], round, shift, regular }
+        Self {
+            multiplier: [multiplier, _mm256_shuffle_epi32::<0b11_11_01_01>(multiplier)],
+            round,
+            shift,
+            regular,
+        }
     }
 
     /// How outputs of these and like factors are rounded.
     pub(super) fn rounding(all: &[Self], store: Store) -> u8 {
-        rounding(all.iter().all(|factors| factors.regular), store)
+        rounding(all.iter().map(|factors| Kinds { right: factors.regular, near: true }), store)
     }
 
     /// Eight accumulators requantised; `q` are the factors again.
@@ -51,7 +56,8 @@ impl Factors {
         if ROUND == TWICE {
             return Twice::new(q).apply(acc);
         }
-        let upper = _mm256_srli_epi64::<32>(acc);
+        // Shuffled, not shifted: where a compiler knows what lies above, it makes longer products of it.
+        let upper = _mm256_shuffle_epi32::<0b11_11_01_01>(acc);
         let mut even = _mm256_add_epi64(_mm256_mul_epi32(acc, self.multiplier[0]), self.round[0]);
         let mut odd = _mm256_add_epi64(_mm256_mul_epi32(upper, self.multiplier[1]), self.round[1]);
         if ROUND == AWAY {
@@ -113,7 +119,7 @@ impl Twice {
         let right = _mm256_max_epi32(_mm256_sub_epi32(zero, shift), zero);
         let one = _mm256_set1_epi32(1);
         Self {
-            multiplier: [multiplier, _mm256_srli_epi64::<32>(multiplier)],
+            multiplier: [multiplier, _mm256_shuffle_epi32::<0b11_11_01_01>(multiplier)],
             left: _mm256_max_epi32(shift, zero),
             right,
             dropped: _mm256_sub_epi32(_mm256_sllv_epi32(one, right), one),
@@ -127,7 +133,7 @@ impl Twice {
         let acc = _mm256_sllv_epi32(acc, self.left);
         let half = _mm256_set1_epi64x(1 << 30);
         let even = _mm256_add_epi64(_mm256_mul_epi32(acc, self.multiplier[0]), half);
-        let odd = _mm256_mul_epi32(_mm256_srli_epi64::<32>(acc), self.multiplier[1]);
+        let odd = _mm256_mul_epi32(_mm256_shuffle_epi32::<0b11_11_01_01>(acc), self.multiplier[1]);
         let odd = _mm256_add_epi64(odd, half);
         let even = _mm256_srli_epi64::<31>(even);
         let product = _mm256_blend_epi32::<0b1010_1010>(even, _mm256_slli_epi64::<1>(odd));

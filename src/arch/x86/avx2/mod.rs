@@ -3,10 +3,12 @@
 
 mod dot;
 mod factors;
+mod greatest;
 mod lanes;
 mod sixteens;
 mod sums;
 
+pub(super) use greatest::max_window;
 pub(super) use lanes::lanes;
 pub(super) use sixteens::sixteens;
 pub(super) use sums::{add, add_linear, lay, store, sum_row};

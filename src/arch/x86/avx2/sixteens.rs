@@ -1,5 +1,6 @@
 //! Convolution and matrix times vector: tiles of `P` pixels times `B` blocks of sixteen units, all their sums in
-//! registers. Four elements of a pixel, repeated over a register, meet four weights of each of eight units.
+//! registers. Four elements of a pixel, repeated over a register, meet four weights of each of eight units. Tiles are
+//! small, as elements without their signs and products in the making take registers too.
 
 use super::super::rounding::{AWAY, HIDDEN, TWICE};
 use super::super::walk::Walk;
@@ -75,13 +76,13 @@ unsafe fn pixels<const B: usize, const ROUND: u8>(
         let weights = s.weights.as_ptr().add(block * s.block());
         let bias = s.bias.as_ptr().add(16 * block);
         let y = y.as_mut_ptr().add(16 * block);
-        while B == 1 && pixel + 4 <= count {
-            let windows = at.next::<4>().map(|from| x.as_ptr().add(from));
-            let sums = tile::<4, B>(s, windows, weights, bias.add(pixel * s.bias_step));
+        while B == 1 && pixel + 2 <= count {
+            let windows = at.next::<2>().map(|from| x.as_ptr().add(from));
+            let sums = tile::<2, B>(s, windows, weights, bias.add(pixel * s.bias_step));
             for (p, sums) in sums.iter().enumerate() {
                 out.put::<ROUND>(sums, y.add((pixel + p) * s.y_step));
             }
-            pixel += 4;
+            pixel += 2;
         }
         while pixel < count {
             let windows = at.next::<1>().map(|from| x.as_ptr().add(from));

@@ -1,6 +1,7 @@
 //! Elementwise blocks: requantised stores and additions, sixteen elements at a time.
 
 use super::super::rounding::{AWAY, TWICE};
+use super::super::{FEW, whole};
 use super::factors::{Factors, Narrow, Twice};
 use crate::arch::fours;
 use crate::arch::packed::{self, Linear};
@@ -93,7 +94,29 @@ pub(in super::super) fn add_linear(y: &mut [i8], x: Option<&[i8]>, linear: &Line
 /// See [`Isa::sum_row`].
 #[target_feature(enable = "avx2")]
 pub(in super::super) fn sum_row(acc: &mut [i32], x: &[i8], step: usize, count: usize) {
-    super::super::sum_row(acc, x, step, count);
+    if !whole(acc, x, step, count) {
+        return Scalar.sum_row(acc, x, step, count);
+    }
+    for first in (0..count).step_by(FEW) {
+        // SAFETY: `whole` says that 32 elements of each tap and 32 sums lie within.
+        unsafe {
+            let mut sums = [_mm256_setzero_si256(); 2];
+            for tap in first..count.min(first + FEW) {
+                for (i, sum) in sums.iter_mut().enumerate() {
+                    let tap = _mm_loadu_si128(x.as_ptr().add(tap * step + 16 * i).cast());
+                    *sum = _mm256_add_epi16(*sum, _mm256_cvtepi8_epi16(tap));
+                }
+            }
+            for (i, sum) in sums.into_iter().enumerate() {
+                let halves = [_mm256_castsi256_si128(sum), _mm256_extracti128_si256::<1>(sum)];
+                for (j, half) in halves.into_iter().enumerate() {
+                    let acc = acc.as_mut_ptr().add(16 * i + 8 * j).cast();
+                    let more = _mm256_cvtepi16_epi32(half);
+                    _mm256_storeu_si256(acc, _mm256_add_epi32(_mm256_loadu_si256(acc), more));
+                }
+            }
+        }
+    }
 }
 
 /// See [`Isa::lay`]: the portable body in wider registers.

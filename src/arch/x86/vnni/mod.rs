@@ -4,6 +4,7 @@
 mod factors;
 mod lanes;
 mod sixteens;
+mod stacked;
 mod sums;
 
 pub(super) use lanes::lanes;

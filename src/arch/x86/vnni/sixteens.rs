@@ -5,13 +5,15 @@
 //! 1. Sixteen sums a tile, whatever its shape: as many as hide how long a sum takes, and as leave registers for factors.
 //! 2. A pixel that is alone, as in matrix times vector, reads each weight once: how fast those come decides. One block
 //!    after another reads them on end, which caches bring sooner than several at once, the more so when asked ahead; and
-//!    eight sums in turn keep pace.
+//!    eight sums in turn keep pace. Its elements come sixteen a load and are spread in registers, so that loads are left for
+//!    weights.
 
-use super::super::rounding::{AWAY, HIDDEN, TWICE};
+use super::super::rounding::{AWAY, FAR, HIDDEN, TWICE};
 use super::super::walk::Walk;
 use super::factors::{Factors, Narrow};
 use crate::arch::fours::Sixteens;
 use crate::ir::Requant;
+use core::arch::asm;
 use core::arch::x86_64::*;
 
 /// Sums that a pixel which is alone is spread over.
@@ -28,21 +30,52 @@ const AHEAD: usize = 2048;
 pub(in super::super) unsafe fn sixteens(s: &Sixteens<'_>, x: &[i8], y: &mut [i8]) {
     debug_assert!(s.fits(x.len(), y.len()));
     let blocks = s.units.div_ceil(16);
-    let many = s.pixels() >= 4;
     let mut block = 0;
     // SAFETY: the caller's promise; blocks stay below `blocks`.
     unsafe {
-        while many && block + 4 <= blocks {
+        if s.pixels() < 4 {
+            return few(s, x, y);
+        }
+        while block + 4 <= blocks {
             some::<4>(s, block, x, y);
             block += 4;
         }
-        while many && block + 2 <= blocks {
+        while block + 2 <= blocks {
             some::<2>(s, block, x, y);
             block += 2;
         }
-        while block < blocks {
+        if block < blocks {
             some::<1>(s, block, x, y);
-            block += 1;
+        }
+    }
+}
+
+/// The same for less pixels than a tile has.
+///
+/// # Safety
+/// `s.fits(x.len(), y.len())`.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+unsafe fn few(s: &Sixteens<'_>, x: &[i8], y: &mut [i8]) {
+    let narrow = Narrow::new(s.store);
+    for (block, requant) in s.requant.as_chunks().0.iter().take(s.units.div_ceil(16)).enumerate() {
+        let factors = Factors::new(requant, s.store);
+        let rounding = Factors::rounding(&[factors], s.store);
+        let (mut walk, live) = (Walk::new(s), s.units - 16 * block);
+        for pixel in 0..s.pixels() {
+            // SAFETY: `fits` holds, so every pixel's windows, biases and live outputs lie within.
+            unsafe {
+                let [window] = walk.next::<1>();
+                let weights = s.weights.as_ptr().add(block * s.block());
+                let bias = s.bias.as_ptr().add(pixel * s.bias_step + 16 * block);
+                let sums = alone(s, x.as_ptr().add(window), weights, bias);
+                let values = match rounding {
+                    TWICE => factors.apply::<TWICE>(sums, requant),
+                    FAR => factors.apply::<FAR>(sums, requant),
+                    _ => factors.apply::<AWAY>(sums, requant),
+                };
+                put(narrow.one(values), live, y.as_mut_ptr().add(pixel * s.y_step + 16 * block));
+            }
         }
     }
 }
@@ -55,9 +88,9 @@ pub(in super::super) unsafe fn sixteens(s: &Sixteens<'_>, x: &[i8], y: &mut [i8]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 unsafe fn some<const B: usize>(s: &Sixteens<'_>, block: usize, x: &[i8], y: &mut [i8]) {
     let Some(requant) = s.requant.as_chunks().0[block..].first_chunk() else { return };
-    let mut factors = [Factors::new(&requant[0]); B];
+    let mut factors = [Factors::new(&requant[0], s.store); B];
     for b in 1..B {
-        factors[b] = Factors::new(&requant[b]);
+        factors[b] = Factors::new(&requant[b], s.store);
     }
     let live = (s.units - 16 * block).min(16 * B);
     let out = Out { requant, factors, narrow: Narrow::new(s.store), live, step: s.y_step };
@@ -66,6 +99,7 @@ unsafe fn some<const B: usize>(s: &Sixteens<'_>, block: usize, x: &[i8], y: &mut
         match Factors::rounding(&factors, s.store) {
             HIDDEN => pixels::<B, HIDDEN>(s, block, &out, x, y),
             AWAY => pixels::<B, AWAY>(s, block, &out, x, y),
+            FAR => pixels::<B, FAR>(s, block, &out, x, y),
             _ => pixels::<B, TWICE>(s, block, &out, x, y),
         }
     }
@@ -98,8 +132,14 @@ unsafe fn pixels<const B: usize, const ROUND: u8>(
         if ROUND != TWICE && B == 1 {
             at.straight::<16, B, ROUND>(out);
         }
+        if ROUND != TWICE && B == 2 {
+            at.straight::<8, B, ROUND>(out);
+        }
         if ROUND != TWICE && B <= 2 {
             at.tiles::<8, B, ROUND>(out);
+        }
+        if ROUND != TWICE && B == 4 {
+            at.straight::<4, B, ROUND>(out);
         }
         at.tiles::<4, B, ROUND>(out);
         at.singles::<B, ROUND>(out);
@@ -218,12 +258,6 @@ impl<const B: usize> Out<'_, B> {
         let step = 4 / B * self.step;
         // SAFETY: the caller's promise.
         unsafe {
-            if B == 2 {
-                for (i, sums) in sums.iter().enumerate() {
-                    self.four::<ROUND>(sums, y.add(i * step));
-                }
-                return;
-            }
             self.four::<ROUND>(&sums[0], y);
             if P * B >= 8 {
                 self.four::<ROUND>(&sums[1], y.add(step));
@@ -243,10 +277,7 @@ impl<const B: usize> Out<'_, B> {
     unsafe fn four<const ROUND: u8>(&self, sums: &[__m512i; 4], to: *mut i8) {
         // SAFETY: the caller's promise.
         unsafe {
-            let mut values = *sums;
-            for (i, value) in values.iter_mut().enumerate() {
-                *value = self.factors[i % B].apply::<ROUND>(*value, &self.requant[i % B]);
-            }
+            let values = Factors::apply_all::<ROUND, B, 4>(&self.factors, self.requant, *sums);
             let bytes = self.narrow.four_in_order(values);
             if self.live == 16 * B && (B == 4 || self.step == 16 * B) {
                 return _mm512_storeu_si512(to.cast(), bytes);
@@ -258,7 +289,7 @@ impl<const B: usize> Out<'_, B> {
                 _mm512_extracti32x4_epi32::<3>(bytes),
             ];
             for (i, part) in parts.into_iter().enumerate() {
-                self.put(part, i % B, to.add(i / B * self.step));
+                put(part, self.live - 16 * (i % B), to.add(i / B * self.step + 16 * (i % B)));
             }
         }
     }
@@ -272,25 +303,24 @@ impl<const B: usize> Out<'_, B> {
         // SAFETY: the caller's promise.
         unsafe {
             let values = self.factors[b].apply::<ROUND>(sums, &self.requant[b]);
-            self.put(self.narrow.one(values), b, y);
+            put(self.narrow.one(values), self.live - 16 * b, y.add(16 * b));
         }
     }
+}
 
-    /// Block `b` of a pixel, as far as it is live. A store under a mask takes as long as many without.
-    ///
-    /// # Safety
-    /// The CPU has the instructions; `y` is where the pixel's live outputs go.
-    #[inline(always)]
-    unsafe fn put(&self, bytes: __m128i, b: usize, y: *mut i8) {
-        // SAFETY: the caller's promise; a mask keeps to what is live.
-        unsafe {
-            let y = y.add(16 * b);
-            if self.live >= 16 * (b + 1) {
-                _mm_storeu_si128(y.cast(), bytes);
-            } else {
-                let mask = (1u32 << (self.live - 16 * b)) - 1;
-                _mm_mask_storeu_epi8(y, mask as u16, bytes);
-            }
+/// Stores the sixteen units of a block, or those that are live if there are less. A store under a mask takes as long as many
+/// without.
+///
+/// # Safety
+/// The CPU has the instructions; `y` is where the live outputs go.
+#[inline(always)]
+unsafe fn put(bytes: __m128i, live: usize, y: *mut i8) {
+    // SAFETY: the caller's promise; a mask keeps to what is live.
+    unsafe {
+        if live >= 16 {
+            _mm_storeu_si128(y.cast(), bytes);
+        } else {
+            _mm_mask_storeu_epi8(y, ((1u32 << live) - 1) as u16, bytes);
         }
     }
 }
@@ -338,6 +368,15 @@ unsafe fn tile<const P: usize, const B: usize>(
     }
 }
 
+/// The same register, hidden from the compiler, which of one that it knows to come from memory loads each part anew.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn hidden(mut x: __m512i) -> __m512i {
+    // SAFETY: no instruction.
+    unsafe { asm!("/* {0} */", inout(zmm_reg) x, options(pure, nomem, nostack, preserves_flags)) };
+    x
+}
+
 /// Sums of one pixel and one block, [`TURNS`] of them in turn, for a sum waits for the one before.
 ///
 /// # Safety
@@ -352,11 +391,20 @@ unsafe fn alone(s: &Sixteens<'_>, x: *const i8, weights: *const i8, bias: *const
         for &run in s.runs {
             let mut from = x.add(run);
             for _ in 0..s.quads / TURNS {
+                let mut elements = [_mm512_setzero_si512(); TURNS];
+                for (i, elements) in elements.as_chunks_mut::<4>().0.iter_mut().enumerate() {
+                    let sixteen = hidden(_mm512_broadcast_i32x4(_mm_loadu_si128(from.add(16 * i).cast())));
+                    *elements = [
+                        _mm512_shuffle_epi32::<_MM_PERM_AAAA>(sixteen),
+                        _mm512_shuffle_epi32::<_MM_PERM_BBBB>(sixteen),
+                        _mm512_shuffle_epi32::<_MM_PERM_CCCC>(sixteen),
+                        _mm512_shuffle_epi32::<_MM_PERM_DDDD>(sixteen),
+                    ];
+                }
                 for (i, sum) in sums.iter_mut().enumerate() {
-                    let elements = _mm512_set1_epi32(from.add(4 * i).cast::<i32>().read_unaligned());
                     let four = _mm512_loadu_si512(at.add(64 * i).cast());
                     _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(64 * i + AHEAD));
-                    *sum = _mm512_dpbusd_epi32(*sum, elements, four);
+                    *sum = _mm512_dpbusd_epi32(*sum, elements[i], four);
                 }
                 (from, at) = (from.add(4 * TURNS), at.add(64 * TURNS));
             }

@@ -1,6 +1,7 @@
 //! Elementwise blocks: requantised stores and additions, sixteen elements at a time.
 
-use super::super::rounding::{AWAY, TWICE};
+use super::super::rounding::{AWAY, FAR, TWICE};
+use super::super::{FEW, whole};
 use super::factors::{Factors, Narrow};
 use crate::arch::fours;
 use crate::arch::packed::{self, Linear};
@@ -20,9 +21,10 @@ pub(in super::super) fn store(acc: &[i32], requant: &[Requant], store: Store, y:
         // SAFETY: sixteen i32 are one register, sixteen int8 a quarter of one.
         unsafe {
             let acc = _mm512_loadu_si512(acc.as_ptr().cast());
-            let factors = Factors::new(requant);
+            let factors = Factors::new(requant, store);
             let value = match Factors::rounding(&[factors], store) {
                 TWICE => factors.apply::<TWICE>(acc, requant),
+                FAR => factors.apply::<FAR>(acc, requant),
                 _ => factors.apply::<AWAY>(acc, requant),
             };
             _mm_storeu_si128(y.as_mut_ptr().cast(), narrow.one(value));
@@ -39,7 +41,7 @@ pub(in super::super) fn add(y: &mut [i8], x: Option<&[i8]>, sum: &Sum) {
     }
     let narrow = Narrow::new(sum.store);
     let last = [sum.requant; 16];
-    let whole = Factors::new(&last);
+    let whole = Factors::new(&last, sum.store);
     let whole_rounding = Factors::rounding(&[whole], sum.store);
     let [zero, other_zero] = sum.zeros.map(i32::from);
     let [factor, other_factor] = sum.operands;
@@ -54,6 +56,7 @@ pub(in super::super) fn add(y: &mut [i8], x: Option<&[i8]>, sum: &Sum) {
             let acc = _mm512_add_epi32(raised(held, zero, factor), raised(other, other_zero, other_factor));
             let value = match whole_rounding {
                 TWICE => whole.apply::<TWICE>(acc, &last),
+                FAR => whole.apply::<FAR>(acc, &last),
                 _ => whole.apply::<AWAY>(acc, &last),
             };
             _mm_storeu_si128(y.as_mut_ptr().cast(), narrow.one(value));
@@ -120,11 +123,69 @@ pub(in super::super) fn add_linear(y: &mut [i8], x: Option<&[i8]>, linear: &Line
 /// See [`Isa::sum_row`].
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 pub(in super::super) fn sum_row(acc: &mut [i32], x: &[i8], step: usize, count: usize) {
-    super::super::sum_row(acc, x, step, count);
+    if !whole(acc, x, step, count) {
+        return Scalar.sum_row(acc, x, step, count);
+    }
+    for first in (0..count).step_by(FEW) {
+        // SAFETY: `whole` says that 32 elements of each tap and 32 sums lie within.
+        unsafe {
+            let mut sums = _mm512_setzero_si512();
+            for tap in first..count.min(first + FEW) {
+                let tap = _mm256_loadu_si256(x.as_ptr().add(tap * step).cast());
+                sums = _mm512_add_epi16(sums, _mm512_cvtepi8_epi16(tap));
+            }
+            let halves = [_mm512_castsi512_si256(sums), _mm512_extracti64x4_epi64::<1>(sums)];
+            for (i, half) in halves.into_iter().enumerate() {
+                let acc = acc.as_mut_ptr().add(16 * i).cast();
+                _mm512_storeu_si512(
+                    acc,
+                    _mm512_add_epi32(_mm512_loadu_si512(acc), _mm512_cvtepi16_epi32(half)),
+                );
+            }
+        }
+    }
 }
 
-/// See [`Isa::lay`]: the portable body in wider registers.
+/// See [`Isa::lay`].
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 pub(in super::super) fn lay(x: &[i8], row: usize, to: &mut [i8], pitch: usize, border: i8) {
-    fours::lay(x, row, to, pitch, border, 128);
+    let rows = if x.len() == row { 1 } else { x.len().checked_div(row).unwrap_or(0) };
+    let Some(before_last) = rows.checked_sub(1).and_then(|above| above.checked_mul(pitch)) else { return };
+    if pitch < row || to.len().checked_sub(row).is_none_or(|room| room < before_last) {
+        return fours::lay(x, row, to, pitch, border, 128);
+    }
+    let (sign, border) = (_mm512_set1_epi8(i8::MIN), _mm512_set1_epi8(border));
+    for i in 0..rows {
+        let end = if i + 1 < rows { pitch } else { to.len() - before_last };
+        // SAFETY: `x` has so many rows; `to` has room for all of them, each of which ends before the next one begins; masks
+        // keep to it.
+        unsafe {
+            let (x, to) = (x.as_ptr().add(i * row), to.as_mut_ptr().add(i * pitch));
+            let mut at = 0;
+            while at + 64 <= row {
+                let elements = _mm512_loadu_si512(x.add(at).cast());
+                _mm512_storeu_si512(to.add(at).cast(), _mm512_xor_si512(elements, sign));
+                at += 64;
+            }
+            if at < row {
+                let mask = first(row - at);
+                let elements = _mm512_maskz_loadu_epi8(mask, x.add(at));
+                _mm512_mask_storeu_epi8(to.add(at), mask, _mm512_xor_si512(elements, sign));
+            }
+            let mut at = row;
+            while at + 64 <= end {
+                _mm512_storeu_si512(to.add(at).cast(), border);
+                at += 64;
+            }
+            if at < end {
+                _mm512_mask_storeu_epi8(to.add(at), first(end - at), border);
+            }
+        }
+    }
+}
+
+/// A mask of the first lanes, 1 to 63 of them.
+#[inline(always)]
+fn first(count: usize) -> u64 {
+    u64::MAX >> (64 - count)
 }

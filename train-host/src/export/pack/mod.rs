@@ -7,6 +7,7 @@ mod again;
 mod depthwise;
 mod dual;
 mod fours;
+mod grouped;
 mod halves;
 mod nibbles;
 mod numbers;
@@ -16,7 +17,9 @@ mod vectors;
 mod winograd;
 
 use clap::ValueEnum;
-use zipnet::ir::{Chunk, Conv2d, Int, Lanes, Op, Operands, Packing, Scratch, Shape, Slide, TensorId, Views};
+use zipnet::ir::{
+    Chunk, Conv2d, FourTaps, Int, Lanes, Op, Operands, Packing, Ring, Scratch, Shape, Slide, TensorId, Views,
+};
 
 use super::Streamed;
 use super::aligned::Aligned;
@@ -81,9 +84,11 @@ type Arranged = (Net<Int>, usize);
 /// As [`pack`], or as [`pack_streamed`].
 fn arranged(net: &mut Net<Int>, target: Target, limit: Option<usize>, streamed: bool) -> Result<usize> {
     let mut plain = net.clone();
-    if target == Target::CortexM4 {
+    match target {
+        Target::Portable => {}
         // The first layer is not made another where its input comes row by row.
-        single::rewrite(&mut plain, usize::from(streamed));
+        Target::CortexM4 => single::rewrite(&mut plain, usize::from(streamed)),
+        Target::CortexM0 | Target::CortexM55 => grouped::rewrite(&mut plain, |conv, _| Ring::takes(conv)),
     }
     share_factors(&mut plain);
     let (mut least, mut smallest) = tightest(&plain, target, streamed)?;
@@ -235,6 +240,9 @@ pub fn for_host(net: &Net<Int>) -> Result<Aligned> {
         if let Some(store) = nibbles::unpack(&node.op, net.shape(node.inputs[0]), biases, &node.store) {
             net.nodes[i].store = IntStore { scratch: Scratch::default(), ..store };
         }
+    }
+    grouped::rewrite(&mut net, |conv, x| FourTaps::new(conv, x).is_some());
+    for i in 0..net.nodes.len() {
         if net.nodes[i].store.packing == Packing::Plain
             && let Some(store) = by_fours(&net, i)
         {
@@ -366,10 +374,11 @@ fn convolution(net: &Net<Int>, i: usize, conv: &Conv2d, aim: usize, streamed: bo
         best.map(|(store, _)| store)
     };
     let long = || dual::long_patches(conv, [x, y], plain, room(Packing::DspLongPatch));
+    let kept = net.with(|graph| graph.last(node.inputs[0])) > i + 1;
     // By minimal filtering, along rows or in both directions.
     let filters = || {
         let rows = winograd::filters(conv, x, plain, room(Packing::DspWinograd));
-        let squares = squares::filters(conv, x, plain, room(Packing::DspSquares));
+        let squares = squares::filters(conv, [x, y], plain, room(Packing::DspSquares), kept);
         let direct = winograd::direct(conv, x);
         let filters = rows.into_iter().chain(squares).filter(|(_, cycles)| Some(*cycles) < direct);
         filters.min_by_key(|(_, cycles)| *cycles).map(|(store, _)| store)
@@ -414,7 +423,7 @@ fn alive(net: &Net<Int>, i: usize) -> impl Fn(Packing) -> usize {
             return all - y.len();
         }
         let Some(lead) = packing.lead(&op, x) else { return all };
-        let both = y.len().max(x.len() + usize::try_from(lead).unwrap_or(0));
+        let both = y.len().max(x.len() + lead.behind());
         all - (x.len() + y.len()).saturating_sub(both)
     }
 }

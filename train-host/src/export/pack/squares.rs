@@ -6,13 +6,20 @@ use super::numbers::{packed_factors, within};
 use crate::graph::IntStore;
 
 /// A convolution as [`Packing::DspSquares`] within the room there is, and about how many cycles it takes, where every sum
-/// keeps within 26 bits.
-pub(super) fn filters(conv: &Conv2d, x: Shape, plain: &IntStore, room: usize) -> Option<(IntStore, usize)> {
+/// keeps within 26 bits; its output lies `apart` from its input.
+pub(super) fn filters(
+    conv: &Conv2d,
+    [x, y]: [Shape; 2],
+    plain: &IntStore,
+    room: usize,
+    apart: bool,
+) -> Option<(IntStore, usize)> {
     let squares = Squares::new(conv, x)?;
-    let strip = fewest(&squares, squares.strip(room));
-    if strip == 0 {
-        return None;
-    }
+    let behind = if apart { [y.h.into(), y.row()] } else { [0; 2] };
+    let most = squares.strip(room);
+    let times = squares.times(most, behind);
+    // As few fours of squares at a time as come to as few times.
+    let strip = (1..=most).find(|&strip| squares.times(strip, behind) == times)?;
     let k = plain.weights.len() / squares.units;
     if !within(squares.units, plain, 26) {
         return None;
@@ -37,19 +44,13 @@ pub(super) fn filters(conv: &Conv2d, x: Shape, plain: &IntStore, room: usize) ->
         scratch: Scratch { offset: 0, len: squares.scratch(strip) as u32 },
         ..plain.clone()
     };
-    Some((store, cycles(&squares, strip)))
-}
-
-/// As few fours of squares at a time as come to as few times as `strip` does.
-fn fewest(squares: &Squares, strip: usize) -> usize {
-    let quads = squares.quads();
-    if strip == 0 { 0 } else { quads.div_ceil(quads.div_ceil(strip)) }
+    Some((store, cycles(&squares, times)))
 }
 
 /// About how many cycles of a Cortex-M4 it takes: multiplications and outputs, transforms of the image, filters each time.
-fn cycles(squares: &Squares, strip: usize) -> usize {
+fn cycles(squares: &Squares, times: usize) -> usize {
     let Squares { pairs, units, .. } = *squares;
     let products = units / 2 * (Squares::POINTS * (16 * pairs + 35) + 3500);
-    let filters = squares.quads().div_ceil(strip) * units * (150 * pairs + 60);
+    let filters = times * units * (150 * pairs + 60);
     squares.quads() * (products + 1700 * pairs + 1000) + filters
 }

@@ -56,12 +56,26 @@ impl Lowering<'_> {
 
     /// The first input through which values flow, if all of them are constant: the operator can run here and now.
     pub(super) fn foldable(&self, operator: &Operator) -> Option<usize> {
-        if matches!(operator.kind, Kind::Dequantize | Kind::Other(_)) {
+        if matches!(operator.kind, Kind::Dequantize | Kind::Fill | Kind::Other(_)) {
             return None;
         }
         let first = flows(operator).next()?;
         let all = flows(operator).all(|t| self.is_constant(t));
         (all && self.model.tensors[first].element == Element::Int8).then_some(first)
+    }
+
+    /// FILL: a constant of one value.
+    pub(super) fn filled(&mut self, operator: &Operator) -> Result<()> {
+        let (value, output) = (self.input(operator, 1)?, operator.outputs[0]);
+        self.shape(output)?; // no larger than can be held
+        if self.scale(value)? != self.scale(output)? {
+            return Err(self.about(value, "has not the scale and zero point of the output"));
+        }
+        let &[value] = &self.constant(value)?[..] else {
+            return Err(self.about(value, "is no single value to fill with"));
+        };
+        self.places.insert(output, Place::Constant(vec![value; self.count(output)]));
+        Ok(())
     }
 
     /// A constant as a tensor of the net: a dense layer of one element of the net's input that weighs it with 0, so that
@@ -96,7 +110,7 @@ impl Lowering<'_> {
         let net = Net::new("constant", self.shape(first)?, IntTensor { scale, zero, offset: 0 });
         let mut places = self.places.clone();
         places.insert(first, Place::Live(TensorId(0)));
-        let mut alone = Lowering { model: self.model, net, places, reshaped: BTreeMap::new(), at: self.at };
+        let mut alone = Lowering { model: self.model, net, places, views: BTreeMap::new(), at: self.at };
         alone.operator(operator)?;
         for &output in &operator.outputs {
             let Some(Place::Live(id)) = alone.places.get(&output) else {

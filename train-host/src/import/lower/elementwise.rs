@@ -46,17 +46,23 @@ impl Lowering<'_> {
         self.emit(op, &inputs, output, store)
     }
 
-    pub(super) fn mean(&mut self, operator: &Operator) -> Result<()> {
-        let (input, output) = (self.input(operator, 0)?, operator.outputs[0]);
-        let list = self.numbers(self.input(operator, 1)?)?;
+    /// Rows, columns and channels over which a reduction runs.
+    pub(super) fn axes(&self, operator: &Operator) -> Result<[bool; 3]> {
+        let input = self.input(operator, 0)?;
         let mut axes = [false; 3];
-        for &axis in &list {
+        for axis in self.numbers(self.input(operator, 1)?)? {
             match self.slot(input, axis)? {
                 Some(slot) => axes[slot] = true,
                 // A batch of 1 is its own mean.
                 None => axes[0] |= self.shape(input)?.h == 1,
             }
         }
+        Ok(axes)
+    }
+
+    pub(super) fn mean(&mut self, operator: &Operator) -> Result<()> {
+        let (input, output) = (self.input(operator, 0)?, operator.outputs[0]);
+        let axes = self.axes(operator)?;
         let (from, to) = (self.scale(input)?, self.scale(output)?);
         let shape = self.shape(input)?;
         let count = (0..3).filter(|&i| axes[i]).map(|i| u32::from([shape.h, shape.w, shape.c][i])).product();

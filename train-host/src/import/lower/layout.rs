@@ -1,8 +1,9 @@
 //! Operators that only move elements: renaming extents, concatenation, slices, transposition, borders, resizing.
 
-use zipnet::ir::{Axis, Op, Pad, Shape, Slice};
+use zipnet::ir::{Axis, IntTensor, MAX_INPUTS, Op, Pad, Shape, Slice, TensorId};
 
 use super::super::model::{Kind, Operator, extents};
+use super::super::range::Range;
 use super::{Lowering, Place};
 use crate::graph::IntStore;
 use crate::{Error, Result};
@@ -15,7 +16,7 @@ impl Lowering<'_> {
     }
 
     /// Lets a tensor of the file be one that is there already.
-    pub(super) fn alias(&mut self, tensor: usize, id: zipnet::ir::TensorId) -> Result<()> {
+    pub(super) fn alias(&mut self, tensor: usize, id: TensorId) -> Result<()> {
         let (made, stated) = (self.net.shape(id).len(), self.count(tensor));
         if made != stated {
             return Err(Error::new(format!("{made} elements become {stated}")));
@@ -38,18 +39,33 @@ impl Lowering<'_> {
         };
         let inputs: Vec<_> =
             operator.inputs.iter().flatten().map(|&t| self.live_or_constant(t)).collect::<Result<_>>()?;
-        if let [only] = inputs[..] {
-            return self.alias(output, only);
-        }
-        self.emit(Op::Concat { axis }, &inputs, output, IntStore::default())
+        let meta = self.net.tensors[inputs[0].at()].meta;
+        let made = self.concat(inputs, axis, meta)?;
+        self.same(made, output)
     }
 
-    fn live_or_constant(&mut self, tensor: usize) -> Result<zipnet::ir::TensorId> {
+    /// Tensors one after another: in one node, or in as many as it takes, where there are more than one may have. As few
+    /// as can be are moved twice.
+    pub(super) fn concat(&mut self, mut all: Vec<TensorId>, axis: Axis, meta: IntTensor) -> Result<TensorId> {
+        while all.len() > 1 {
+            let over = all.len().saturating_sub(MAX_INPUTS);
+            let count = if over > 0 { (over + 1).min(MAX_INPUTS) } else { all.len() };
+            let first: Vec<_> = all.drain(..count).collect();
+            all.insert(0, self.node(Op::Concat { axis }, &first, meta, IntStore::default())?);
+        }
+        all.first().copied().ok_or_else(|| Error::new("concatenates nothing"))
+    }
+
+    pub(super) fn live_or_constant(&mut self, tensor: usize) -> Result<TensorId> {
         if self.is_constant(tensor) { self.materialise(tensor) } else { self.live(tensor) }
     }
 
+    /// SPLIT, SPLIT_V: parts one after another.
     pub(super) fn split(&mut self, operator: &Operator) -> Result<()> {
-        let (axis, input) = (self.input(operator, 0)?, self.input(operator, 1)?);
+        let (axis, input) = match operator.kind {
+            Kind::SplitV { .. } => (self.input(operator, 2)?, self.input(operator, 0)?),
+            _ => (self.input(operator, 0)?, self.input(operator, 1)?),
+        };
         let &[axis] = &self.numbers(axis)?[..] else {
             return Err(Error::new("splits along more than one axis"));
         };
@@ -57,15 +73,85 @@ impl Lowering<'_> {
         let mut begin = [0; 3];
         for &output in &operator.outputs {
             let shape = self.shape(output)?;
-            let x = self.live(input)?;
-            if self.net.shape(x) == shape {
-                self.alias(output, x)?;
-                continue;
-            }
-            self.emit(Op::Slice(Slice { begin, stride: [1; 3], shape }), &[x], output, IntStore::default())?;
-            begin[axis] += [shape.h, shape.w, shape.c][axis];
+            self.part(input, begin, shape, output)?;
+            let extent = [shape.h, shape.w, shape.c][axis];
+            begin[axis] =
+                extent.checked_add(begin[axis]).ok_or_else(|| Error::new("parts beyond the whole"))?;
         }
         Ok(())
+    }
+
+    /// UNPACK: parts of extent 1, which lose that.
+    pub(super) fn unpack(&mut self, operator: &Operator, axis: i32) -> Result<()> {
+        let input = self.input(operator, 0)?;
+        let Some(axis) = self.slot(input, axis)? else {
+            let id = self.live_any(input)?;
+            return operator.outputs.iter().try_for_each(|&output| self.alias(output, id));
+        };
+        let Shape { h, w, c } = self.shape(input)?;
+        let mut extents = [h, w, c];
+        extents[axis] = 1;
+        let [h, w, c] = extents;
+        let mut begin = [0; 3];
+        for (i, &output) in operator.outputs.iter().enumerate() {
+            begin[axis] = u16::try_from(i).map_err(|_| Error::new("more than 65535 parts"))?;
+            self.part(input, begin, Shape::new(h, w, c), output)?;
+        }
+        Ok(())
+    }
+
+    /// PACK: tensors of one shape along an axis of their own.
+    pub(super) fn pack(&mut self, operator: &Operator, axis: i32) -> Result<()> {
+        let output = operator.outputs[0];
+        let Shape { h, w, c } = self.shape(output)?;
+        let mut extents = [h, w, c];
+        let axis = match self.slot(output, axis)? {
+            Some(axis) => axis,
+            None if operator.inputs.len() == 1 => 0,
+            None => return Err(Error::new("makes a batch; export the model for a batch of 1")),
+        };
+        if operator.inputs.len() > 1 {
+            extents[axis] = 1;
+        }
+        let [h, w, c] = extents;
+        let mut parts = Vec::new();
+        for &tensor in operator.inputs.iter().flatten() {
+            let part = self.live_or_constant(tensor)?;
+            parts.push(self.reshaped(part, Shape::new(h, w, c))?);
+        }
+        let meta = self.net.tensors[parts[0].at()].meta;
+        let made = self.concat(parts, [Axis::Rows, Axis::Columns, Axis::Channels][axis], meta)?;
+        self.same(made, output)
+    }
+
+    /// SLICE: from an element on, as many as are said; -1 for all that are left.
+    pub(super) fn slice(&mut self, operator: &Operator) -> Result<()> {
+        let (input, output) = (self.input(operator, 0)?, operator.outputs[0]);
+        let begins = self.numbers(self.input(operator, 1)?)?;
+        let rank = self.model.tensors[input].shape.len();
+        if begins.len() != rank {
+            return Err(Error::new(format!("{} first elements for {rank} axes", begins.len())));
+        }
+        let mut begin = [0; 3];
+        for (axis, &first) in begins.iter().enumerate() {
+            match ((axis + 3).checked_sub(rank), u16::try_from(first)) {
+                (Some(slot), Ok(first)) => begin[slot] = first,
+                (None, Ok(0)) => {}
+                (_, Ok(_)) => return Err(Error::new("slices a batch; export the model for a batch of 1")),
+                (_, Err(_)) => return Err(Error::new(format!("takes element {first} of axis {axis}"))),
+            }
+        }
+        let shape = self.shape(output)?;
+        self.part(input, begin, shape, output)
+    }
+
+    /// Elements of a tensor from `begin` on; the tensor itself where they are all.
+    fn part(&mut self, input: usize, begin: [u16; 3], shape: Shape, output: usize) -> Result<()> {
+        let x = self.live(input)?;
+        if self.net.shape(x) == shape {
+            return self.alias(output, x);
+        }
+        self.emit(Op::Slice(Slice { begin, stride: [1; 3], shape }), &[x], output, IntStore::default())
     }
 
     pub(super) fn strided_slice(&mut self, operator: &Operator) -> Result<()> {
@@ -244,44 +330,5 @@ impl Lowering<'_> {
             return Err(Error::new(format!("axis {axis} of a tensor of {rank}")));
         }
         Ok(3usize.checked_sub(from_end))
-    }
-}
-
-/// A slice of one axis, as the file says it.
-struct Range {
-    n: i64,
-    begin: i64,
-    end: i64,
-    step: i64,
-}
-
-impl Range {
-    /// First element, step, and how many; as `StridedSlice` of TensorFlow Lite's `strided_slice_logic.h` takes them.
-    fn take(&self, from_start: bool, to_end: bool, single: bool) -> Result<(i64, i64, i64)> {
-        let &Self { n, begin, end, step } = self;
-        if step == 0 {
-            return Err(Error::new("a stride of 0"));
-        }
-        let wrapped = |at: i64| if at < 0 { at + n } else { at };
-        if single {
-            let at = if from_start { 0 } else { wrapped(begin) };
-            if !(0..n).contains(&at) {
-                return Err(Error::new(format!("takes element {begin} of {n}")));
-            }
-            return Ok((at, 1, 1));
-        }
-        let (low, high) = if step > 0 { (0, n) } else { (-1, n - 1) };
-        let first = match (from_start, step > 0) {
-            (true, true) => 0,
-            (true, false) => n - 1,
-            (false, _) => wrapped(begin).clamp(low, high),
-        };
-        let stop = match (to_end, step > 0) {
-            (true, true) => n,
-            (true, false) => -1,
-            (false, _) => wrapped(end).clamp(low, high),
-        };
-        let distance = if step > 0 { stop - first } else { first - stop };
-        Ok((first, step, (distance.max(0) + step.abs() - 1) / step.abs()))
     }
 }

@@ -9,7 +9,10 @@
 mod border;
 mod constant;
 mod elementwise;
+mod extreme;
 mod layout;
+mod repeat;
+mod transposed;
 mod weighted;
 mod window;
 
@@ -54,7 +57,7 @@ pub fn lower(model: &Model, name: &str) -> Result<Lowered> {
         model,
         places: BTreeMap::from([(entry, Place::Live(net.input))]),
         net,
-        reshaped: BTreeMap::new(),
+        views: BTreeMap::new(),
         at: 0,
     };
     for (i, operator) in operators.iter().enumerate().filter(|(i, _)| needed.contains(i)) {
@@ -99,14 +102,20 @@ fn flows(operator: &Operator) -> impl Iterator<Item = usize> {
             | Kind::Squeeze
             | Kind::ExpandDims
             | Kind::Transpose
+            | Kind::Tile
             | Kind::Mean { .. }
+            | Kind::ReduceMax { .. }
+            | Kind::ReduceMin { .. }
             | Kind::Pad
             | Kind::PadV2
             | Kind::StridedSlice { .. }
+            | Kind::Slice
+            | Kind::SplitV { .. }
             | Kind::ResizeNearestNeighbor { .. }
     );
-    let second_only = matches!(operator.kind, Kind::Split { .. });
-    let wanted = move |at: usize| !(first_only && at > 0 || second_only && at != 1);
+    let second_only = matches!(operator.kind, Kind::Split { .. } | Kind::Fill);
+    let third_only = matches!(operator.kind, Kind::TransposeConv { .. });
+    let wanted = move |at: usize| !(first_only && at > 0 || second_only && at != 1 || third_only && at != 2);
     operator.inputs.iter().enumerate().filter(move |(at, _)| wanted(*at)).filter_map(|(_, &t)| t)
 }
 
@@ -137,7 +146,7 @@ struct Lowering<'a> {
     net: Net<Int>,
     places: BTreeMap<usize, Place>,
     /// Reshapes made so far, by source and shape.
-    reshaped: BTreeMap<(TensorId, [u16; 3]), TensorId>,
+    views: BTreeMap<(TensorId, [u16; 3]), TensorId>,
     /// The operator in hand.
     at: usize,
 }
@@ -150,30 +159,46 @@ impl Lowering<'_> {
         match operator.kind {
             Kind::Conv2d { .. } => self.conv2d(operator),
             Kind::DepthwiseConv2d { .. } => self.depthwise_conv2d(operator),
+            Kind::TransposeConv { .. } => self.transpose_conv(operator),
             Kind::FullyConnected { .. } => self.fully_connected(operator),
             Kind::Add { .. } | Kind::Sub { .. } | Kind::Mul { .. } => self.binary(operator),
             Kind::AveragePool2d { .. } | Kind::MaxPool2d { .. } => self.pool(operator),
+            Kind::Maximum | Kind::Minimum => self.extreme(operator),
             Kind::Mean { .. } => self.mean(operator),
+            Kind::ReduceMax { .. } | Kind::ReduceMin { .. } => self.reduce(operator),
             Kind::Pad | Kind::PadV2 => self.pad(operator),
             Kind::Reshape | Kind::Squeeze | Kind::ExpandDims => self.rename(operator),
             Kind::Concatenation { .. } => self.concatenation(operator),
-            Kind::Split { .. } => self.split(operator),
+            Kind::Split { .. } | Kind::SplitV { .. } => self.split(operator),
+            Kind::Pack { axis } => self.pack(operator, axis),
+            Kind::Unpack { axis, .. } => self.unpack(operator, axis),
+            Kind::Slice => self.slice(operator),
+            Kind::Fill => self.filled(operator),
             Kind::StridedSlice { .. } => self.strided_slice(operator),
             Kind::Transpose => self.transpose(operator),
+            Kind::Tile => self.tile(operator),
             Kind::ResizeNearestNeighbor { .. } => self.resize(operator),
             Kind::Softmax { .. } => self.softmax(operator),
             Kind::Logistic | Kind::Tanh | Kind::HardSwish | Kind::LeakyRelu { .. } => self.table(operator),
             Kind::Relu | Kind::Relu6 | Kind::ReluN1To1 | Kind::Quantize => self.rescale(operator),
             Kind::Prelu => self.prelu(operator),
-            Kind::Dequantize => Err(Error::new(
-                "its output is float, and what reads it would compute in float; quantise the whole model \
-                 (full integer quantisation with int8 inputs and outputs)",
-            )),
+            Kind::Dequantize => Err(self.float(operator.outputs[0])),
             Kind::Other(_) => Err(Error::new(
                 "zipnet has no such operator; replace it in the model by those it has (docs of `import` list them), \
                  or cut the model before it",
             )),
         }
+    }
+
+    /// Why a float tensor is refused: by whom it is read.
+    fn float(&self, tensor: usize) -> Error {
+        let reads = |operator: &&Operator| operator.inputs.contains(&Some(tensor));
+        let reader =
+            self.model.operators.iter().find(reads).map_or("the caller", |reader| reader.kind.name());
+        Error::new(format!(
+            "its output is float, and {reader} reads it so: the converter has no int8 form of that, or was not asked for \
+             it; replace it in the model, and quantise the whole (full integer quantisation with int8 inputs and outputs)"
+        ))
     }
 
     /// Says which operator an error is about.
@@ -221,6 +246,11 @@ impl Lowering<'_> {
     /// A tensor in another shape of as many elements. The net's input takes the shape of its first reader.
     fn live_as(&mut self, tensor: usize, shape: Shape) -> Result<TensorId> {
         let id = self.live_any(tensor)?;
+        self.reshaped(id, shape)
+    }
+
+    /// A tensor of the net in another shape, which takes a node but where the input has no reader yet.
+    fn reshaped(&mut self, id: TensorId, shape: Shape) -> Result<TensorId> {
         if self.net.shape(id) == shape {
             return Ok(id);
         }
@@ -229,12 +259,12 @@ impl Lowering<'_> {
             return Ok(id);
         }
         let key = (id, [shape.h, shape.w, shape.c]);
-        if let Some(&made) = self.reshaped.get(&key) {
+        if let Some(&made) = self.views.get(&key) {
             return Ok(made);
         }
         let meta = self.net.tensors[id.at()].meta;
         let made = self.node(Op::Reshape { shape }, &[id], meta, IntStore::default())?;
-        self.reshaped.insert(key, made);
+        self.views.insert(key, made);
         Ok(made)
     }
 
@@ -261,19 +291,34 @@ impl Lowering<'_> {
     /// Appends a node that makes a tensor of the file.
     fn emit(&mut self, op: Op, inputs: &[TensorId], output: usize, store: IntStore) -> Result<()> {
         let meta = if op.keeps_quantisation() {
-            let (from, to) = (self.net.tensors[inputs[0].at()].meta, self.scale(output)?);
-            if from.zero != to.zero || (from.scale - to.scale).abs() > 1e-6 * from.scale.abs() {
-                return Err(Error::new(format!(
-                    "input and output must have one scale and zero point, and have {:e}, {} and {:e}, {}",
-                    from.scale, from.zero, to.scale, to.zero
-                )));
-            }
-            from
+            self.kept(inputs[0], output)?
         } else {
             let Scale { scale, zero } = border::shifted(self.model, output)?;
             IntTensor { scale, zero, offset: 0 }
         };
         let id = self.node(op, inputs, meta, store)?;
+        self.place(id, output)
+    }
+
+    /// Lets a tensor of the net be one of the file, whose bytes mean the same.
+    fn same(&mut self, id: TensorId, output: usize) -> Result<()> {
+        self.kept(id, output)?;
+        self.place(id, output)
+    }
+
+    /// Scale and zero point of a tensor of the net, which one of the file must have too.
+    fn kept(&self, id: TensorId, output: usize) -> Result<IntTensor> {
+        let (from, to) = (self.net.tensors[id.at()].meta, self.scale(output)?);
+        if from.zero != to.zero || (from.scale - to.scale).abs() > 1e-6 * from.scale.abs() {
+            return Err(Error::new(format!(
+                "input and output must have one scale and zero point, and have {:e}, {} and {:e}, {}",
+                from.scale, from.zero, to.scale, to.zero
+            )));
+        }
+        Ok(from)
+    }
+
+    fn place(&mut self, id: TensorId, output: usize) -> Result<()> {
         let (made, stated) = (self.net.shape(id), &self.model.tensors[output].shape);
         if made.len() != stated.iter().product::<usize>() {
             return Err(Error::new(format!("makes {}, but the file says {}", show(made), extents(stated))));

@@ -12,16 +12,16 @@ use crate::quantise::factors::{self, Scale};
 use crate::{Error, Result};
 
 /// The weights of an operator, and what they are worth.
-struct Weights {
-    values: Vec<i8>,
-    shape: Vec<usize>,
+pub(super) struct Weights {
+    pub(super) values: Vec<i8>,
+    pub(super) shape: Vec<usize>,
     /// One, or one for each output channel.
-    scales: Vec<f32>,
+    pub(super) scales: Vec<f32>,
 }
 
 /// Which of the weights make an output channel.
 #[derive(Clone, Copy)]
-enum Order {
+pub(super) enum Order {
     /// `[units][..]`.
     UnitFirst,
     /// `[..][units]`.
@@ -113,7 +113,7 @@ impl Lowering<'_> {
     }
 
     /// Input 1, which must be constant.
-    fn weights(&self, operator: &Operator, order: Order) -> Result<Weights> {
+    pub(super) fn weights(&self, operator: &Operator, order: Order) -> Result<Weights> {
         let tensor = self.input(operator, 1)?;
         let t = &self.model.tensors[tensor];
         let values = match t.element {
@@ -161,36 +161,14 @@ impl Lowering<'_> {
         (units, order): (u16, Order),
         activation: super::Activation,
     ) -> Result<IntStore> {
-        let (x, y) = (self.scale(self.input(operator, 0)?)?, self.scale(operator.outputs[0])?);
-        let units = usize::from(units);
-        let bias = match operator.inputs.get(2).copied().flatten() {
-            Some(tensor) => Some(self.bias(tensor, units)?),
-            None => None,
-        };
-        let each = weights.values.len() / units;
-        let mut store =
-            IntStore { clamp: factors::clamp(super::activation(activation)?, y), ..IntStore::default() };
-        for unit in 0..units {
-            let at = |i: usize| match order {
-                Order::UnitFirst => unit * each + i,
-                Order::UnitLast => i * units + unit,
-            };
-            let own = || (0..each).map(|i| weights.values[at(i)]);
-            let scale = if weights.scales.len() == 1 { weights.scales[0] } else { weights.scales[unit] };
-            let Scale { scale: input, zero } = x;
-            let requant = factors::weighted(input, scale, y.scale).map_err(|e| unit_error(unit, e))?;
-            let bias = bias.as_ref().map_or(0, |bias| i64::from(bias[unit]));
-            let bias = factors::folded_bias(bias, zero, own()).map_err(|e| unit_error(unit, e))?;
-            factors::prove_accumulator(bias, own(), requant).map_err(|e| unit_error(unit, e))?;
-            store.bias.push(bias);
-            store.requant.push(requant);
-        }
-        store.weights.clone_from(&weights.values);
-        Ok(store)
+        let scales = [self.scale(self.input(operator, 0)?)?, self.scale(operator.outputs[0])?];
+        let bias = self.bias(operator, 2, units.into())?;
+        numbers(scales, weights, bias.as_deref(), (units, order), activation)
     }
 
-    /// Biases, one a unit.
-    fn bias(&self, tensor: usize, units: usize) -> Result<Vec<i32>> {
+    /// Biases, one a unit, where there are any.
+    pub(super) fn bias(&self, operator: &Operator, i: usize, units: usize) -> Result<Option<Vec<i32>>> {
+        let Some(tensor) = operator.inputs.get(i).copied().flatten() else { return Ok(None) };
         if self.model.tensors[tensor].element != Element::Int32 {
             return Err(self.about(tensor, "is a bias that is not int32; int8 models have int32 biases"));
         }
@@ -198,8 +176,39 @@ impl Lowering<'_> {
         if bias.len() != units {
             return Err(self.about(tensor, &format!("is a bias for {} of {units} units", bias.len())));
         }
-        Ok(bias)
+        Ok(Some(bias))
     }
+}
+
+/// The numbers of an operator with weights, between an input and an output of these scales.
+pub(super) fn numbers(
+    [x, y]: [Scale; 2],
+    weights: &Weights,
+    bias: Option<&[i32]>,
+    (units, order): (u16, Order),
+    activation: super::Activation,
+) -> Result<IntStore> {
+    let units = usize::from(units);
+    let each = weights.values.len() / units;
+    let mut store =
+        IntStore { clamp: factors::clamp(super::activation(activation)?, y), ..IntStore::default() };
+    for unit in 0..units {
+        let at = |i: usize| match order {
+            Order::UnitFirst => unit * each + i,
+            Order::UnitLast => i * units + unit,
+        };
+        let own = || (0..each).map(|i| weights.values[at(i)]);
+        let scale = if weights.scales.len() == 1 { weights.scales[0] } else { weights.scales[unit] };
+        let Scale { scale: input, zero } = x;
+        let requant = factors::weighted(input, scale, y.scale).map_err(|e| unit_error(unit, e))?;
+        let bias = bias.map_or(0, |bias| i64::from(bias[unit]));
+        let bias = factors::folded_bias(bias, zero, own()).map_err(|e| unit_error(unit, e))?;
+        factors::prove_accumulator(bias, own(), requant).map_err(|e| unit_error(unit, e))?;
+        store.bias.push(bias);
+        store.requant.push(requant);
+    }
+    store.weights.clone_from(&weights.values);
+    Ok(store)
 }
 
 fn unit_error(unit: usize, error: Error) -> Error {
@@ -208,7 +217,7 @@ fn unit_error(unit: usize, error: Error) -> Error {
 
 impl Weights {
     /// The four extents.
-    fn axes(&self) -> Result<[u16; 4]> {
+    pub(super) fn axes(&self) -> Result<[u16; 4]> {
         let axes: Option<Vec<u16>> = self.shape.iter().map(|&n| u16::try_from(n).ok()).collect();
         axes.and_then(|axes| axes.try_into().ok()).ok_or_else(|| {
             Error::new(format!(

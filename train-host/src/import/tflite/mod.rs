@@ -2,9 +2,11 @@
 //!
 //! [`read`] is the whole of it. `schema` holds what the format calls things, `table` reads numbers and vectors out of
 //! tables after checking that they are there; `tensor`, `operator` and `options` make plain data of them, and `flow`
-//! checks that the whole makes sense. Only [`Model`] leaves this folder.
+//! checks that the whole makes sense; `open` computes the extents that the file leaves open. Only [`Model`] leaves this
+//! folder.
 
 mod flow;
+mod open;
 mod operator;
 mod options;
 mod schema;
@@ -50,10 +52,10 @@ pub fn read(bytes: &[u8]) -> Result<Model> {
     };
     let subgraph = subgraph.map_err(at("subgraph 0"))?;
     let buffers = tensor::buffers(&file, &model)?;
-    let tensors = tensor::tensors(&file, &subgraph, &buffers)?;
+    let (tensors, open) = tensor::tensors(&file, &subgraph, &buffers)?;
     let codes = operator::codes(&model)?;
     let operators = operator::operators(&subgraph, &codes, tensors.len())?;
-    let model = Model {
+    let mut model = Model {
         description: model.text(schema::model::DESCRIPTION)?,
         inputs: border(&subgraph, "input", schema::subgraph::INPUTS, tensors.len())?,
         outputs: border(&subgraph, "output", schema::subgraph::OUTPUTS, tensors.len())?,
@@ -61,6 +63,7 @@ pub fn read(bytes: &[u8]) -> Result<Model> {
         operators,
     };
     flow::check(&model)?;
+    open::settle(&mut model, &open);
     Ok(model)
 }
 

@@ -31,6 +31,14 @@ pub(super) fn kind(operator: &Table, name: &str) -> Result<Kind> {
                 activation: activation(&table, of::DEPTHWISE_CONV_2D_ACTIVATION)?,
             }
         }
+        "TRANSPOSE_CONV" => {
+            let table = options(of::TRANSPOSE_CONV)?;
+            Kind::TransposeConv {
+                padding: padding(&table)?,
+                stride: pair(&table, [of::STRIDE_H, of::STRIDE_W], 0)?,
+                activation: activation(&table, of::TRANSPOSE_CONV_ACTIVATION)?,
+            }
+        }
         "FULLY_CONNECTED" => {
             let table = options(of::FULLY_CONNECTED)?;
             Kind::FullyConnected {
@@ -42,6 +50,8 @@ pub(super) fn kind(operator: &Table, name: &str) -> Result<Kind> {
         "ADD" => Kind::Add { activation: activation(&options(of::ADD)?, of::ACTIVATION)? },
         "SUB" => Kind::Sub { activation: activation(&options(of::SUB)?, of::ACTIVATION)? },
         "MUL" => Kind::Mul { activation: activation(&options(of::MUL)?, of::ACTIVATION)? },
+        "MAXIMUM" => Kind::Maximum,
+        "MINIMUM" => Kind::Minimum,
         "AVERAGE_POOL_2D" => {
             let (padding, stride, filter, activation) = pool(&options(of::POOL_2D)?)?;
             Kind::AveragePool2d { padding, stride, filter, activation }
@@ -51,6 +61,8 @@ pub(super) fn kind(operator: &Table, name: &str) -> Result<Kind> {
             Kind::MaxPool2d { padding, stride, filter, activation }
         }
         "MEAN" => Kind::Mean { keep_dims: options(of::REDUCER)?.flag(of::KEEP_DIMS)? },
+        "REDUCE_MAX" => Kind::ReduceMax { keep_dims: options(of::REDUCER)?.flag(of::KEEP_DIMS)? },
+        "REDUCE_MIN" => Kind::ReduceMin { keep_dims: options(of::REDUCER)?.flag(of::KEEP_DIMS)? },
         "PAD" => Kind::Pad,
         "PADV2" => Kind::PadV2,
         "RESHAPE" => Kind::Reshape,
@@ -64,6 +76,14 @@ pub(super) fn kind(operator: &Table, name: &str) -> Result<Kind> {
             }
         }
         "SPLIT" => Kind::Split { count: positive(&options(of::SPLIT)?, of::NUM_SPLITS, 0)? },
+        "SPLIT_V" => Kind::SplitV { count: positive(&options(of::SPLIT_V)?, of::NUM_SPLITS, 0)? },
+        "PACK" => Kind::Pack { axis: options(of::PACK)?.i32(of::PACK_AXIS, 0)? },
+        "UNPACK" => {
+            let table = options(of::UNPACK)?;
+            Kind::Unpack { count: positive(&table, of::NUM, 0)?, axis: table.i32(of::UNPACK_AXIS, 0)? }
+        }
+        "SLICE" => Kind::Slice,
+        "FILL" => Kind::Fill,
         "STRIDED_SLICE" => {
             let table = options(of::STRIDED_SLICE)?;
             Kind::StridedSlice {
@@ -76,6 +96,7 @@ pub(super) fn kind(operator: &Table, name: &str) -> Result<Kind> {
             }
         }
         "TRANSPOSE" => Kind::Transpose,
+        "TILE" => Kind::Tile,
         "SOFTMAX" => Kind::Softmax { beta: beta(&options(of::SOFTMAX)?)? },
         "LOGISTIC" => Kind::Logistic,
         "TANH" => Kind::Tanh,

@@ -106,6 +106,8 @@ pub(super) mod tensor {
     pub(crate) const IS_VARIABLE: Field = field(5, "is_variable");
     /// Table `SparsityParameters`: zeros are left out of the buffer.
     pub(crate) const SPARSITY: Field = field(6, "sparsity");
+    /// i32s: the shape again, with -1 for what the model leaves open.
+    pub(crate) const SHAPE_SIGNATURE: Field = field(7, "shape_signature");
     /// u32: the data lie in another file, if above 0.
     pub(crate) const EXTERNAL_BUFFER: Field = field(10, "external_buffer");
 }
@@ -172,6 +174,9 @@ pub(super) mod options {
     pub(crate) const FILTER_HEIGHT: Field = field(4, "filter_height");
     pub(crate) const POOL_2D_ACTIVATION: Field = field(5, "fused_activation_function");
 
+    pub(crate) const TRANSPOSE_CONV: Table = (49, "TransposeConvOptions");
+    pub(crate) const TRANSPOSE_CONV_ACTIVATION: Field = field(3, "fused_activation_function");
+
     pub(crate) const FULLY_CONNECTED: Table = (8, "FullyConnectedOptions");
     /// i8: 0 is the default, 1 `SHUFFLED4x16INT8`.
     pub(crate) const WEIGHTS_FORMAT: Field = field(1, "weights_format");
@@ -206,7 +211,15 @@ pub(super) mod options {
     pub(crate) const OFFSET: Field = field(5, "offset");
 
     pub(crate) const SPLIT: Table = (35, "SplitOptions");
+    pub(crate) const SPLIT_V: Table = (79, "SplitVOptions");
     pub(crate) const NUM_SPLITS: Field = field(0, "num_splits");
+
+    pub(crate) const PACK: Table = (59, "PackOptions");
+    pub(crate) const PACK_AXIS: Field = field(1, "axis");
+
+    pub(crate) const UNPACK: Table = (64, "UnpackOptions");
+    pub(crate) const NUM: Field = field(0, "num");
+    pub(crate) const UNPACK_AXIS: Field = field(1, "axis");
 
     pub(crate) const RESIZE_NEAREST_NEIGHBOR: Table = (74, "ResizeNearestNeighborOptions");
     /// Flag.

@@ -42,18 +42,20 @@ fn buffer<'a>(file: &File<'a>, table: &Table<'_, 'a>) -> Result<&'a [u8]> {
     })
 }
 
-/// All tensors of a subgraph.
-pub(super) fn tensors(file: &File, subgraph: &Table, buffers: &[&[u8]]) -> Result<Vec<Tensor>> {
+/// All tensors of a subgraph, and of each whether the file leaves an extent open.
+pub(super) fn tensors(file: &File, subgraph: &Table, buffers: &[&[u8]]) -> Result<(Vec<Tensor>, Vec<bool>)> {
     let mut left = file.bytes().len() * COPIES;
     let tables = subgraph.tables(schema::subgraph::TENSORS)?;
-    let mut tensors = Vec::with_capacity(tables.len());
+    let (mut tensors, mut open) = (Vec::with_capacity(tables.len()), Vec::with_capacity(tables.len()));
     for (index, table) in tables.enumerate() {
         let table = table.map_err(at(format!("tensor {index}")))?;
         let name = table.text(schema::tensor::NAME).map_err(at(format!("tensor {index}")))?;
         let label = named("tensor", index, &name);
+        let mut signature = table.i32s(schema::tensor::SHAPE_SIGNATURE).map_err(at(&label))?;
+        open.push(signature.any(|extent| extent < 0));
         tensors.push(tensor(&table, name, buffers, &mut left).map_err(at(label))?);
     }
-    Ok(tensors)
+    Ok((tensors, open))
 }
 
 fn tensor(table: &Table, name: String, buffers: &[&[u8]], left: &mut usize) -> Result<Tensor> {

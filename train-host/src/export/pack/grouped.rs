@@ -1,0 +1,46 @@
+//! Depthwise convolutions as convolutions in groups of one channel.
+//!
+//! They are the same. Packings of depthwise kernels are for one output a channel, and for so many taps; what they leave out
+//! finds a packing as a convolution. The weights `[tap][unit]` become `[unit][tap]`. Where a row of a window over all channels
+//! is short, all are one group, with weights of 0 where a unit does not look: it is one run, which takes less time than
+//! runs of single elements.
+
+use zipnet::ir::{Conv2d, DepthwiseConv2d, Int, Op, Packing, Shape};
+
+use crate::graph::Net;
+
+/// The most elements of such a row.
+const SHORT: usize = 16;
+
+/// Makes a convolution of every depthwise one in plain order that `stays` says no to.
+pub(super) fn rewrite(net: &mut Net<Int>, stays: impl Fn(&DepthwiseConv2d, Shape) -> bool) {
+    for i in 0..net.nodes.len() {
+        let x = net.shape(net.nodes[i].inputs[0]);
+        let node = &mut net.nodes[i];
+        let Op::DepthwiseConv2d(conv) = node.op else { continue };
+        if node.store.packing != Packing::Plain || stays(&conv, x) {
+            continue;
+        }
+        let DepthwiseConv2d { multiplier, window, bias } = conv;
+        let (units, taps, c) = (multiplier * x.c, window.taps(), usize::from(x.c));
+        let short = usize::from(window.kernel[1]) * c <= SHORT;
+        let (groups, span) = if short { (1, x.c) } else { (x.c, 1) };
+        node.op = Op::Conv2d(Conv2d { units, window, groups, span, bias });
+        let plain = &node.store.weights;
+        let mut weights = Vec::with_capacity(usize::from(units) * taps * usize::from(span));
+        for unit in 0..usize::from(units) {
+            let channel = unit / usize::from(multiplier);
+            for tap in 0..taps {
+                let of = |seen: u16| {
+                    if short && usize::from(seen) != channel {
+                        0
+                    } else {
+                        plain[tap * usize::from(units) + unit]
+                    }
+                };
+                weights.extend((0..span).map(of));
+            }
+        }
+        node.store.weights = weights;
+    }
+}
