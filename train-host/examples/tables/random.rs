@@ -84,14 +84,16 @@ impl Numbers {
     }
 }
 
-/// A net of up to five operators, its tensors placed; now and then, by `number`, after a convolution for minimal filtering.
+/// A net of up to five operators, its tensors placed; now and then, by `number`, after a convolution for minimal filtering or a
+/// dilated one of few channels.
 ///
 /// # Errors
 /// Where shapes do not meet.
 pub(crate) fn net(name: &str, number: u64, numbers: &mut Numbers) -> Result<Net<Int>> {
-    let filters = number.is_multiple_of(5);
+    let (filters, thin) = (number.is_multiple_of(5), number % 10 == 3);
     let shape = match numbers.below(4) {
         _ if filters => Shape::new(numbers.within(7, 12), numbers.within(7, 20), 4 * numbers.within(2, 6)),
+        _ if thin => Shape::new(numbers.within(6, 16), numbers.within(6, 16), numbers.within(1, 4)),
         0 => Shape::flat(numbers.within(1, 150)),
         1 => Shape::new(numbers.within(2, 24), numbers.within(1, 2), numbers.within(1, 24)),
         2 => Shape::new(numbers.within(6, 12), numbers.within(6, 20), 4 * numbers.within(1, 5)),
@@ -100,6 +102,11 @@ pub(crate) fn net(name: &str, number: u64, numbers: &mut Numbers) -> Result<Net<
     let mut net = Net::<Int>::new(name, shape, numbers.meta());
     if filters {
         filtered(&mut net, number.is_multiple_of(10), numbers)?;
+    }
+    if thin {
+        let (window, units, at) = (numbers.dilated(), numbers.within(1, 24), net.output);
+        let conv = Conv2d { units, window, groups: 1, span: shape.c, bias: Bias::Channel };
+        push(&mut net, Op::Conv2d(conv), &[at], numbers)?;
     }
     for _ in 0..numbers.within(1, 5) {
         layer(&mut net, numbers)?;
