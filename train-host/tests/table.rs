@@ -158,6 +158,6 @@ fn the_included_table_gives_the_bytes_of_the_net_in_memory() {
 #[test]
 fn it_holds_every_operator() {
     // What packed weights ask for, units behind quads among it, no table in plain order does.
-    let Uses { packed, rests, dilated, alone, .. } = Uses::NONE;
-    assert_eq!(every::Net::USES, Uses { packed, rests, dilated, alone, ..Uses::ALL });
+    let Uses { packed, rests, strips, dilated, alone, .. } = Uses::NONE;
+    assert_eq!(every::Net::USES, Uses { packed, rests, strips, dilated, alone, ..Uses::ALL });
 }
