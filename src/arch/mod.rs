@@ -20,6 +20,7 @@ mod blocks;
 mod cpu;
 pub(crate) mod fours;
 pub(crate) mod halves;
+mod matrix;
 mod multiply;
 #[cfg(mve)]
 mod mve;
@@ -38,12 +39,13 @@ mod x86;
 
 pub use cpu::Cpu;
 pub(crate) use cpu::Job;
+pub(crate) use matrix::{Matrix, Store, Sum};
 
 #[cfg(any(test, all(feature = "std", target_arch = "x86_64")))]
 pub(crate) use scalar::Scalar;
 
-use crate::fixed::{narrow, requantise};
-use crate::ir::{Clamp, IntData, Requant};
+use crate::fixed::requantise;
+use crate::ir::{Clamp, Requant};
 use core::ops::Range;
 use fours::{Lanes, Sixteens};
 use halves::{Block, Windows};
@@ -59,65 +61,6 @@ pub(crate) const QUAD: usize = 4;
 
 /// Channels that a depthwise or pooling block takes at once; fewer at the end of a pixel.
 pub(crate) const LANES: usize = 32;
-
-/// A matrix of weights `[units][k]`, in the packing of the instruction set, and what makes int8 of its products.
-#[derive(Clone, Copy)]
-pub(crate) struct Matrix<'a> {
-    /// The weights.
-    pub(crate) weights: &'a [i8],
-    /// Weights of a unit.
-    pub(crate) k: usize,
-    /// A factor for each unit, or one for all.
-    requant: &'a [Requant],
-    /// The first of them, for a quad.
-    shared: [Requant; QUAD],
-    /// How the outputs are stored.
-    store: Store,
-}
-
-impl<'a> Matrix<'a> {
-    /// The weights and factors of `data`, `k` weights a unit.
-    #[inline(always)]
-    pub(crate) fn new(data: &IntData<'a>, k: usize, store: Store) -> Self {
-        let shared = [data.requant.first().copied().unwrap_or_default(); QUAD];
-        Self { weights: data.weights, k, requant: data.requant, shared, store }
-    }
-
-    /// The factors of the units from `unit` on, at most a quad.
-    #[inline(always)]
-    fn factors(&self, unit: usize, len: usize) -> &[Requant] {
-        if self.requant.len() == 1 { run(&self.shared, 0, len) } else { run(self.requant, unit, len) }
-    }
-}
-
-/// From two int8 operands to the int8 sum.
-pub(crate) struct Sum {
-    /// Zero points of the operands.
-    pub(crate) zeros: [i8; 2],
-    /// Factors of the operands, from 2^20 times their own scale to the scale of the sum's accumulator.
-    pub(crate) operands: [Requant; 2],
-    /// Factor from that accumulator to the output.
-    pub(crate) requant: Requant,
-    /// How the output is stored.
-    pub(crate) store: Store,
-}
-
-/// How accumulators become int8.
-#[derive(Clone, Copy)]
-pub(crate) struct Store {
-    /// Zero point of the output.
-    pub(crate) zero: i8,
-    /// Least and greatest output.
-    pub(crate) clamp: Clamp,
-}
-
-impl Store {
-    /// A requantised value as int8.
-    #[inline(always)]
-    pub(crate) const fn narrow(self, value: i32) -> i8 {
-        narrow(value, self.zero, self.clamp.low, self.clamp.high)
-    }
-}
 
 /// The inner blocks. An instance is a token that exists only where the CPU has the instructions.
 pub(crate) trait Isa: Copy {

@@ -15,11 +15,12 @@ mod packing;
 mod quant;
 mod shape;
 mod stream;
+mod uses;
 
 pub use attributes::{Axis, Bias, Conv2d, Dense, DepthwiseConv2d, Operands, Pad, Pool2d, Slice};
 pub use check::{Fault, MAX_INPUTS};
 pub use memory::MAX_TENSORS;
-pub use op::{Op, Uses};
+pub use op::Op;
 pub use packing::{
     Aligned, Bordered, Bunches, Chunk, FourChannels, FourTaps, Fours, Halves, Joined, Lanes, Lead, Nibbles,
     Packed, Packing, Parts, Portion, Ring, Sections, Slide, Squares, Taps, Vectors, Views, Winograd,
@@ -28,6 +29,7 @@ pub use quant::Float;
 pub use quant::{Clamp, FloatData, Int, IntData, IntTensor, Real, Requant, Scratch};
 pub use shape::{Padding, Shape, Window};
 pub use stream::Strip;
+pub use uses::Uses;
 
 /// Index of a tensor in [`Graph::tensors`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
