@@ -245,6 +245,7 @@ fn odd_channels(all: &mut Vec<Point>) {
     for channels in 1..=6 {
         line(all, Point { channels, ..base }, &[1, 2, 3, 4, 6, 8], |p, n| p.units = n);
     }
+    line(all, Point { units: 12, ..base }, &[3, 6], |p, c| p.channels = c);
     for kernel in [[1, 3], [3, 1]] {
         line(all, Point { kernel, units: 8, ..base }, &[1, 2, 4, 8], |p, c| p.channels = c);
         line(all, Point { kernel, channels: 1, ..base }, &[8, 16], |p, n| p.units = n);
