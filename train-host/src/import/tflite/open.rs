@@ -183,14 +183,12 @@ impl Settled<'_> {
             }
             Kind::Reshape => reshaped(x, &self.numbers(operator, 1)?)?,
             Kind::ExpandDims => {
-                let (&axis, rank) = (self.numbers(operator, 1)?.first()?, x.len() as i64);
-                let at = if axis < 0 { axis + rank + 1 } else { axis };
-                let (before, after) = x.split_at_checked(usize::try_from(at).ok()?)?;
+                let &axis = self.numbers(operator, 1)?.first()?;
+                let (before, after) = x.split_at_checked(counted(axis, x.len() + 1)?)?;
                 [before, &[1], after].concat()
             }
             Kind::Concatenation { axis, .. } => {
-                let axis = if *axis < 0 { i64::from(*axis) + x.len() as i64 } else { i64::from(*axis) };
-                let axis = usize::try_from(axis).ok()?;
+                let axis = counted((*axis).into(), x.len())?;
                 let extents = (0..operator.inputs.len()).map(|i| self.shape(operator, i)?.get(axis).copied());
                 let mut shape = x.to_vec();
                 *shape.get_mut(axis)? = extents.sum::<Option<_>>()?;
@@ -199,15 +197,13 @@ impl Settled<'_> {
             Kind::Split { count } => {
                 let x = self.shape(operator, 1)?;
                 let &axis = self.numbers(operator, 0)?.first()?;
-                let axis = if axis < 0 { axis + x.len() as i64 } else { axis };
                 let mut shape = x.to_vec();
-                *shape.get_mut(usize::try_from(axis).ok()?)? /= *count as usize;
+                *shape.get_mut(counted(axis, x.len())?)? /= *count as usize;
                 return Some(vec![shape; *count as usize]);
             }
             Kind::SplitV { count } => {
                 let (&axis, sizes) = (self.numbers(operator, 2)?.first()?, self.numbers(operator, 1)?);
-                let axis = if axis < 0 { axis + x.len() as i64 } else { axis };
-                let axis = usize::try_from(axis).ok().filter(|&axis| axis < x.len())?;
+                let axis = counted(axis, x.len()).filter(|&axis| axis < x.len())?;
                 let part = |&size: &i64| -> Option<Vec<usize>> {
                     let mut shape = x.to_vec();
                     shape[axis] = usize::try_from(size).ok()?;
@@ -216,13 +212,11 @@ impl Settled<'_> {
                 return sizes.iter().take(*count as usize).map(part).collect();
             }
             Kind::Pack { axis } => {
-                let axis = if *axis < 0 { i64::from(*axis) + x.len() as i64 + 1 } else { i64::from(*axis) };
-                let (before, after) = x.split_at_checked(usize::try_from(axis).ok()?)?;
+                let (before, after) = x.split_at_checked(counted((*axis).into(), x.len() + 1)?)?;
                 [before, &[operator.inputs.len()], after].concat()
             }
             Kind::Unpack { count, axis } => {
-                let axis = if *axis < 0 { i64::from(*axis) + x.len() as i64 } else { i64::from(*axis) };
-                let (before, after) = x.split_at_checked(usize::try_from(axis).ok()?)?;
+                let (before, after) = x.split_at_checked(counted((*axis).into(), x.len())?)?;
                 return Some(vec![[before, after.split_first()?.1].concat(); *count as usize]);
             }
             Kind::Slice => {
@@ -319,6 +313,11 @@ impl Settled<'_> {
         shape.extend(after);
         Some(shape)
     }
+}
+
+/// An axis of so many, the last of which is -1 too.
+fn counted(axis: i64, rank: usize) -> Option<usize> {
+    usize::try_from(if axis < 0 { axis + rank as i64 } else { axis }).ok()
 }
 
 /// The output of a window that slides over rows and columns.
