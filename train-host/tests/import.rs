@@ -12,7 +12,7 @@ use train_host::clean::clean;
 use train_host::export::for_host;
 use train_host::graph::Net;
 use train_host::import::lower::{Border, lower};
-use train_host::import::model::{Element, Kind, Model, Tensor};
+use train_host::import::model::{Element, Kind, Model, Operator, Tensor};
 use train_host::import::{import, tflite};
 use train_host::plan::plan;
 use zipnet::Cpu;
@@ -190,6 +190,52 @@ fn what_an_operator_has_in_part_is_named_too() {
     assert!(refused(&model).contains("ELU reads it"), "{}", refused(&model));
 }
 
+#[test]
+fn bytes_that_are_only_moved_mean_the_same() {
+    let mut model = small("reshape_3x4x5_to_60");
+    let output = model.outputs[0];
+    model.tensors[output].quantisation.as_mut().expect("a scale").scales[0] *= 2.0;
+    assert!(refused(&model).contains("one scale and zero point"), "{}", refused(&model));
+
+    let bytes = fs::read(golden().join("models/dilated.tflite")).expect("a model");
+    let model = tflite::read(&bytes).expect("a model");
+    let named = |name: &str| model.operators.iter().find(|operator| operator.kind.name() == name);
+    let (spread, collect) =
+        (named("SPACE_TO_BATCH_ND").expect("one"), named("BATCH_TO_SPACE_ND").expect("one"));
+    let mut other = model.clone();
+    other.tensors[spread.outputs[0]].quantisation.as_mut().expect("a scale").scales[0] *= 2.0;
+    assert!(refused(&other).contains("SPACE_TO_BATCH_ND"), "{}", refused(&other));
+    // Cropping more than is padded is no border.
+    let mut other = model.clone();
+    let crops = collect.inputs[2].expect("crops");
+    let last = other.tensors[crops].data.as_mut().and_then(|data| data.last_chunk_mut()).expect("a constant");
+    *last = 1000i32.to_le_bytes();
+    assert!(refused(&other).contains("SPACE_TO_BATCH_ND"), "{}", refused(&other));
+}
+
+#[test]
+fn constants_that_a_file_asks_for_are_limited() {
+    let mut model = small("reshape_3x4x5_to_60");
+    let (input, output) = (model.inputs[0], model.outputs[0]);
+    let like = model.tensors[input].clone();
+    let mut push = |shape: &[usize], data: Option<Vec<u8>>| {
+        model.tensors.push(Tensor { shape: shape.to_vec(), data, ..like.clone() });
+        model.tensors.len() - 1
+    };
+    let (value, filled) = (push(&[], Some(vec![7])), [0; 5].map(|_| push(&[1, 64, 256, 256], None)));
+    let operator = |kind, inputs: &[usize], outputs: &[usize]| Operator {
+        kind,
+        version: 1,
+        inputs: inputs.iter().map(|&t| Some(t)).collect(),
+        outputs: outputs.to_vec(),
+    };
+    let mut operators: Vec<Operator> =
+        filled.iter().map(|&to| operator(Kind::Fill, &[value, value], &[to])).collect();
+    operators.push(operator(Kind::Pack { axis: 1 }, &[&[input], &filled[..]].concat(), &[output]));
+    model.operators = operators;
+    assert!(refused(&model).contains("constants of more than"), "{}", refused(&model));
+}
+
 /// The model with the operator's input float and quantised by a QUANTIZE, and its output dequantised.
 fn float_borders(mut model: Model) -> Model {
     let border = |model: &mut Model, inner: usize| {
@@ -198,12 +244,8 @@ fn float_borders(mut model: Model) -> Model {
         model.tensors.push(Tensor { name, shape, element: Element::Float32, quantisation: None, data: None });
         model.tensors.len() - 1
     };
-    let operator = |kind, input, output| train_host::import::model::Operator {
-        kind,
-        version: 1,
-        inputs: vec![Some(input)],
-        outputs: vec![output],
-    };
+    let operator =
+        |kind, input, output| Operator { kind, version: 1, inputs: vec![Some(input)], outputs: vec![output] };
     let (inner_in, inner_out) = (model.inputs[0], model.outputs[0]);
     let (input, output) = (border(&mut model, inner_in), border(&mut model, inner_out));
     model.operators.insert(0, operator(Kind::Quantize, input, inner_in));

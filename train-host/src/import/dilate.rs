@@ -37,9 +37,8 @@ fn spelled(model: &Model, last: usize) -> Option<Operator> {
 
     let (block, pads) = (blocks(model, spread)?, borders(model, spread)?);
     let crops = borders(model, collect)?;
-    if blocks(model, collect)? != block
-        || model.tensors[middle].quantisation != model.tensors[output].quantisation
-    {
+    let kept = |from: usize, to: usize| model.tensors[from].quantisation == model.tensors[to].quantisation;
+    if blocks(model, collect)? != block || !kept(input, dealt) || !kept(middle, output) {
         return None;
     }
     let weights = (*convolution.inputs.get(1)?)?;
@@ -52,7 +51,8 @@ fn spelled(model: &Model, last: usize) -> Option<Operator> {
     let (from, to) = (extents(input)?, extents(output)?);
     let axis = |i: usize, kernel: usize| {
         let span = (kernel - 1) * block[i] as usize;
-        let [before, after] = [pads[i][0], pads[i][1].checked_sub(crops[i][1])?].map(|n| n as usize);
+        let [before, after] = [pads[i][0], pads[i][1].checked_sub(crops[i][1])?].map(usize::try_from);
+        let (before, after) = (before.ok()?, after.ok()?);
         if crops[i][0] != 0 || to[i] + span != from[i] + before + after {
             return None;
         }

@@ -10,6 +10,9 @@ use crate::graph::{IntStore, Net};
 use crate::quantise::factors::{self, Scale};
 use crate::{Error, Result};
 
+/// The most elements of all constants that are made here, 16 MiB: more than a microcontroller has for them.
+const MOST_KNOWN: usize = 1 << 24;
+
 impl Lowering<'_> {
     /// Whether a tensor's value is known.
     pub(super) fn is_constant(&self, tensor: usize) -> bool {
@@ -74,7 +77,20 @@ impl Lowering<'_> {
         let &[value] = &self.constant(value)?[..] else {
             return Err(self.about(value, "is no single value to fill with"));
         };
+        self.room(self.count(output))?;
         self.places.insert(output, Place::Constant(vec![value; self.count(output)]));
+        Ok(())
+    }
+
+    /// Sees to it that so many elements more may be known. A file asks for a constant in a few bytes.
+    fn room(&self, more: usize) -> Result<()> {
+        let known = self.places.values().map(|place| match place {
+            Place::Constant(values) => values.len(),
+            Place::Live(_) => 0,
+        });
+        if known.sum::<usize>() + more > MOST_KNOWN {
+            return Err(Error::new(format!("makes constants of more than {MOST_KNOWN} bytes in all")));
+        }
         Ok(())
     }
 
@@ -119,7 +135,9 @@ impl Lowering<'_> {
             alone.net.output = *id;
             let mut net = alone.net.clone();
             crate::plan::plan(&mut net)?;
-            self.places.insert(output, Place::Constant(net.run(&values)?));
+            let made = net.run(&values)?;
+            self.room(made.len())?;
+            self.places.insert(output, Place::Constant(made));
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use zipnet::ir::{Axis, IntTensor, MAX_INPUTS, Op, Pad, Shape, Slice, TensorId};
 
-use super::super::model::{Kind, Operator, extents};
+use super::super::model::{Element, Kind, Operator, extents};
 use super::super::range::Range;
 use super::{Lowering, Place};
 use crate::graph::IntStore;
@@ -15,11 +15,14 @@ impl Lowering<'_> {
         self.alias(operator.outputs[0], id)
     }
 
-    /// Lets a tensor of the file be one that is there already.
+    /// Lets a tensor of the file be one that is there already, whose bytes mean the same.
     pub(super) fn alias(&mut self, tensor: usize, id: TensorId) -> Result<()> {
         let (made, stated) = (self.net.shape(id).len(), self.count(tensor));
         if made != stated {
             return Err(Error::new(format!("{made} elements become {stated}")));
+        }
+        if self.model.tensors[tensor].element == Element::Int8 {
+            self.kept(id, tensor)?;
         }
         self.places.insert(tensor, Place::Live(id));
         Ok(())
@@ -182,7 +185,7 @@ impl Lowering<'_> {
         }
         let (mut begin, mut stride, mut shape) = ([0; 3], [1; 3], [1; 3]);
         for (axis, &extent) in extents.iter().enumerate() {
-            let bit = |mask: u32| mask >> axis & 1 == 1;
+            let bit = |mask: u32| mask.checked_shr(axis as u32).unwrap_or(0) & 1 == 1;
             let n = extent as i64;
             let (first, step, count) = match (begins.get(axis), ends.get(axis), strides.get(axis)) {
                 (Some(&b), Some(&e), Some(&s)) => {
