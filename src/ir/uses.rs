@@ -36,7 +36,7 @@ pub struct Uses {
     pub rests: u8,
     /// Several rows of outputs at a time of packed convolutions.
     pub strips: bool,
-    /// Packed depthwise convolutions of dilated 3x3 kernels.
+    /// Packed depthwise convolutions of dilated kernels of up to 3x3 taps.
     pub dilated: bool,
     /// Channels by themselves of depthwise convolutions that take four at a time.
     pub alone: bool,

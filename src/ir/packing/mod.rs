@@ -108,9 +108,9 @@ pub enum Packing {
     /// the rows' stride is even, for the others. A half that no tap falls on is 0. Where image and kernel have one row, columns
     /// are joined, and words hold two taps each, the last of an odd number with a 0. See [`Joined`].
     DspDepthwise,
-    /// Depthwise of up to 3x3 taps at stride 1, as before, but the taps of a column are the bytes of one word, the last of them 0, and
-    /// words and bytes without a tap, too. Where dilated,
-    /// the border in front must be whole dilations: rows and columns that lie whole dilations apart are an image of their own.
+    /// Depthwise of up to 3x3 taps at stride 1, as before, but a word a column, three of them, whose bytes are the taps; the
+    /// last byte is 0, and so is any other without a tap. Where dilated, the border in front must be whole dilations: rows
+    /// and columns that lie whole dilations apart are an image of their own.
     DspDepthwise3,
     /// Depthwise convolution of one output and one bias a channel, four channels at a time. A record for each four channels:
     /// biases, a word a channel; for each two taps, row by row, a word a channel, the first tap in the low half; for the

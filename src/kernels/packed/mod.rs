@@ -55,8 +55,8 @@ fn factors<'a, const N: usize>(
     if requant.len() == 1 { (shared, 0) } else { (requant.get(unit..).unwrap_or_default(), N) }
 }
 
-/// [`Isa::quads`] of `units` units in rows of pixels, and [`Isa::half_quads`] of those that are no whole quad, where `rests` tells that there
-/// are such; or the same of long sums.
+/// [`Isa::quads`] of `units` units in rows of pixels, and [`Isa::half_quads`] of those that are no whole quad, where `rests`
+/// tells that there are such; or the same of long sums.
 #[inline(always)]
 fn quads<I: Isa, const LONG: bool>(
     isa: I,

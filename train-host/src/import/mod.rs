@@ -2,7 +2,8 @@
 //!
 //! A file becomes a [`model::Model`]: plain data that has been verified and still speaks the words of its format.
 //! [`lower()`] makes a net of the engine's operators of it, [`clean`](crate::clean) makes that smaller. No output byte
-//! ever differs from what TensorFlow Lite Micro's reference kernels make of the file.
+//! ever differs from what TensorFlow Lite Micro's reference kernels make of the file, or LiteRT's where the former have no
+//! such operator (TILE, RELU_N1_TO_1) or pad with another value (SPACE_TO_BATCH_ND).
 
 mod dilate;
 pub mod lower;

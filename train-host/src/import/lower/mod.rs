@@ -1,5 +1,5 @@
 //! From a [`Model`] to a net of the engine's operators, whose outputs equal those of TensorFlow Lite Micro's reference
-//! kernels byte for byte.
+//! kernels byte for byte, or of LiteRT's where [those](super) are told to count.
 //!
 //! A tensor's extents are aligned to the right: the last axis is the channels, the one before it the columns, then the
 //! rows; further ones must be 1. Operators that only rename extents (RESHAPE, SQUEEZE, EXPAND_DIMS) leave no node where
