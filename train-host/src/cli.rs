@@ -99,7 +99,7 @@ pub struct PlaceArgs {
     /// Fail if the arena needs more bytes than this, and say what would have to shrink; what is left of them makes
     /// layers faster on some CPUs [default: 2 KiB or 15 % above the least]. Where it cannot be held otherwise, a tensor
     /// that is kept for long is computed again before it is read. The stack comes on top: `firmware/run bench` tells how
-    /// much, 0.5 to 1.3 KB.
+    /// much, 0.5 to 1.6 KB.
     #[arg(long, value_name = "BYTES")]
     pub arena_limit: Option<usize>,
     /// Let the input come row by row, as a sensor brings it (`Engine::stream`): the table holds no place for the whole input,
