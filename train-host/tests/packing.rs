@@ -393,7 +393,8 @@ fn a_convolution_by_minimal_filtering_is_the_same() {
 /// Holds `same` against random operators of which as many come out in `packing` for a Cortex-M4 as others are held against in
 /// all.
 fn hold_packed(packing: Packing, strategy: impl Strategy<Value = (Op, Shape, u64)>) {
-    let mut runner = TestRunner::default();
+    let config = Config { failure_persistence: None, max_local_rejects: u32::MAX, ..Config::default() };
+    let mut runner = TestRunner::new(config);
     let (mut held, mut drawn) = (0, 0);
     while held < cases(40) {
         let (op, shape, seed) = strategy.new_tree(&mut runner).expect("draws").current();
