@@ -7,7 +7,7 @@
 //! Long sums of two units are told apart run by run and added up in memory; those of one, or of a third, are exact as they are.
 
 use super::frame::{beside, enter, enter_beside, high, keep, leave, leave_beside, narrow, take};
-use super::quads::{each, row_of};
+use super::quads::{Pair, each, each_pair};
 use crate::arch::packed::{Quads, Runs};
 use core::arch::naked_asm;
 
@@ -65,47 +65,37 @@ fn call(
     }
     let turns = pairs.div_ceil(TURN);
     let skip = 8 * (turns * TURN - pairs);
-    let x = runs.bytes.as_ptr() as usize + x_from;
-    for row in 0..rows {
-        let begins = runs.begins.as_ptr() as usize + 2 * row * each;
-        let (first_y, first_bias) = row_of(quads, y, row);
-        let mut pixel = 0;
-        // Pairs of pixels, then an odd last one, which is both pixels of a pair.
-        while pixel < pixels {
-            let times = ((pixels - pixel) / 2).max(1);
-            let apart = usize::from(pixel < last);
-            let words = [
-                first_y + pixel * y_step + whole,
-                apart * y_step,
-                0,
-                i32::from(quads.zero) as usize,
-                begins,
-                begins + 2 * each,
-                skip,
-                8 * turns * TURN,
-                x_step,
-                quads.weights.as_ptr() as usize + before,
-                first_bias + 4 * (pixel * bias_step + whole),
-                4 * apart * bias_step,
-                0,
-                quads.requant.as_ptr() as usize + 8 * factors,
-                times,
-                (x + pixel / 2 * x_step).wrapping_sub(skip),
-            ];
-            // Every run, the weights, factors and biases are as long as the functions read, the outputs as long as they
-            // write.
-            match units {
-                // SAFETY: as just said.
-                1 if rests & 1 << 1 != 0 => unsafe { one(&words) },
-                // SAFETY: so, too.
-                2 if rests & 1 << 2 != 0 => unsafe { two(&words) },
-                // SAFETY: so, too.
-                3 if rests & 1 << 3 != 0 => unsafe { three(&words) },
-                _ => {}
-            }
-            pixel += 2 * times;
+    each_pair(quads, rows, runs, each, y, |Pair { begins, y, bias, x, apart, times }| {
+        let words = [
+            y + whole,
+            apart * y_step,
+            0,
+            i32::from(quads.zero) as usize,
+            begins,
+            begins + 2 * each,
+            skip,
+            8 * turns * TURN,
+            x_step,
+            quads.weights.as_ptr() as usize + before,
+            bias + 4 * whole,
+            4 * apart * bias_step,
+            0,
+            quads.requant.as_ptr() as usize + 8 * factors,
+            times,
+            x.wrapping_sub(skip),
+        ];
+        // Every run, the weights, factors and biases are as long as the functions read, the outputs as long as they
+        // write.
+        match units {
+            // SAFETY: as just said.
+            1 if rests & 1 << 1 != 0 => unsafe { one(&words) },
+            // SAFETY: so, too.
+            2 if rests & 1 << 2 != 0 => unsafe { two(&words) },
+            // SAFETY: so, too.
+            3 if rests & 1 << 3 != 0 => unsafe { three(&words) },
+            _ => {}
         }
-    }
+    });
 }
 
 /// Weights to `r8`, two elements of either pixel to `r10` and `r11`.

@@ -34,43 +34,32 @@ fn call(
     }
     let turns = pairs.div_ceil(TURN);
     let skip = 8 * (turns * TURN - pairs);
-    let x = runs.bytes.as_ptr() as usize + x_from;
-    for row in 0..rows {
-        let begins = runs.begins.as_ptr() as usize + 2 * row * each;
-        let (first_y, first_bias) = row_of(quads, y, row);
-        let mut pixel = 0;
-        // Pairs of pixels, then an odd last one, which is both pixels of a pair.
-        while pixel < pixels {
-            let times = ((pixels - pixel) / 2).max(1);
-            let apart = usize::from(pixel < last);
-            let (y, bias) = (first_y + pixel * y_step, first_bias + 4 * pixel * bias_step);
-            let mut words = [
-                y,
-                apart * y_step,
-                y + 4 * count,
-                i32::from(quads.zero) as usize,
-                8 * quads.requant_step,
-                begins,
-                begins + 2 * each,
-                skip,
-                8 * turns * TURN,
-                (x + pixel / 2 * x_step).wrapping_sub(skip),
-                quads.weights.as_ptr() as usize,
-                quads.requant.as_ptr() as usize,
-                bias,
-                bias + 4 * apart * bias_step,
-                8 * bias_step,
-                (2 * y_step).wrapping_sub(4 * count),
-                2 * y_step,
-                times,
-                x_step,
-            ];
-            // SAFETY: every run, the weights, factors and biases are as long as the function reads, the outputs as long
-            // as it writes.
-            unsafe { asm(&mut words) }
-            pixel += 2 * times;
-        }
-    }
+    each_pair(quads, rows, runs, each, y, |Pair { begins, y, bias, x, apart, times }| {
+        let mut words = [
+            y,
+            apart * y_step,
+            y + 4 * count,
+            i32::from(quads.zero) as usize,
+            8 * quads.requant_step,
+            begins,
+            begins + 2 * each,
+            skip,
+            8 * turns * TURN,
+            x.wrapping_sub(skip),
+            quads.weights.as_ptr() as usize,
+            quads.requant.as_ptr() as usize,
+            bias,
+            bias + 4 * apart * bias_step,
+            8 * bias_step,
+            (2 * y_step).wrapping_sub(4 * count),
+            2 * y_step,
+            times,
+            x_step,
+        ];
+        // SAFETY: every run, the weights, factors and biases are as long as the function reads, the outputs as long
+        // as it writes.
+        unsafe { asm(&mut words) }
+    });
 }
 
 /// Runs of a row, one at least; `None` where there are no elements, or runs, biases or outputs are not as long as these ask:
@@ -92,11 +81,49 @@ pub(super) fn each(
     (there && each > 0 && pairs > 0).then_some(each)
 }
 
-/// Addresses of the first outputs and biases of a row.
+/// Addresses of what a pair of pixels begins with, and how many pairs there are from it on in its row.
+pub(super) struct Pair {
+    /// Where the runs of the row begin.
+    pub(super) begins: usize,
+    pub(super) y: usize,
+    pub(super) bias: usize,
+    /// In a run that begins at 0.
+    pub(super) x: usize,
+    /// Pixels from the first to the second; 0 where one alone is both.
+    pub(super) apart: usize,
+    pub(super) times: usize,
+}
+
+/// All pairs of pixels of each row, then an odd last one, which is both pixels of a pair.
 #[inline(always)]
-pub(super) fn row_of(quads: &Quads<'_>, y: &mut [i8], row: usize) -> (usize, usize) {
-    let [y_row, bias_row] = quads.row_steps;
-    (y.as_mut_ptr() as usize + row * y_row, quads.bias.as_ptr() as usize + 4 * row * bias_row)
+pub(super) fn each_pair(
+    quads: &Quads<'_>,
+    rows: usize,
+    runs: Runs<'_>,
+    each: usize,
+    y: &mut [i8],
+    compute: impl Fn(Pair),
+) {
+    let &Quads { bias_step, pixels, x_from, x_step, y_step, row_steps: [y_row, bias_row], .. } = quads;
+    let x = runs.bytes.as_ptr() as usize + x_from;
+    for row in 0..rows {
+        let begins = runs.begins.as_ptr() as usize + 2 * row * each;
+        let first_y = y.as_mut_ptr() as usize + row * y_row;
+        let first_bias = quads.bias.as_ptr() as usize + 4 * row * bias_row;
+        let mut pixel = 0;
+        while pixel < pixels {
+            let times = ((pixels - pixel) / 2).max(1);
+            compute(Pair {
+                begins,
+                y: first_y + pixel * y_step,
+                bias: first_bias + 4 * pixel * bias_step,
+                x: x + pixel / 2 * x_step,
+                apart: usize::from(pixel + 1 < pixels),
+                times,
+            });
+            pixel += 2 * times;
+        }
+    }
 }
 
 /// See [`Isa::quads`](crate::arch::Isa::quads).
