@@ -70,6 +70,24 @@ impl Chunk {
     }
 }
 
+/// The most groups that are computed as one.
+pub(super) const MERGED: usize = 8;
+
+/// How many groups to compute as one, of so many cycles with one, two, ... as one: as few as come within an eighth of the
+/// fewest.
+pub(super) const fn fewest(cycles: [usize; MERGED]) -> usize {
+    let (mut best, mut i) = (usize::MAX, 0);
+    while i < MERGED {
+        best = if cycles[i] < best { cycles[i] } else { best };
+        i += 1;
+    }
+    let mut merged = 1;
+    while cycles[merged - 1] > best + best / 8 {
+        merged += 1;
+    }
+    merged
+}
+
 /// How windows are brought together, which decides how many groups are computed as one.
 #[derive(Clone, Copy)]
 enum Reading {
@@ -80,28 +98,20 @@ enum Reading {
 }
 
 impl Reading {
-    /// The most groups that are computed as one.
-    const MERGED: usize = 8;
-
-    /// How many groups to compute as one: as few as come within an eighth of the fewest cycles.
+    /// How many groups to compute as one.
     const fn merged(self, conv: &Conv2d) -> usize {
         if conv.groups == 1 {
             return 1;
         }
-        let mut cycles = [usize::MAX; Self::MERGED];
-        let (mut best, mut i) = (usize::MAX, 0);
-        while i < Self::MERGED {
+        let mut cycles = [usize::MAX; MERGED];
+        let mut i = 0;
+        while i < MERGED {
             if conv.groups.is_multiple_of(i as u16 + 1) {
                 cycles[i] = self.cycles(conv, i + 1);
             }
-            best = if cycles[i] < best { cycles[i] } else { best };
             i += 1;
         }
-        let mut merged = 1;
-        while cycles[merged - 1] > best + best / 8 {
-            merged += 1;
-        }
-        merged
+        fewest(cycles)
     }
 
     /// About so many cycles for two pixels with so many groups as one.

@@ -1,6 +1,7 @@
 //! Windows of an image that lies with its border, so that all of them are alike: for few channels, however far taps are
 //! apart.
 
+use super::lanes::{MERGED, fewest};
 use super::{Bunches, bordered};
 use crate::ir::{Conv2d, Shape, Window};
 
@@ -37,8 +38,6 @@ pub struct Taps {
 impl Taps {
     /// Bytes that windows shall take, unless those of a single row of outputs take more.
     pub const ROOM: usize = 2048;
-    /// The most groups that are computed as one.
-    const MERGED: usize = 8;
     /// Elements of a tap up to which taps of a row are not made one.
     const SHORT: usize = 4;
     /// Bytes behind an image that are read with its last element, and behind windows that are written with the last one.
@@ -73,27 +72,21 @@ impl Taps {
         })
     }
 
-    /// How many groups to compute as one: as few as come within an eighth of the fewest cycles.
+    /// How many groups to compute as one.
     const fn merge(conv: &Conv2d) -> usize {
-        let mut fewest = usize::MAX;
-        let mut merged = Self::MERGED;
-        while merged > 0 {
-            let cycles = Self::of_groups(conv, merged);
-            fewest = if cycles < fewest { cycles } else { fewest };
-            merged -= 1;
+        let mut cycles = [usize::MAX; MERGED];
+        let mut i = 0;
+        while i < MERGED {
+            if conv.groups.is_multiple_of(i as u16 + 1) {
+                cycles[i] = Self::of_groups(conv, i + 1);
+            }
+            i += 1;
         }
-        merged = 1;
-        while Self::of_groups(conv, merged) > fewest + fewest / 8 {
-            merged += 1;
-        }
-        merged
+        fewest(cycles)
     }
 
     /// About so many cycles for two windows with so many groups as one.
     const fn of_groups(conv: &Conv2d, merged: usize) -> usize {
-        if !conv.groups.is_multiple_of(merged as u16) {
-            return usize::MAX;
-        }
         let Some(groups) = (conv.groups as usize).checked_div(merged) else { return usize::MAX };
         let Some(units) = (conv.units as usize).checked_div(groups) else { return usize::MAX };
         let (taps, len) = Self::runs(conv, merged, groups == 1 && conv.window.dilation[1] == 1);
