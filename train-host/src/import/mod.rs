@@ -8,7 +8,7 @@
 mod dilate;
 pub mod lower;
 pub mod model;
-mod range;
+mod strided;
 pub mod tflite;
 
 use zipnet::ir::Int;

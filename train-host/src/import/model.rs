@@ -125,6 +125,23 @@ pub enum Activation {
     Other(&'static str),
 }
 
+/// Options of STRIDED_SLICE, a bit an axis in each mask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Strided {
+    /// From the first element on, or from the last one back.
+    pub begin_mask: u32,
+    /// To the other end.
+    pub end_mask: u32,
+    /// As many whole axes as are not told of.
+    pub ellipsis_mask: u32,
+    /// A new axis of one element.
+    pub new_axis_mask: u32,
+    /// One element, whose axis goes.
+    pub shrink_axis_mask: u32,
+    /// Whether ends count from where the slice begins.
+    pub offset: bool,
+}
+
 /// What an operator computes, with its options. Strides, dilations and filter extents are `[rows, columns]`, above 0.
 ///
 /// Counts and multipliers are above 0, and an operator has as many outputs as its `count`; `beta` is a normal number
@@ -213,14 +230,7 @@ pub enum Kind {
     },
     Slice,
     Fill,
-    StridedSlice {
-        begin_mask: u32,
-        end_mask: u32,
-        ellipsis_mask: u32,
-        new_axis_mask: u32,
-        shrink_axis_mask: u32,
-        offset: bool,
-    },
+    StridedSlice(Strided),
     Transpose,
     Tile,
     Softmax {
@@ -276,7 +286,7 @@ impl Kind {
             Kind::Unpack { .. } => "UNPACK",
             Kind::Slice => "SLICE",
             Kind::Fill => "FILL",
-            Kind::StridedSlice { .. } => "STRIDED_SLICE",
+            Kind::StridedSlice(_) => "STRIDED_SLICE",
             Kind::Transpose => "TRANSPOSE",
             Kind::Tile => "TILE",
             Kind::Softmax { .. } => "SOFTMAX",

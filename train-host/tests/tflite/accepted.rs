@@ -1,6 +1,6 @@
 //! What a legal file may leave out or say in another way.
 
-use train_host::import::model::{Activation, Element, Kind, Model, Padding};
+use train_host::import::model::{Activation, Element, Kind, Model, Padding, Strided};
 use train_host::import::tflite::read;
 
 use crate::author::{Buffer, Code, File, INT4, INT32, Operator, STRING, Tensor, Value};
@@ -204,13 +204,13 @@ fn masks_are_bits_of_begin() {
         f.buffers.push(Buffer { data: vec![0; 12], ..Buffer::default() });
         f.inputs = vec![0, 2, 3];
     });
-    let due = Kind::StridedSlice {
+    let due = Kind::StridedSlice(Strided {
         begin_mask: 5,
         end_mask: 6,
         ellipsis_mask: 0,
         new_axis_mask: 0,
         shrink_axis_mask: 1,
         offset: false,
-    };
+    });
     assert_eq!(model.operators[0].kind, due);
 }

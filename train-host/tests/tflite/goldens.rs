@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use train_host::import::model::{Activation, Element, Kind, Model, Padding, Tensor};
+use train_host::import::model::{Activation, Element, Kind, Model, Padding, Strided, Tensor};
 use train_host::import::tflite::read;
 
 #[derive(Deserialize)]
@@ -161,7 +161,7 @@ fn attributes_of(model: &Model, index: usize) -> Vec<(&'static str, Value)> {
         Kind::ResizeNearestNeighbor { align_corners, half_pixel_centers } => {
             vec![("align_corners", json!(align_corners)), ("half_pixel_centers", json!(half_pixel_centers))]
         }
-        Kind::StridedSlice { shrink_axis_mask, offset, .. } => {
+        Kind::StridedSlice(Strided { shrink_axis_mask, offset, .. }) => {
             assert!(!offset);
             let axes: Vec<u32> =
                 (0..32).filter(|bit| shrink_axis_mask >> bit & 1 == 1).map(|a| a - 1).collect();

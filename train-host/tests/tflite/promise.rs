@@ -4,7 +4,7 @@
 use train_host::Result;
 use train_host::graph::Net;
 use train_host::import::import;
-use train_host::import::model::{Element, Kind, Model, Tensor};
+use train_host::import::model::{Element, Kind, Model, Strided, Tensor};
 use train_host::import::tflite::read;
 use train_host::plan::plan;
 use zipnet::ir::Int;
@@ -158,9 +158,14 @@ fn kind_holds(model: &Model, index: usize) {
                 assert!((-rank..rank).contains(&i64::from(axis)));
             }
         }
-        Kind::StridedSlice {
-            begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask, ..
-        } => {
+        Kind::StridedSlice(Strided {
+            begin_mask,
+            end_mask,
+            ellipsis_mask,
+            new_axis_mask,
+            shrink_axis_mask,
+            ..
+        }) => {
             let elements: usize = model.tensors[operator.inputs[1].unwrap()].shape.iter().product();
             for mask in [begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask] {
                 assert!(u64::from(mask) < 1 << elements.min(32));

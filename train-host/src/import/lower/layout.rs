@@ -3,7 +3,6 @@
 use zipnet::ir::{Axis, IntTensor, MAX_INPUTS, Op, Pad, Shape, Slice, TensorId};
 
 use super::super::model::{Element, Kind, Operator, extents};
-use super::super::range::Range;
 use super::{Lowering, Place};
 use crate::graph::IntStore;
 use crate::{Error, Result};
@@ -158,18 +157,8 @@ impl Lowering<'_> {
     }
 
     pub(super) fn strided_slice(&mut self, operator: &Operator) -> Result<()> {
-        let Kind::StridedSlice {
-            begin_mask,
-            end_mask,
-            ellipsis_mask,
-            new_axis_mask,
-            shrink_axis_mask,
-            offset,
-        } = operator.kind
-        else {
-            return Ok(());
-        };
-        if ellipsis_mask != 0 || new_axis_mask != 0 {
+        let Kind::StridedSlice(strided) = operator.kind else { return Ok(()) };
+        if !strided.is_by_axis() {
             return Err(Error::new("an ellipsis or a new axis in a slice is not read; spell the slice out"));
         }
         let (input, output) = (self.input(operator, 0)?, operator.outputs[0]);
@@ -185,13 +174,10 @@ impl Lowering<'_> {
         }
         let (mut begin, mut stride, mut shape) = ([0; 3], [1; 3], [1; 3]);
         for (axis, &extent) in extents.iter().enumerate() {
-            let bit = |mask: u32| mask.checked_shr(axis as u32).unwrap_or(0) & 1 == 1;
             let n = extent as i64;
             let (first, step, count) = match (begins.get(axis), ends.get(axis), strides.get(axis)) {
-                (Some(&b), Some(&e), Some(&s)) => {
-                    let (b, e, s) = (i64::from(b), i64::from(e), i64::from(s));
-                    let range = Range { n, begin: b, end: if offset { b + e } else { e }, step: s };
-                    range.take(bit(begin_mask), bit(end_mask), bit(shrink_axis_mask))?
+                (Some(&begin), Some(&end), Some(&step)) => {
+                    strided.take(axis, n, [begin, end, step].map(i64::from))?
                 }
                 _ => (0, 1, n),
             };

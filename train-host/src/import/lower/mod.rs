@@ -108,7 +108,7 @@ fn flows(operator: &Operator) -> impl Iterator<Item = usize> {
             | Kind::ReduceMin { .. }
             | Kind::Pad
             | Kind::PadV2
-            | Kind::StridedSlice { .. }
+            | Kind::StridedSlice(_)
             | Kind::Slice
             | Kind::SplitV { .. }
             | Kind::ResizeNearestNeighbor { .. }
@@ -174,7 +174,7 @@ impl Lowering<'_> {
             Kind::Unpack { axis, .. } => self.unpack(operator, axis),
             Kind::Slice => self.slice(operator),
             Kind::Fill => self.filled(operator),
-            Kind::StridedSlice { .. } => self.strided_slice(operator),
+            Kind::StridedSlice(_) => self.strided_slice(operator),
             Kind::Transpose => self.transpose(operator),
             Kind::Tile => self.tile(operator),
             Kind::ResizeNearestNeighbor { .. } => self.resize(operator),

@@ -1,7 +1,7 @@
 //! Who writes and who reads: every tensor is written at most once, and before it is read.
 
 use super::named;
-use crate::import::model::{Kind, Model, Operator};
+use crate::import::model::{Kind, Model, Operator, Strided};
 use crate::{Error, Result};
 
 /// Where a tensor's values come from.
@@ -78,14 +78,14 @@ fn sources(model: &Model) -> Result<Vec<Source>> {
 /// Holds masks to the number of elements they speak of, and axes to the rank.
 fn masks(model: &Model, operator: &Operator) -> Result<()> {
     match operator.kind {
-        Kind::StridedSlice {
+        Kind::StridedSlice(Strided {
             begin_mask,
             end_mask,
             ellipsis_mask,
             new_axis_mask,
             shrink_axis_mask,
             offset: _,
-        } => {
+        }) => {
             let Some(begin) = operator.inputs[1] else { return Ok(()) };
             let bits: usize = model.tensors[begin].shape.iter().product();
             let all = begin_mask | end_mask | ellipsis_mask | new_axis_mask | shrink_axis_mask;

@@ -8,7 +8,6 @@
 use std::collections::BTreeMap;
 
 use crate::import::model::{Element, Kind, Model, Operator, Padding};
-use crate::import::range::Range;
 
 /// The longest list of numbers that is followed: no shape has as many extents.
 const MOST_NUMBERS: usize = 64;
@@ -95,18 +94,10 @@ impl Settled<'_> {
         let all = || -> Option<Vec<Vec<i64>>> { (0..operator.inputs.len()).map(list).collect() };
         let made = match &operator.kind {
             Kind::Concatenation { .. } | Kind::Pack { .. } => all()?.concat(),
-            Kind::StridedSlice { begin_mask, end_mask, shrink_axis_mask, offset, .. } => {
+            Kind::StridedSlice(strided) => {
                 let (from, one) = (list(0)?, |i| Some(*list(i)?.first()?));
-                let (begin, end) = (one(1)?, one(2)?);
-                let range = Range {
-                    n: from.len() as i64,
-                    begin,
-                    end: if *offset { begin.checked_add(end)? } else { end },
-                    step: one(3)?,
-                };
-                let bit = |mask: u32| mask & 1 == 1;
-                let (first, step, count) =
-                    range.take(bit(*begin_mask), bit(*end_mask), bit(*shrink_axis_mask)).ok()?;
+                let numbers = [one(1)?, one(2)?, one(3)?];
+                let (first, step, count) = strided.take(0, from.len() as i64, numbers).ok()?;
                 (0..count).map(|i| from.get((first + i * step) as usize).copied()).collect::<Option<_>>()?
             }
             Kind::Reshape | Kind::Squeeze | Kind::ExpandDims => list(0)?,
@@ -227,7 +218,7 @@ impl Settled<'_> {
                 x.iter().zip(begins).zip(sizes).map(left).collect::<Option<_>>()?
             }
             Kind::Fill => self.extents(operator, 0)?,
-            Kind::StridedSlice { .. } => self.sliced(operator, x)?,
+            Kind::StridedSlice(_) => self.sliced(operator, x)?,
             Kind::Transpose => {
                 let order = self.numbers(operator, 1)?;
                 order.into_iter().map(|n| x.get(usize::try_from(n).ok()?).copied()).collect::<Option<_>>()?
@@ -259,20 +250,10 @@ impl Settled<'_> {
 
     /// A slice, dimension by dimension; those that it names but one element of may go.
     fn sliced(&self, operator: &Operator, x: &[usize]) -> Option<Vec<usize>> {
-        let Kind::StridedSlice {
-            begin_mask,
-            end_mask,
-            ellipsis_mask,
-            new_axis_mask,
-            shrink_axis_mask,
-            offset,
-        } = operator.kind
-        else {
-            return None;
-        };
+        let Kind::StridedSlice(strided) = operator.kind else { return None };
         let [begins, ends, strides] = [1, 2, 3].map(|i| self.numbers(operator, i));
         let (begins, ends, strides) = (begins?, ends?, strides?);
-        if ellipsis_mask != 0 || new_axis_mask != 0 || begins.len() > x.len() {
+        if !strided.is_by_axis() || begins.len() > x.len() {
             return None;
         }
         let mut shape = Vec::new();
@@ -283,11 +264,8 @@ impl Settled<'_> {
                 shape.push(extent);
                 continue;
             };
-            let bit = |mask: u32| mask.checked_shr(axis as u32).unwrap_or(0) & 1 == 1;
-            let end = if offset { begin.checked_add(end)? } else { end };
-            let range = Range { n: extent as i64, begin, end, step };
-            let (_, _, count) = range.take(bit(begin_mask), bit(end_mask), bit(shrink_axis_mask)).ok()?;
-            if !bit(shrink_axis_mask) {
+            let (_, _, count) = strided.take(axis, extent as i64, [begin, end, step]).ok()?;
+            if !strided.drops(axis) {
                 shape.push(count as usize);
             }
         }

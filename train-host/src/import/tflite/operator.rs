@@ -136,7 +136,7 @@ fn arity(kind: &Kind) -> Option<Arity> {
         Kind::Unpack { count, .. } => (1..=1, 1, *count as usize..=*count as usize),
         Kind::Slice => (3..=3, 3, 1..=1),
         Kind::Fill => (2..=2, 2, 1..=1),
-        Kind::StridedSlice { .. } => (4..=4, 4, 1..=1),
+        Kind::StridedSlice(_) => (4..=4, 4, 1..=1),
         Kind::Softmax { .. } | Kind::Logistic | Kind::Tanh | Kind::HardSwish => (1..=1, 1, 1..=1),
         Kind::Relu | Kind::Relu6 | Kind::ReluN1To1 | Kind::LeakyRelu { .. } => (1..=1, 1, 1..=1),
         Kind::Prelu | Kind::ResizeNearestNeighbor { .. } => (2..=2, 2, 1..=1),

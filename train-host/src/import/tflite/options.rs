@@ -5,7 +5,7 @@ use super::schema::options as of;
 use super::schema::{self, Field, operator};
 use super::table::Table;
 use crate::Result;
-use crate::import::model::{Activation, Kind, Padding};
+use crate::import::model::{Activation, Kind, Padding, Strided};
 
 /// What an operator of a name in the schema computes.
 pub(super) fn kind(operator: &Table, name: &str) -> Result<Kind> {
@@ -86,14 +86,14 @@ pub(super) fn kind(operator: &Table, name: &str) -> Result<Kind> {
         "FILL" => Kind::Fill,
         "STRIDED_SLICE" => {
             let table = options(of::STRIDED_SLICE)?;
-            Kind::StridedSlice {
+            Kind::StridedSlice(Strided {
                 begin_mask: mask(&table, of::BEGIN_MASK)?,
                 end_mask: mask(&table, of::END_MASK)?,
                 ellipsis_mask: mask(&table, of::ELLIPSIS_MASK)?,
                 new_axis_mask: mask(&table, of::NEW_AXIS_MASK)?,
                 shrink_axis_mask: mask(&table, of::SHRINK_AXIS_MASK)?,
                 offset: table.flag(of::OFFSET)?,
-            }
+            })
         }
         "TRANSPOSE" => Kind::Transpose,
         "TILE" => Kind::Tile,
