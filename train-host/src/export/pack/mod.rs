@@ -88,7 +88,10 @@ fn arranged(net: &mut Net<Int>, target: Target, limit: Option<usize>, streamed: 
         Target::Portable => {}
         // The first layer is not made another where its input comes row by row.
         Target::CortexM4 => single::rewrite(&mut plain, usize::from(streamed)),
-        Target::CortexM0 | Target::CortexM55 => grouped::rewrite(&mut plain, |conv, _| Ring::takes(conv)),
+        // Weights of 4 bits are no faster so.
+        Target::CortexM0 | Target::CortexM55 => {
+            grouped::rewrite(&mut plain, |conv, _, bits| bits != 8 || Ring::takes(conv));
+        }
     }
     share_factors(&mut plain);
     let (mut least, mut smallest) = tightest(&plain, target, streamed)?;
@@ -241,7 +244,7 @@ pub fn for_host(net: &Net<Int>) -> Result<Aligned> {
             net.nodes[i].store = IntStore { scratch: Scratch::default(), ..store };
         }
     }
-    grouped::rewrite(&mut net, |conv, x| FourTaps::new(conv, x).is_some());
+    grouped::rewrite(&mut net, |conv, x, _| FourTaps::new(conv, x).is_some());
     for i in 0..net.nodes.len() {
         if net.nodes[i].store.packing == Packing::Plain
             && let Some(store) = by_fours(&net, i)
