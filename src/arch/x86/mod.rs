@@ -77,8 +77,7 @@ impl Isa for Avx2 {
     }
 
     fn mean_window(self, y: &mut [i8], view: &View<'_>) {
-        let count = Count::new(view.count() as u32);
-        pool::means(self, y, view, |sum| count.mean(sum) as i8);
+        mean_window(self, y, view);
     }
 
     fn max_window(self, y: &mut [i8], view: &View<'_>) {
@@ -135,8 +134,7 @@ impl Isa for Vnni {
     }
 
     fn mean_window(self, y: &mut [i8], view: &View<'_>) {
-        let count = Count::new(view.count() as u32);
-        pool::means(self, y, view, |sum| count.mean(sum) as i8);
+        mean_window(self, y, view);
     }
 
     fn max_window(self, y: &mut [i8], view: &View<'_>) {
@@ -162,6 +160,12 @@ impl Isa for Vnni {
 /// The taps of a window as one row, where its rows lie on end: then all of it is one [`Isa::sum_row`].
 fn on_end([rows, columns]: [usize; 2], steps: [usize; 2]) -> [usize; 2] {
     if steps[0] == columns * steps[1] { [1, rows * columns] } else { [rows, columns] }
+}
+
+/// [`Isa::mean_window`] without a division.
+fn mean_window(isa: impl Isa, y: &mut [i8], view: &View<'_>) {
+    let count = Count::new(view.count() as u32);
+    pool::means(isa, y, view, |sum| count.mean(sum) as i8);
 }
 
 /// A count to divide by, and `floor(2^64 / count) + 1`.

@@ -83,18 +83,16 @@ fn lowest(blocks: &[Block], near: &[usize], offsets: &[Option<usize>], i: usize,
     for &j in near {
         let (other, Some(at)) = (&blocks[j], offsets[j]) else { continue };
         let (at, size, other_size) = (at as isize, block.bytes as isize, other.bytes as isize);
-        let (from, to) = match (block.over, other.over) {
-            (Some((under, lead)), _) if under == j => {
-                stepped.push((at - size + 1..at + other_size, at, lead.step));
-                (at - lead.least.min(size), at + other_size)
-            }
-            (_, Some((under, lead))) if under == i => {
-                stepped.push((at - size + 1..at + other_size, at, lead.step));
-                (at - size, at + lead.least.min(other_size))
-            }
-            _ => (at - size, at + other_size),
+        let (low, high) = (at - size, at + other_size);
+        let (from, to, step) = match (block.over, other.over) {
+            (Some((under, lead)), _) if under == j => (at - lead.least.min(size), high, lead.step),
+            (_, Some((under, lead))) if under == i => (low, at + lead.least.min(other_size), lead.step),
+            _ => (low, high, 1),
         };
         taken.push((from, to));
+        if step > 1 {
+            stepped.push((low + 1..high, at, step));
+        }
     }
     taken.sort_unstable();
     let mut at = 0;

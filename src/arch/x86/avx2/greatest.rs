@@ -10,14 +10,15 @@ pub(in super::super) fn max_window(y: &mut [i8], view: &View<'_>) {
     let mut channel = 0;
     while channel < channels {
         let left = channels - channel;
-        // What is left over is computed with some of those before once more, if there are such.
-        let (width, from) = match channels {
-            32.. if left > 16 => (32, channel.min(channels - 32)),
-            16.. if left > 8 => (16, channel.min(channels - 16)),
-            8.. if left > 4 => (8, channel.min(channels - 8)),
-            4.. => (4, channel.min(channels - 4)),
-            _ => (1, channel),
+        let width = match channels {
+            32.. if left > 16 => 32,
+            16.. if left > 8 => 16,
+            8.. if left > 4 => 8,
+            4.. => 4,
+            _ => 1,
         };
+        // What is left over is computed with some of those before once more.
+        let from = channel.min(channels - width);
         match width {
             32 => block::<32>(y, view, from),
             16 => block::<16>(y, view, from),
